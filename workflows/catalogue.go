@@ -1,0 +1,66 @@
+package workflows
+
+import "youmiflow/internal/expression"
+
+// Catalogue says which steps exist and what they take and give.
+type Catalogue interface {
+	// Lookup finds a step by its name, such as "message.send".
+	Lookup(name string) (*StepType, bool)
+	// Names lists all steps, sorted.
+	Names() []string
+}
+
+// Effect says what a step does outside, which decides retry and recovery.
+type Effect string
+
+// The effects.
+const (
+	EffectLocal      Effect = "local"      // nothing leaves the process
+	EffectRead       Effect = "read"       // may be repeated
+	EffectIdempotent Effect = "idempotent" // changes something, and may be repeated
+	EffectMessage    Effect = "message"    // reaches a person; at most once
+)
+
+// StepType describes one step of the catalogue.
+type StepType struct {
+	Name      string
+	Effect    Effect
+	Summary   string
+	Operation *Operation // nil when no API call is made
+	Inputs    []Field
+	Outputs   []Field
+	// OneOf lists groups of inputs of which exactly one group must be given, each group whole:
+	// {{"takeover"}, {"account", "friend"}}. Several such rules may apply.
+	OneOf   []Choice
+	Example string // YAML of one step
+}
+
+// Choice is one rule of StepType.OneOf.
+type Choice struct {
+	Groups [][]string
+}
+
+// Operation is the API call behind a step.
+type Operation struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Status string `json:"status"` // documented, partial or assumed
+}
+
+// Field is one input or output of a step.
+type Field struct {
+	Name        string
+	Type        expression.Type
+	Required    bool
+	APIName     string // as the API spells it; "" when it has none
+	Description string
+	Enum        []any
+	// Fields describes an object's fields, or those of a list's elements, as inputs to be checked.
+	Fields []Field
+	// OneOf are rules over Fields, as StepType.OneOf.
+	OneOf []Choice
+	// Scalar names the field of Fields that a bare scalar stands for; "" when only an object will do.
+	Scalar string
+	// Pattern is a regular expression a literal string must match; "" for none.
+	Pattern string
+}
