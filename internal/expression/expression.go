@@ -45,14 +45,3 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Message }
-
-// Program is a compiled expression. It is safe for concurrent use.
-//
-//	Compile(source string, scope Scope, want Type) (*Program, error)   // the error is *Error
-//	(*Program) Eval(names map[string]any) (any, error)
-//	(*Program) Type() Type                                             // what it yields
-//	(*Program) Source() string
-//	(*Program) Calls(function string) bool                             // such as success, always
-//
-// The functions success(), failure(), cancelled(), always() and now() are given by the names under StatusNames of the
-// evaluation's names; sample(key, percent) and digest(text) are built in.
