@@ -111,17 +111,17 @@ type Assignment struct {
 type Limit struct {
 	Name string
 	// Scope tells limits of one name apart in the ledger: "" for a shared one, the workflow's name for its own.
-	Scope      string
-	By         *expression.Program // over `call`; nil: one bucket for all
-	Match      *expression.Program // over `call`; nil: every call
-	Rate       Rate
-	Burst      int // calls at once after a rest; at least 1
-	GapMin     time.Duration
-	GapMax     time.Duration // the gap after a call is drawn evenly between both
-	Hourly     int
-	Daily      int
-	Span       diagnostic.Span
-	File       string
+	Scope  string
+	By     *expression.Program // over `call`; nil: one bucket for all
+	Match  *expression.Program // over `call`; nil: every call
+	Rate   Rate
+	Burst  int // calls at once after a rest; at least 1
+	GapMin time.Duration
+	GapMax time.Duration // the gap after a call is drawn evenly between both
+	Hourly int
+	Daily  int
+	Span   diagnostic.Span
+	File   string
 }
 
 // Rate is Count calls per Per. The zero Rate does not limit.

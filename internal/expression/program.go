@@ -8,8 +8,9 @@ type Program struct{ source string }
 // Compile parses and type-checks an expression over the names of scope. What it yields must fit want. The error is an
 // *Error.
 //
-// The functions success(), failure(), cancelled(), always() and now() get their answers from the names that Eval is
-// given under the keys of StatusNames; sample(key, percent) and digest(text) are built in.
+// Every scope has the functions success(), failure(), cancelled() and always(), which give a bool, and now(), which
+// gives a time: Eval finds them in its names as func() bool and func() time.Time under these names. sample(key,
+// percent) and digest(text) are built in.
 func Compile(source string, scope Scope, want Type) (*Program, error) {
 	return nil, errors.New("not written yet")
 }
