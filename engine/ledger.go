@@ -32,6 +32,8 @@ type Ledger interface {
 	Run(ctx context.Context, id string) (Run, error)
 	// Runs returns runs, newest first.
 	Runs(ctx context.Context, filter RunFilter) ([]Run, error)
+	// Counts returns how many items of a step are in each status.
+	Counts(ctx context.Context, run, step string) (map[Status]int, error)
 	// Workflow returns the text a run was started with. ErrNotFound.
 	Workflow(ctx context.Context, digest string) (WorkflowVersion, error)
 	// Steps returns what is recorded of the steps outside any foreach.
@@ -359,6 +361,7 @@ const (
 	TakeoverHeld     TakeoverState = "held"
 	TakeoverEnded    TakeoverState = "ended"
 	TakeoverStuck    TakeoverState = "stuck"
+	TakeoverRefused  TakeoverState = "refused" // the platform said no: nothing was ever held
 )
 
 // Takeover is a conversation held for an item by a step.

@@ -24,6 +24,9 @@ type Step interface {
 type Input struct {
 	Connection string
 	With       map[string]any // evaluated; checked against the step's inputs when the file was loaded
+	// Files are the paths that were given from outside (params of type file): they may be anywhere, while a path
+	// written in a workflow stays within the project folder.
+	Files []string
 }
 
 // Action is what a step is about to do.
