@@ -1,0 +1,152 @@
+package audience
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// table reads csv and tsv.
+type table struct {
+	file  *os.File
+	path  string
+	text  *text
+	csv   *csv.Reader
+	names []string
+}
+
+func newTable(file *os.File, path string, comma rune, options Options) (*table, error) {
+	text, err := newText(file, path, options.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize))}
+	t.csv.Comma = comma
+	t.csv.ReuseRecord = true
+	t.csv.FieldsPerRecord = -1 // counted here, for a better message
+	cells, row, err := t.record()
+	if err == io.EOF {
+		return nil, emptyFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.names, err = header(path, row, cells, options)
+	return t, err
+}
+
+func (t *table) columns() []string { return t.names }
+
+func (t *table) close() error { return t.file.Close() }
+
+func (t *table) next() (map[string]any, int, error) {
+	cells, number, err := t.record()
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(cells) != len(t.names) {
+		return nil, 0, ragged(t.path, number, len(cells), len(t.names))
+	}
+	row := make(map[string]any, len(cells))
+	for i, cell := range cells {
+		row[t.names[i]] = cell
+	}
+	return row, number, nil
+}
+
+// record reads one row that is not blank, with its cells trimmed. The cells share one string, made for this row; the
+// slice is only valid until the next call.
+func (t *table) record() ([]string, int, error) {
+	for {
+		t.text.startRow()
+		cells, err := t.csv.Read()
+		if err != nil {
+			return nil, 0, t.explain(err)
+		}
+		row, _ := t.csv.FieldPos(0)
+		blank, size := true, len(cells)
+		for i, cell := range cells {
+			if len(cell) > maxField {
+				return nil, 0, fieldTooLong(t.path, row, t.name(i))
+			}
+			size += len(cell)
+			cells[i] = strings.Trim(cell, blanks)
+			blank = blank && cells[i] == ""
+		}
+		if size > maxRow {
+			return nil, 0, rowTooLong(t.path, row)
+		}
+		if !blank {
+			return cells, row, nil
+		}
+	}
+}
+
+func (t *table) name(i int) string {
+	if i < len(t.names) {
+		return t.names[i]
+	}
+	return "column " + strconv.Itoa(i+1)
+}
+
+// explain words an error of encoding/csv. Where the text itself broke off, that is the cause, and what encoding/csv
+// makes of the half row is not.
+func (t *table) explain(err error) error {
+	var parse *csv.ParseError
+	isParse := errors.As(err, &parse)
+	if t.text.told && t.text.err != io.EOF && (!isParse || parse.Line >= t.text.errLine || t.text.err == errTooLong) {
+		row := t.text.errLine
+		if isParse {
+			row = parse.StartLine
+		}
+		return t.text.problem(row)
+	}
+	if err == io.EOF {
+		return io.EOF
+	}
+	if !isParse {
+		return openError(t.path, err)
+	}
+	e := &RowError{File: t.path, Row: parse.StartLine, Err: parse.Err}
+	place := ""
+	if parse.Line != parse.StartLine {
+		place = fmt.Sprintf(" on line %d", parse.Line)
+	}
+	switch {
+	case errors.Is(parse.Err, csv.ErrBareQuote):
+		e.Problem = "there is a quote (\") in the middle of a cell" + place
+		e.Hint = "put the whole cell in quotes and write the quote twice (\"\")"
+	case errors.Is(parse.Err, csv.ErrQuote):
+		e.Problem = "a cell that opens with a quote (\") is not closed, or goes on after its closing quote" + place
+		e.Hint = "close the quote, and write a quote inside the cell twice (\"\")"
+	default:
+		e.Problem = parse.Err.Error()
+	}
+	return e
+}
+
+func ragged(path string, row, cells, columns int) *RowError {
+	e := &RowError{File: path, Row: row, Problem: fmt.Sprintf("the row has %s where the header has %d", count(cells, "cell"), columns)}
+	if cells > columns {
+		e.Hint = "put quotes (\") around a cell that holds the separator, or delete what is too much"
+	} else {
+		e.Hint = "add the missing cells, empty where there is no value"
+	}
+	return e
+}
+
+func fieldTooLong(path string, row int, column string) *RowError {
+	return &RowError{File: path, Row: row, Column: column, Problem: "the value is longer than 1 MiB", Hint: "look for a quote that is opened and not closed, or shorten it"}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}

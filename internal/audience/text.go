@@ -1,0 +1,244 @@
+package audience
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// sampleSize is how much of a file decides its encoding.
+const sampleSize = 64 << 10
+
+var (
+	errNUL      = errors.New("a NUL byte")
+	errEncoding = errors.New("not in the file's encoding")
+	errTooLong  = errors.New("too long")
+)
+
+const (
+	bom = "\xEF\xBB\xBF"
+	// replacement is what a decoder writes in place of bytes that it cannot decode.
+	replacement = "\uFFFD"
+)
+
+// text hands out a file as UTF-8 that holds no NUL, while it counts lines and watches over the length of rows. The
+// first thing wrong becomes err, on line errLine; everything before it is handed out first.
+type text struct {
+	path     string
+	encoding string // for people
+	source   io.Reader
+	decoded  bool // whether a decoder may have put U+FFFD in place of broken bytes
+	buffer   []byte
+	start    int // of what is checked and not handed out
+	checked  int // end of it
+	end      int // of what is read: a character may be cut in two
+	lines    int // line breaks checked so far
+	sinceRow int // bytes handed out since the last call of startRow
+	err      error
+	errLine  int
+	told     bool // whether Read has returned err
+}
+
+// newText finds out the encoding, unless it is named, and leaves out the byte order mark.
+func newText(file io.Reader, path, name string) (*text, error) {
+	sample := make([]byte, sampleSize)
+	n, err := io.ReadFull(file, sample)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, openError(path, err)
+	}
+	sample, whole := sample[:n], err != nil
+	found, err := encodingOf(path, name, sample, whole)
+	if err != nil {
+		return nil, err
+	}
+	all := io.MultiReader(bytes.NewReader(bytes.TrimPrefix(sample, []byte(bom))), file)
+	t := &text{path: path, encoding: found, source: all, buffer: make([]byte, sampleSize)}
+	switch found {
+	case "UTF-16":
+		t.source = transform.NewReader(all, unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder())
+		t.decoded = true
+	case "GB18030":
+		t.source = transform.NewReader(all, simplifiedchinese.GB18030.NewDecoder())
+		t.decoded = true
+	}
+	return t, nil
+}
+
+// encodingOf is UTF-8, UTF-16 or GB18030.
+func encodingOf(path, name string, sample []byte, whole bool) (string, error) {
+	switch strings.ToLower(name) {
+	case "utf-8", "utf8":
+		return "UTF-8", nil
+	case "gb18030", "gbk", "gb2312":
+		return "GB18030", nil
+	case "utf-16", "utf16":
+		if !hasUTF16Mark(sample) {
+			return "", &RowError{File: path, Problem: "it is said to be UTF-16 but has no byte order mark", Hint: "save it as UTF-8"}
+		}
+		return "UTF-16", nil
+	case "":
+		return detect(path, sample, whole)
+	}
+	return "", &RowError{File: path, Problem: "there is no encoding " + quoted(name), Hint: "use utf-8, utf-16 or gb18030"}
+}
+
+func hasUTF16Mark(sample []byte) bool {
+	return bytes.HasPrefix(sample, []byte("\xFF\xFE")) || bytes.HasPrefix(sample, []byte("\xFE\xFF"))
+}
+
+func detect(path string, sample []byte, whole bool) (string, error) {
+	if hasUTF16Mark(sample) {
+		return "UTF-16", nil
+	}
+	brokenUTF8 := invalidUTF8(sample, whole)
+	if brokenUTF8 < 0 || bytes.HasPrefix(sample, []byte(bom)) {
+		return "UTF-8", nil
+	}
+	brokenGB := invalidGB18030(sample, whole)
+	if brokenGB < 0 {
+		return "GB18030", nil
+	}
+	row := 1 + bytes.Count(sample[:max(brokenUTF8, brokenGB)], []byte("\n"))
+	return "", &RowError{File: path, Row: row, Problem: "the text is neither UTF-8 nor GB18030", Hint: "save the file as UTF-8 (in Excel: \"CSV UTF-8\")"}
+}
+
+// invalidUTF8 is where the text stops being UTF-8, or -1. A character that is cut off is well unless the text is whole.
+func invalidUTF8(p []byte, whole bool) int {
+	for i := 0; i < len(p); {
+		if p[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(p[i:])
+		if r == utf8.RuneError && size == 1 {
+			if !whole && !utf8.FullRune(p[i:]) {
+				return -1
+			}
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// invalidGB18030 is where the text stops being GB18030, or -1.
+func invalidGB18030(p []byte, whole bool) int {
+	decoder := simplifiedchinese.GB18030.NewDecoder()
+	var out [4096]byte
+	for done := 0; done < len(p); {
+		// A line at a time would not do: the second byte of a character is never a line break, but a broken file may
+		// hold one anywhere. Small pieces find the place closely enough to name its row.
+		end := min(done+512, len(p))
+		n, m, err := decoder.Transform(out[:], p[done:end], end == len(p) && whole)
+		if i := bytes.Index(out[:n], []byte(replacement)); i >= 0 {
+			return done + lineOffset(out[:i], p[done:done+m])
+		}
+		if err == transform.ErrShortSrc && end == len(p) {
+			return -1
+		}
+		done += m
+	}
+	return -1
+}
+
+// lineOffset is an offset in raw on the line that follows as many line breaks as decoded holds.
+func lineOffset(decoded, raw []byte) int {
+	offset := 0
+	for range bytes.Count(decoded, []byte("\n")) {
+		offset += bytes.IndexByte(raw[offset:], '\n') + 1
+	}
+	return offset
+}
+
+// startRow tells that a row is complete and the next one begins.
+func (t *text) startRow() { t.sinceRow = 0 }
+
+// Read implements io.Reader.
+func (t *text) Read(p []byte) (int, error) {
+	for t.start == t.checked {
+		if t.err != nil {
+			t.told = true
+			return 0, t.err
+		}
+		t.fill()
+	}
+	n := copy(p, t.buffer[t.start:t.checked])
+	t.start += n
+	t.sinceRow += n
+	if t.sinceRow > maxRow+2*sampleSize {
+		t.fail(errTooLong, t.lines+1)
+		t.told, t.start = true, t.checked
+		return 0, t.err
+	}
+	return n, nil
+}
+
+// fill reads more and checks it.
+func (t *text) fill() {
+	t.end = copy(t.buffer, t.buffer[t.checked:t.end])
+	t.start, t.checked = 0, 0
+	n, err := t.source.Read(t.buffer[t.end:])
+	t.end += n
+	good, problem := t.check(t.buffer[:t.end], err == io.EOF)
+	t.checked = good
+	t.lines += bytes.Count(t.buffer[:good], []byte("\n"))
+	if problem == nil {
+		problem = err
+	}
+	if problem != nil {
+		t.fail(problem, t.lines+1)
+	}
+}
+
+func (t *text) fail(err error, line int) { t.err, t.errLine = err, line }
+
+// check returns how much of p is good, and what is wrong after it. It leaves a cut off character for the next time.
+func (t *text) check(p []byte, whole bool) (int, error) {
+	good, problem := len(p), error(nil)
+	if !utf8.Valid(p) {
+		if i := invalidUTF8(p, true); !whole && !utf8.FullRune(p[i:]) {
+			good = i
+		} else {
+			good, problem = i, errEncoding
+		}
+	}
+	if t.decoded {
+		if i := bytes.Index(p[:good], []byte(replacement)); i >= 0 {
+			good, problem = i, errEncoding
+		}
+	}
+	if i := bytes.IndexByte(p[:good], 0); i >= 0 {
+		good, problem = i, errNUL
+	}
+	return good, problem
+}
+
+// problem words what stopped the text; row is where the row at hand starts.
+func (t *text) problem(row int) *RowError {
+	e := &RowError{File: t.path, Row: t.errLine}
+	switch {
+	case errors.Is(t.err, errNUL):
+		e.Problem, e.Hint = "there is a NUL byte, so this is no text file or a damaged one", "save the list anew as UTF-8 text"
+	case errors.Is(t.err, errEncoding):
+		e.Problem = fmt.Sprintf("the text is not %s here, as it is before", t.encoding)
+		e.Hint = "save the whole file as UTF-8 (in Excel: \"CSV UTF-8\")"
+	case errors.Is(t.err, errTooLong):
+		return rowTooLong(t.path, row)
+	default:
+		cause := openError(t.path, t.err)
+		cause.Row = t.errLine
+		return cause
+	}
+	return e
+}
+
+func rowTooLong(path string, row int) *RowError {
+	return &RowError{File: path, Row: row, Problem: "the row is longer than 4 MiB", Hint: "look for a quote that is opened and not closed, or for a missing line break"}
+}
