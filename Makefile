@@ -1,0 +1,57 @@
+# What can be done in this repository. Nothing but Go and git is needed for `make test` and `make build`.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# How long each fuzz target runs, and each benchmark.
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+
+.DEFAULT_GOAL := help
+.PHONY: help test race lint vet fmt fuzz bench build generate check
+
+help: ## Say what can be done (this text)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## Run all tests, and say at the end which optional checks were left out
+	$(GO) test ./...
+	@echo; echo "All tests passed. Left out here:"
+	@echo "  the race detector's run       make race   (needs a C compiler)"
+	@echo "  fuzzing of every reader       make fuzz"
+	@if command -v golangci-lint >/dev/null 2>&1; \
+		then echo "  the linters                   make lint"; \
+		else echo "  the linters                   make lint   (needs golangci-lint, which is not installed)"; fi
+
+race: ## Run all tests under the race detector (needs a C compiler)
+	$(GO) test -race ./...
+
+lint: ## Run the linters of .golangci.yml; without golangci-lint this is skipped, and on CI an error
+	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; \
+	elif [ "$$CI" = true ]; then echo "lint: golangci-lint is not installed" >&2; exit 1; \
+	else echo "lint: SKIPPED, golangci-lint is not installed; .ci/run says which version and how"; fi
+
+vet: ## Run go vet
+	$(GO) vet ./...
+
+fmt: ## Format every Go file
+	gofmt -l -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+fuzz: ## Fuzz each target for FUZZTIME (10s)
+	@set -e; $(GO) list -f '{{.Dir}}' ./... | while read -r dir; do \
+		grep -hos 'func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2 | sort -u | while read -r target; do \
+			echo "fuzz $$dir $$target"; \
+			(cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . </dev/null); \
+		done; \
+	done
+
+bench: ## Run the benchmarks and print their numbers
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+build: ## Build bin/youmiflow
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/youmiflow ./cmd/youmiflow
+
+generate: ## Make again what is made: the example's list of customers
+	$(GO) run ./examples/double11/generate > examples/double11/audience.csv.new
+	mv examples/double11/audience.csv.new examples/double11/audience.csv
+
+check: vet lint test ## Everything a change must pass before it is pushed, but for the slow parts
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "make fmt puts this right" >&2; exit 1; }
