@@ -1,0 +1,175 @@
+package youmi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// MaxBody is the most that is read of an answer, in bytes. A longer one counts as unreadable.
+const MaxBody = 1 << 20
+
+// Client calls the API. It is safe for concurrent use.
+type Client struct {
+	endpoints map[string]*endpoint
+	transport http.RoundTripper
+	timeout   time.Duration
+	token     *tokenSource
+	base      string
+}
+
+// New makes a client. Nothing is sent until the first call. The error names the setting.
+func New(config Config) (*Client, error) {
+	config = config.WithDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	endpoints, err := config.endpoints()
+	if err != nil {
+		return nil, err
+	}
+	source, err := newTokenSource(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		endpoints: endpoints,
+		transport: config.Transport,
+		timeout:   config.Timeout,
+		token:     source,
+		base:      config.BaseURL,
+	}, nil
+}
+
+// String leaves the secret out.
+func (c *Client) String() string { return fmt.Sprintf("youmi.Client{%s}", c.base) }
+
+// GoString leaves the secret out.
+func (c *Client) GoString() string { return c.String() }
+
+// Authenticate makes sure that there is a token, so that refused credentials show before anything is sent. Its error is
+// a *TokenError.
+func (c *Client) Authenticate(ctx context.Context) error {
+	_, err := c.token.get(ctx, nil)
+	return err
+}
+
+// CloseIdle closes the connections that no call is using.
+func (c *Client) CloseIdle() {
+	if closer, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+// Call calls an operation of openapi.yaml. A body that is a []byte or json.RawMessage is sent as it is, any other is
+// encoded, nil sends none. The error is an *APIError or a *TokenError; Classify says what it proves. A call that the
+// platform refuses for its token is repeated once with a new one: such an answer proves that nothing was done.
+func (c *Client) Call(ctx context.Context, operation string, body any) (*Response, error) {
+	to, ok := c.endpoints[operation]
+	if !ok {
+		return nil, &APIError{Operation: operation, Verdict: NotSent, Code: "unknown-operation", Text: "openapi.yaml has no such operation"}
+	}
+	payload, err := Encode(body)
+	if err != nil {
+		return nil, &APIError{Operation: operation, Verdict: NotSent, Code: "encoding", Err: err}
+	}
+	current, err := c.token.get(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.once(ctx, to, payload, current)
+	if !tokenRefused(err) {
+		return response, err
+	}
+	if current, err = c.token.get(ctx, current); err != nil {
+		return nil, err
+	}
+	return c.once(ctx, to, payload, current)
+}
+
+// once makes the call with one token. On a kept connection that turned out to be closed before a byte was written, it
+// takes another connection, once.
+func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, with *token) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for stale := 0; ; stale++ {
+		try, traced := newAttempt(ctx, payload)
+		answer, err := c.transport.RoundTrip(try.request(traced, to, with.header))
+		if err == nil {
+			return read(to.operation.ID, answer)
+		}
+		notSent := try.notSent(ctx)
+		if notSent && try.reused && stale == 0 && ctx.Err() == nil {
+			continue
+		}
+		return nil, unanswered(ctx, to.operation.ID, try, notSent, err)
+	}
+}
+
+// read turns an answer into a Response or an *APIError.
+func read(operation string, answer *http.Response) (*Response, error) {
+	defer answer.Body.Close()
+	body, err := readBounded(answer)
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return nil, refused(operation, answer, body)
+	}
+	if err != nil {
+		return nil, &APIError{Operation: operation, Verdict: Unknown, HTTPStatus: answer.StatusCode, Code: bodyCode(err), Err: err}
+	}
+	response, err := ParseEnvelope(body)
+	if err != nil {
+		return nil, &APIError{Operation: operation, Verdict: Unknown, HTTPStatus: answer.StatusCode, Code: "unreadable", Err: err}
+	}
+	if verdict := response.verdict(); verdict != Succeeded {
+		return nil, &APIError{
+			Operation: operation, Verdict: verdict, HTTPStatus: answer.StatusCode,
+			Code: response.codeText(), Text: response.Text, RequestID: response.RequestID,
+			Contradictory: verdict == Unknown,
+		}
+	}
+	return response, nil
+}
+
+var errTooLong = errors.New("the answer is longer than 1 MiB")
+
+// readBounded reads an answer to its end, so that the connection can be used again.
+func readBounded(answer *http.Response) ([]byte, error) {
+	if answer.ContentLength > MaxBody {
+		return nil, errTooLong
+	}
+	if n := answer.ContentLength; n >= 0 {
+		body := make([]byte, n)
+		if _, err := io.ReadFull(answer.Body, body); err != nil {
+			return nil, err
+		}
+		// The end has to be read too, or the connection is not given back.
+		_, err := answer.Body.Read(make([]byte, 1))
+		if err == io.EOF {
+			err = nil
+		}
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, MaxBody+1))
+	if len(body) > MaxBody {
+		return nil, errTooLong
+	}
+	return body, err
+}
+
+// Encode writes a body as JSON, without escaping `<`, `>` and `&`, so that it reads like the text it holds. A []byte or
+// json.RawMessage is returned as it is, nil gives nil.
+func Encode(body any) ([]byte, error) {
+	switch body := body.(type) {
+	case nil:
+		return nil, nil
+	case []byte:
+		return body, nil
+	case json.RawMessage:
+		return body, nil
+	}
+	return encodeJSON(body)
+}

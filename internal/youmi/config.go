@@ -1,0 +1,145 @@
+package youmi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of Config.
+const (
+	// DefaultTokenURL is the one absolute address of version 2 (api-84380512).
+	DefaultTokenURL = "https://sso.yunshouzhi.net/connect/token"
+	// DefaultTimeout bounds one call, from taking a connection to the last byte of the answer.
+	DefaultTimeout = 30 * time.Second
+	// DefaultConcurrency is how many connections are kept open between calls.
+	DefaultConcurrency = 64
+	// DefaultUserAgent is sent when none is given.
+	DefaultUserAgent = "youmiflow/dev"
+)
+
+// ErrNoBaseURL says that the host of the API is not configured.
+var ErrNoBaseURL = errors.New("no base_url: the vendor publishes no host for version 2, so set connections.NAME.base_url in youmiflow.yaml to the one you were given")
+
+// Config is what a Client is made of. Only BaseURL, ClientID and ClientSecret are required.
+type Config struct {
+	// BaseURL is the host of version 2, such as https://api.example.com; a path in it is put before that of a call.
+	BaseURL string
+	// TokenURL is the whole address of the token endpoint. Default: DefaultTokenURL.
+	TokenURL string
+	// ClientID and ClientSecret come from the billing-cloud back office (计费云后台).
+	ClientID     string
+	ClientSecret string
+	// TenantID is sent as the header TenantId; resellers only. Default: none.
+	TenantID string
+	// Operations overrides, by operation ID, what the vendor's documents leave open. Default: openapi.yaml as it is.
+	Operations map[string]Override
+	// Transport carries the calls; it is used without following redirects, which could send a message twice. Default:
+	// one of the client's own: HTTP/1.1, proxies from the environment, connections kept for 10 s. With another, fewer
+	// failed calls can be proven not to have left, and it must not send a request again on its own.
+	Transport http.RoundTripper
+	// Concurrency is how many calls are made at once; as many connections are kept. Default: DefaultConcurrency.
+	Concurrency int
+	// Timeout bounds one call. Default: DefaultTimeout.
+	Timeout time.Duration
+	// UserAgent is youmiflow/VERSION. Default: DefaultUserAgent.
+	UserAgent string
+}
+
+// Override changes one operation. Empty fields leave it as it is.
+type Override struct {
+	Method string
+	Path   string
+	// Confirmed says that somebody has seen the operation work, so that it is not warned about any more.
+	Confirmed bool
+}
+
+// WithDefaults fills what is not set.
+func (c Config) WithDefaults() Config {
+	if c.TokenURL == "" {
+		c.TokenURL = DefaultTokenURL
+	}
+	if c.Concurrency <= 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = DefaultUserAgent
+	}
+	if c.Transport == nil {
+		c.Transport = newTransport(c.Concurrency)
+	}
+	return c
+}
+
+// validate names the first setting that cannot work.
+func (c Config) validate() error {
+	if c.BaseURL == "" {
+		return ErrNoBaseURL
+	}
+	for _, setting := range []struct{ name, value string }{{"base_url", c.BaseURL}, {"token_url", c.TokenURL}} {
+		if err := validateURL(setting.name, setting.value); err != nil {
+			return err
+		}
+	}
+	if c.ClientID == "" || c.ClientSecret == "" {
+		return errors.New("no client_id or client_secret: set both under connections.NAME in youmiflow.yaml, or in the environment variables they name")
+	}
+	return nil
+}
+
+func validateURL(name, value string) error {
+	parsed, err := url.Parse(value)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s is not an address: write it like https://api.example.com", name)
+	case parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "":
+		return fmt.Errorf("%s %q is not an http or https address: write it like https://api.example.com", name, parsed.Redacted())
+	case parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
+		return fmt.Errorf("%s may hold a host and a path only", name)
+	}
+	return nil
+}
+
+// String leaves the secret out.
+func (c Config) String() string {
+	return fmt.Sprintf("youmi.Config{BaseURL: %q, ClientID: %q}", c.BaseURL, c.ClientID)
+}
+
+// GoString leaves the secret out.
+func (c Config) GoString() string { return c.String() }
+
+// endpoint is an operation with its overrides applied, ready to be called.
+type endpoint struct {
+	operation Operation
+	url       *url.URL
+}
+
+// endpoints applies the overrides to openapi.yaml.
+func (c Config) endpoints() (map[string]*endpoint, error) {
+	operations, err := Operations()
+	if err != nil {
+		return nil, err
+	}
+	operations, err = Overridden(operations, c.Operations)
+	if err != nil {
+		return nil, err
+	}
+	endpoints := make(map[string]*endpoint, len(operations))
+	for _, operation := range operations {
+		if operation.ID == OperationGetToken {
+			continue // not a call of the base: see token
+		}
+		address, err := url.Parse(strings.TrimSuffix(c.BaseURL, "/") + operation.Path)
+		if err != nil {
+			return nil, fmt.Errorf("operations.%s.path %q is not a path", operation.ID, operation.Path)
+		}
+		endpoints[operation.ID] = &endpoint{operation: operation, url: address}
+	}
+	return endpoints, nil
+}

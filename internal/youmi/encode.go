@@ -1,0 +1,18 @@
+package youmi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+func encodeJSON(body any) ([]byte, error) {
+	var buffer bytes.Buffer
+	buffer.Grow(256)
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		return nil, fmt.Errorf("encoding the request: %w", err)
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,56 @@
+package youmi
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// StatusConfirmed is the status of an operation that the project's configuration vouches for.
+const StatusConfirmed = "confirmed"
+
+// Overridden returns the operations as a project's configuration changes them. A confirmed one has StatusConfirmed. The
+// error names the setting.
+func Overridden(operations []Operation, overrides map[string]Override) ([]Operation, error) {
+	changed := slices.Clone(operations)
+	for _, id := range slices.Sorted(maps.Keys(overrides)) {
+		i := slices.IndexFunc(changed, func(o Operation) bool { return o.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("operations.%s: no such operation; there are %s", id, strings.Join(ids(operations), ", "))
+		}
+		if err := overrides[id].apply(&changed[i]); err != nil {
+			return nil, fmt.Errorf("operations.%s: %w", id, err)
+		}
+	}
+	return changed, nil
+}
+
+func (o Override) apply(operation *Operation) error {
+	if o.Path != "" {
+		if !strings.HasPrefix(o.Path, "/") {
+			return fmt.Errorf("path %q must begin with a slash", o.Path)
+		}
+		operation.Path = o.Path
+	}
+	switch method := strings.ToUpper(o.Method); method {
+	case "":
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		operation.Method = method
+	default:
+		return fmt.Errorf("method %q is not GET, POST, PUT, PATCH or DELETE", o.Method)
+	}
+	if o.Confirmed {
+		operation.Status = StatusConfirmed
+	}
+	return nil
+}
+
+func ids(operations []Operation) []string {
+	names := make([]string, len(operations))
+	for i, operation := range operations {
+		names[i] = operation.ID
+	}
+	return names
+}
