@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// activeRun is what this process holds in memory of a run it works on.
+type activeRun struct {
+	run      Run
+	workflow *workflows.Workflow
+	limits   []*workflows.Limit // the workflow's own
+	files    []string           // paths given from outside
+	names    map[string]any     // what expressions see everywhere
+	root     int64              // the root item
+
+	mu       sync.Mutex
+	wanted   Wanted
+	stopped  time.Time     // when it ceased to be WantRun
+	stop     chan struct{} // closed then
+	gates    map[string]*gate
+	resumeAt map[slotKey]time.Time
+}
+
+// slotKey names a wait that outlasts a slice: a call's slot, or the pause before its next attempt.
+type slotKey struct {
+	item int64
+	step string
+}
+
+// activate returns the run as this process holds it, nil when there is nothing left to do for it.
+func (e *Engine) activate(ctx context.Context, id string) (*activeRun, error) {
+	run, err := e.Ledger.Run(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil // a job of a run that was deleted
+	}
+	if err != nil {
+		return nil, err
+	}
+	if run.Status.Over() {
+		e.retire(id)
+		return nil, nil
+	}
+	e.mu.Lock()
+	active := e.active[id]
+	e.mu.Unlock()
+	if active == nil {
+		if active, err = e.load(ctx, run); err != nil {
+			return nil, e.reject(ctx, run, err)
+		}
+		e.mu.Lock()
+		if other := e.active[id]; other != nil {
+			active = other
+		} else {
+			e.active[id] = active
+		}
+		e.mu.Unlock()
+	}
+	active.want(run.Wanted)
+	return active, nil
+}
+
+// load reads the workflow a run was started with.
+func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
+	version, err := e.Ledger.Workflow(ctx, run.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("reading the workflow %s: %w", run.Digest, err)
+	}
+	workflow, problems := workflows.Parse(version.File, version.Source, e.Catalogue)
+	if workflow == nil {
+		return nil, &rejected{Failure{Code: "workflow", Message: fmt.Sprintf(
+			"the workflow is not valid for this version of youmiflow: %v", problems.Err())}}
+	}
+	params, err := workflow.BindParams(run.Params)
+	if err != nil {
+		return nil, &rejected{Failure{Code: "params", Message: err.Error()}}
+	}
+	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits))
+	for item, err := range e.Ledger.Items(ctx, ItemFilter{Run: run.ID, Root: true, Step: new(string), Limit: 1}) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the run's root: %w", err)
+		}
+		active.root = item.ID
+	}
+	return active, nil
+}
+
+func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit) *activeRun {
+	active := &activeRun{
+		run: run, workflow: workflow, limits: limits, wanted: WantRun, stop: make(chan struct{}),
+		gates: map[string]*gate{}, resumeAt: map[slotKey]time.Time{}, names: runNames(run, params),
+	}
+	for _, param := range workflow.Params {
+		path, ok := params[param.Name].(string)
+		if ok && param.Type == workflows.ParamFile && run.Params[param.Name] != nil {
+			active.files = append(active.files, path)
+		}
+	}
+	return active
+}
+
+// rejected is why a run cannot even begin.
+type rejected struct{ failure Failure }
+
+func (r *rejected) Error() string { return r.failure.Message }
+
+// reject ends a run that cannot be worked on, so that it is not tried for ever. Other errors are passed on.
+func (e *Engine) reject(ctx context.Context, run Run, cause error) error {
+	var reason *rejected
+	if !errors.As(cause, &reason) {
+		return cause
+	}
+	failed, now := StatusFailed, time.Now()
+	return e.commit(ctx, SetRun{ID: run.ID, Status: &failed, FinishedAt: &now, Error: &reason.failure})
+}
+
+func (e *Engine) retire(id string) {
+	e.mu.Lock()
+	delete(e.active, id)
+	e.mu.Unlock()
+}
+
+// want notes what is wanted of the run now.
+func (a *activeRun) want(wanted Wanted) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if wanted == a.wanted {
+		return
+	}
+	if a.wanted == WantRun {
+		a.stopped = time.Now()
+		close(a.stop)
+	} else if wanted == WantRun {
+		a.stop = make(chan struct{})
+		a.stopped = time.Time{}
+	}
+	a.wanted = wanted
+}
+
+// state returns what is wanted, since when it is not WantRun, and a channel that is closed from then on.
+func (a *activeRun) state() (Wanted, time.Time, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.wanted, a.stopped, a.stop
+}
+
+// gate returns the bound on calls in flight that all lanes of a foreach share in this process.
+func (a *activeRun) gate(step string, concurrency int) *gate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gates[step] == nil {
+		a.gates[step] = newGate(concurrency)
+	}
+	return a.gates[step]
+}
+
+// later remembers until when a call waits, beyond the slice.
+func (a *activeRun) later(key slotKey, at time.Time) {
+	a.mu.Lock()
+	a.resumeAt[key] = at
+	a.mu.Unlock()
+}
+
+// earlier returns and forgets what later remembered.
+func (a *activeRun) earlier(key slotKey) (time.Time, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, ok := a.resumeAt[key]
+	delete(a.resumeAt, key)
+	return at, ok
+}

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// policy says how a step's calls are tried again.
+type policy struct {
+	attempts int // 0: for as long as it takes
+	min, max time.Duration
+}
+
+// The engine's own policies. What proves that the platform could not be reached, or that it asks for patience (429),
+// is tried for as long as it takes: an outage must change nothing but the time. Other failures that a repetition may
+// mend get four attempts.
+func policyFor(step *workflows.Step, outcome Outcome) policy {
+	if retry := step.Retry; retry != nil {
+		return policy{attempts: retry.Attempts, min: retry.BackoffMin, max: retry.BackoffMax}
+	}
+	if outcome.State == Unreachable || outcome.RetryAfter > 0 {
+		return policy{min: time.Second, max: 30 * time.Second}
+	}
+	return policy{attempts: 4, min: time.Second, max: 30 * time.Second}
+}
+
+// next returns when to try again after so many attempts, and false when there is no more to come. The wait doubles
+// with each attempt, with full jitter above the minimum.
+func (p policy) next(now time.Time, attempts int, random *rand.Rand) (time.Time, bool) {
+	if p.attempts > 0 && attempts >= p.attempts {
+		return time.Time{}, false
+	}
+	ceiling := p.max
+	if shift := attempts - 1; shift < 20 {
+		ceiling = min(p.min<<shift, p.max)
+	}
+	wait := p.min
+	if ceiling > p.min {
+		wait += time.Duration(random.Int64N(int64(ceiling - p.min)))
+	}
+	return now.Add(wait), true
+}

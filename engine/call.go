@@ -1,0 +1,265 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// liveCaller makes calls for real: a slot of the limits, the intent on disk, the call, its outcome on disk.
+type liveCaller struct{}
+
+func (liveCaller) local(ctx context.Context, action Action) Outcome { return action.Perform(ctx) }
+
+func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
+	r := s.results[step.Path]
+	if r == nil {
+		r = &result{}
+	}
+	c := &attempts{scope: s, step: step, action: action, request: *action.Request, result: r}
+	for {
+		again, err := c.one(ctx)
+		if err == errCancelled {
+			c.result.Status = StatusCancelled
+			return c.result, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			return c.result, nil
+		}
+	}
+}
+
+// attempts is one step's call with its repetitions.
+type attempts struct {
+	scope   *scope
+	step    *workflows.Step
+	action  Action
+	request Request
+	result  *result
+}
+
+// one makes one attempt, and reports whether there is another to come.
+func (c *attempts) one(ctx context.Context) (bool, error) {
+	s := c.scope
+	if err := s.awaitSlot(ctx, c.step.Path, c.request); err != nil {
+		return false, err
+	}
+	if err := s.turn.gate.claim(ctx); err != nil {
+		return false, err
+	}
+	defer s.turn.gate.settle()
+	key := CallKey{Item: s.item.ID, Step: c.step.Path, Attempt: c.result.Attempts + 1}
+	began := time.Now()
+	if err := c.intend(ctx, key, began); err != nil {
+		return false, err
+	}
+	s.results[c.step.Path] = c.result
+	c.result.Attempts = key.Attempt
+	outcome, err := c.perform(ctx)
+	if err != nil {
+		return false, err
+	}
+	return c.conclude(ctx, key, outcome)
+}
+
+// intend puts the intent on disk. The call leaves only after that.
+func (c *attempts) intend(ctx context.Context, key CallKey, at time.Time) error {
+	s := c.scope
+	changes := []Change{AddCall{Call{
+		CallKey: key, Run: s.item.Run, Operation: c.request.Operation, Effect: c.request.Effect,
+		Account: c.request.Account, Friend: c.request.Friend, Request: c.request.Body, State: CallIntent, StartedAt: at,
+	}}}
+	if c.request.Takeover == TakeoverApplies {
+		changes = append(changes, s.takeover(c.step.Path, c.request, c.supposed(), TakeoverIntended, ""))
+		c.result.Takeover, c.result.Held = TakeoverIntended, c.supposed()
+	}
+	return s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
+}
+
+// supposed is the handle of a takeover whose answer is not known: account and friend, without a key.
+func (c *attempts) supposed() Handle {
+	handle := Handle{"account": c.request.Account, "friend": c.request.Friend, "key": ""}
+	if assumed, ok := c.action.Assumed["takeover"].(map[string]any); ok {
+		handle["channel"] = assumed["channel"]
+	}
+	return handle
+}
+
+// perform sends the call. Once the intent is committed the call is made even when the run is to stop: only the end of
+// the process keeps it from leaving, and then it counts as unknown.
+func (c *attempts) perform(ctx context.Context) (Outcome, error) {
+	gate := c.scope.turn.gate
+	if err := gate.depart(ctx); err != nil {
+		return Outcome{}, err
+	}
+	defer gate.land()
+	if c.step.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, c.step.Timeout)
+		defer cancel()
+		return c.action.Perform(limited), nil
+	}
+	return c.action.Perform(ctx), nil
+}
+
+// conclude keeps the outcome and decides what follows from it.
+func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (bool, error) {
+	s := c.scope
+	if outcome.RetryAfter > 0 {
+		until := time.Now().Add(outcome.RetryAfter)
+		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits, until); err != nil {
+			return false, fmt.Errorf("holding the limits after a request to slow down: %w", err)
+		}
+	}
+	changes := []Change{c.outcomeChange(key, outcome)}
+	next, again := c.next(outcome)
+	if !again {
+		c.result.Status = StatusFailed
+		switch {
+		case outcome.State == Succeeded:
+			c.result.Status, c.result.Outputs = StatusSucceeded, outcome.Outputs
+		case outcome.State == Unknown && c.request.Effect == workflows.EffectMessage:
+			c.result.Status = StatusUnknown
+		}
+		changes = append(changes, c.takeoverChanges(outcome)...)
+	}
+	if outcome.State != Succeeded {
+		c.result.Error = &Failure{Code: outcome.Code, Message: outcome.Message}
+	} else {
+		c.result.Error = nil
+	}
+	if c.step == s.last && !again {
+		s.unsaved = changes
+		return false, nil
+	}
+	if err := s.save(ctx, changes); err != nil {
+		return false, err
+	}
+	if !again {
+		return false, nil
+	}
+	s.turn.pause()
+	defer s.turn.proceed()
+	return true, s.waitUntil(ctx, next, slotKey{s.item.ID, c.step.Path + "\x00retry"})
+}
+
+func (c *attempts) outcomeChange(key CallKey, outcome Outcome) Change {
+	state := CallFailed
+	switch {
+	case outcome.State == Succeeded:
+		state = CallSucceeded
+	case outcome.State == Unknown && c.request.Effect == workflows.EffectMessage:
+		state = CallUnknown
+	}
+	return SetCall{CallKey: key, Run: c.scope.item.Run, State: state, Code: outcome.Code, Message: outcome.Message,
+		RequestID: outcome.RequestID, TaskID: outcome.TaskID, FinishedAt: time.Now()}
+}
+
+// next returns when to try again, and whether to. A message is only repeated after an outcome that proves that it was
+// not sent.
+func (c *attempts) next(outcome Outcome) (time.Time, bool) {
+	message := c.request.Effect == workflows.EffectMessage
+	switch outcome.State {
+	case Succeeded:
+		return time.Time{}, false
+	case Failed:
+		if message || !outcome.Retryable {
+			return time.Time{}, false
+		}
+	case Unknown:
+		if message {
+			return time.Time{}, false
+		}
+	case NotSent:
+		if !outcome.Retryable && outcome.RetryAfter == 0 {
+			return time.Time{}, false
+		}
+	}
+	if retry := c.step.Retry; retry != nil && retry.If != nil && !c.scope.retryIf(retry.If, outcome) {
+		return time.Time{}, false
+	}
+	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	return policyFor(c.step, outcome).next(time.Now(), c.result.Attempts, random)
+}
+
+// takeoverChanges is what the end of the step does to takeovers.
+func (c *attempts) takeoverChanges(outcome Outcome) []Change {
+	s := c.scope
+	switch c.request.Takeover {
+	case TakeoverApplies:
+		switch outcome.State {
+		case Succeeded:
+			c.result.Takeover = TakeoverHeld
+			if handle, ok := outcome.Outputs["takeover"].(map[string]any); ok {
+				c.result.Held = handle
+			}
+		case Unknown, Unreachable:
+			return nil // it may be held: it stays intended, and is ended like one that is
+		default:
+			c.result.Takeover, c.result.Held = TakeoverRefused, nil
+		}
+		return []Change{s.takeover(c.step.Path, c.request, c.result.Held, c.result.Takeover, "")}
+	case TakeoverEnds:
+		if outcome.State == Succeeded {
+			return s.ended(c.request)
+		}
+	}
+	return nil
+}
+
+// save commits an outcome together with the item's progress, without waiting for it: whatever the item does next is
+// appended behind it.
+func (s *scope) save(ctx context.Context, changes []Change) error {
+	change, err := s.progress(StatusPending, "")
+	if err != nil {
+		return err
+	}
+	s.engine.Ledger.Append(ctx, Entry{Changes: append(changes, change)})
+	return nil
+}
+
+// progress is the item's row as it stands.
+func (s *scope) progress(status Status, reason string) (SetItem, error) {
+	change := SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: StatusPending, To: status, Reason: reason}
+	if len(s.results) == 0 {
+		return change, nil
+	}
+	text, err := json.Marshal(s.results)
+	if err != nil {
+		return change, fmt.Errorf("item %q: writing its progress: %w", s.item.Key, err)
+	}
+	change.Progress = text
+	return change, nil
+}
+
+func (s *scope) limited(path string, request Request) LimitedCall {
+	seed := fnv.New64a()
+	for _, part := range []string{s.active.workflow.Digest, s.item.Key, path} {
+		seed.Write([]byte(part))
+		seed.Write([]byte{0})
+	}
+	return LimitedCall{
+		Connection: s.active.run.Connection, Workflow: s.active.run.Workflow, Operation: request.Operation,
+		Effect: request.Effect, Account: request.Account, Friend: request.Friend, Seed: seed.Sum64(),
+	}
+}
+
+func (s *scope) retryIf(program interface {
+	Eval(map[string]any) (any, error)
+}, outcome Outcome) bool {
+	names := make(map[string]any, len(s.names)+1)
+	for name, value := range s.names {
+		names[name] = value
+	}
+	names["error"] = map[string]any{"code": outcome.Code, "message": outcome.Message, "retryable": outcome.Retryable}
+	value, err := program.Eval(names)
+	yes, _ := value.(bool)
+	return err == nil && yes
+}

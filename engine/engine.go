@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// Config is what an engine needs. Fields without a stated default are required.
+type Config struct {
+	Ledger    Ledger
+	Limiter   Limiter
+	Steps     Steps
+	Catalogue workflows.Catalogue
+	// Limits are the shared limits of the project, from which a workflow's own inherit. Default: none.
+	Limits []*workflows.Limit
+	// Slice is how long a lane is worked on before it is given back. Default 20s.
+	Slice time.Duration
+	// Grace is how long an item that has begun may go on once its run is to stop. Default 10s.
+	Grace time.Duration
+	// Concurrency is how many calls of a foreach may be in flight when the workflow does not say. Default 16.
+	Concurrency int
+	// Poll is how often the engine looks whether another process wants something of a run. Default 500ms.
+	Poll time.Duration
+	// Logger gets what is worth telling an operator. Default: discarded.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Slice == 0 {
+		c.Slice = 20 * time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 16
+	}
+	if c.Poll == 0 {
+		c.Poll = 500 * time.Millisecond
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Engine works on lanes when it is told to (Work), and takes requests for runs (Create, Pause, Resume, Cancel).
+type Engine struct {
+	Config
+
+	mu     sync.Mutex
+	active map[string]*activeRun
+}
+
+// New returns an engine. It starts nothing.
+func New(config Config) *Engine {
+	return &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}}
+}
+
+// Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again
+// then; with neither instant nor error there is nothing left to do, or something else will wake the lane. Two calls
+// for one lane must not overlap in one process; between processes the lane's epoch decides.
+func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
+	active, err := e.activate(ctx, key.Run)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", key.Run, err)
+	}
+	if active == nil {
+		return nil, nil
+	}
+	var again *time.Time
+	if key.Step == "" {
+		again, err = e.workRoot(ctx, active, key)
+	} else {
+		again, err = e.workLane(ctx, active, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run %s, lane %q: %w", key.Run, key.Lane, err)
+	}
+	return again, nil
+}
+
+// Watch tells the engine's slices what other processes want of their runs, until ctx ends.
+func (e *Engine) Watch(ctx context.Context) error {
+	tick := time.NewTicker(e.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, active := range e.working() {
+			run, err := e.Ledger.Run(ctx, active.run.ID)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("looking at run %s: %w", active.run.ID, err)
+			}
+			active.want(run.Wanted)
+		}
+	}
+}
+
+func (e *Engine) working() []*activeRun {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*activeRun, 0, len(e.active))
+	for _, active := range e.active {
+		list = append(list, active)
+	}
+	return list
+}
+
+// append makes changes durable and waits for it.
+func (e *Engine) commit(ctx context.Context, changes ...Change) error {
+	return e.Ledger.Append(ctx, Entry{Changes: changes}).Wait(ctx)
+}

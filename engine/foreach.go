@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+
+	"youmiflow/workflows"
+)
+
+// snapshotBatch is how many rows of an audience are added to the ledger at once.
+const snapshotBatch = 1000
+
+// foreach copies the audience into the ledger, sets the lanes to work, and once they are all done gives the counts.
+func (e *Engine) foreach(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
+	state, err := e.foreachState(ctx, s, step)
+	if err != nil {
+		return nil, err
+	}
+	if state == "" {
+		if s.cancelled() {
+			return &result{Status: StatusCancelled}, nil
+		}
+		if failure, err := e.takeSnapshot(ctx, s, step); err != nil || failure != nil {
+			return failure, err
+		}
+	}
+	lanes, err := e.Ledger.Lanes(ctx, s.active.run.ID, step.Path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the lanes of %s: %w", step.Path, err)
+	}
+	for _, lane := range lanes {
+		if !lane.Done {
+			return nil, &suspended{}
+		}
+	}
+	return e.foreachResult(ctx, s, step)
+}
+
+// foreachState returns the step's status in the ledger, "" before its snapshot is whole.
+func (e *Engine) foreachState(ctx context.Context, s *scope, step *workflows.Step) (Status, error) {
+	rows, err := e.Ledger.Steps(ctx, s.active.run.ID)
+	if err != nil {
+		return "", fmt.Errorf("reading the run's steps: %w", err)
+	}
+	for _, row := range rows {
+		if row.Path == step.Path {
+			return row.Status, nil
+		}
+	}
+	return "", nil
+}
+
+func (e *Engine) foreachResult(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
+	counts, err := e.Ledger.Counts(ctx, s.active.run.ID, step.Path)
+	if err != nil {
+		return nil, fmt.Errorf("counting the items of %s: %w", step.Path, err)
+	}
+	r := &result{Status: StatusSucceeded, Outputs: countNames(counts)}
+	if s.cancelled() {
+		r.Status = StatusCancelled
+	}
+	return r, e.recordStep(ctx, s, step.Path, r)
+}
+
+func countNames(counts map[Status]int) map[string]any {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return map[string]any{
+		"total": total, "succeeded_count": counts[StatusSucceeded], "failed_count": counts[StatusFailed],
+		"unknown_count": counts[StatusUnknown], "skipped_count": counts[StatusSkipped],
+		"cancelled_count": counts[StatusCancelled],
+	}
+}
+
+// takeSnapshot copies the audience into the ledger. Nothing is sent before it is whole; a problem with any row fails the
+// step, as its result, and nothing of it is kept.
+func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
+	run := s.active.run.ID
+	drop := DropItems{Run: run, Step: step.Path}
+	if err := e.commit(ctx, drop); err != nil {
+		return nil, fmt.Errorf("clearing an unfinished snapshot: %w", err)
+	}
+	var batch []Item
+	var receipt Receipt
+	flush := func() error {
+		if receipt != nil {
+			if err := receipt.Wait(ctx); err != nil {
+				return fmt.Errorf("keeping the audience: %w", err)
+			}
+		}
+		receipt = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{AddItems{run, step.Path, batch}}})
+		batch = make([]Item, 0, snapshotBatch)
+		return nil
+	}
+	err := eachItem(ctx, s, step, func(item Item, _ map[string]any) error {
+		batch = append(batch, item)
+		if len(batch) == snapshotBatch {
+			return flush()
+		}
+		return nil
+	})
+	var problem *audienceError
+	if errors.As(err, &problem) {
+		return failed("audience", problem.error), e.commit(ctx, drop)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	running := SetStep{StepRow{Run: run, Path: step.Path, Status: StatusRunning}}
+	return nil, e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{running, AddLanes{run, step.Path}}}).Wait(ctx)
+}
+
+// audienceError is a problem of the audience itself, the user's to mend.
+type audienceError struct{ error }
+
+func (a *audienceError) Unwrap() error { return a.error }
+
+// eachItem goes over the audience of a foreach and makes an item of each row: selected, or skipped with a reason.
+// Duplicates are found by whoever keeps the items. The row as expressions see it comes along.
+func eachItem(ctx context.Context, s *scope, step *workflows.Step, yield func(Item, map[string]any) error) error {
+	reader, err := openRows(ctx, s, step.Foreach)
+	if err != nil {
+		return &audienceError{err}
+	}
+	defer reader.Close()
+	names := maps.Clone(s.names)
+	for sequence := int64(1); ; sequence++ {
+		row, number, err := reader.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return &audienceError{err}
+		}
+		item := Item{Run: s.active.run.ID, Step: step.Path, Sequence: sequence, Row: number}
+		itemNames(names, step.Foreach.As, unwrap(row), item)
+		if err := selectItem(step.Foreach, names, row, &item); err != nil {
+			return &audienceError{fmt.Errorf("row %d: %w", number, err)}
+		}
+		if item.Data, err = json.Marshal(row); err != nil {
+			return &audienceError{fmt.Errorf("row %d: %w", number, err)}
+		}
+		if err := yield(item, row); err != nil {
+			return err
+		}
+		if sequence%snapshotBatch == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach) (RowReader, error) {
+	value, err := foreach.In.Eval(s.names)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := rowsOf(value)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Open(ctx)
+}
+
+// selectItem fills in the item's key and lane, and whether it takes part.
+func selectItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) error {
+	item.Status = StatusPending
+	if foreach.Where != nil {
+		value, err := foreach.Where.Eval(names)
+		if err != nil {
+			return fmt.Errorf("where: %w", err)
+		}
+		if yes, _ := value.(bool); !yes {
+			item.Status, item.Reason = StatusSkipped, ReasonWhere
+		}
+	}
+	if err := keyItem(foreach, names, item); err != nil {
+		return err
+	}
+	return laneItem(foreach, names, row, item)
+}
+
+func keyItem(foreach *workflows.Foreach, names map[string]any, item *Item) error {
+	if foreach.Key == nil {
+		item.Key = fmt.Sprint(item.Sequence)
+		return nil
+	}
+	value, err := foreach.Key.Eval(names)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	item.Key = text(value)
+	if item.Key == "" && item.Status == StatusPending {
+		item.Status, item.Reason = StatusSkipped, ReasonEmptyKey
+	}
+	return nil
+}
+
+func laneItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) error {
+	if foreach.Lane == nil {
+		item.Lane = text(row["account"])
+		return nil
+	}
+	value, err := foreach.Lane.Eval(names)
+	if err != nil {
+		return fmt.Errorf("lane: %w", err)
+	}
+	item.Lane = text(value)
+	return nil
+}
+
+// text writes a key or a lane; nothing is the empty text.
+func text(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return value
+	case float64:
+		if whole := int64(value); float64(whole) == value {
+			return fmt.Sprint(whole)
+		}
+	}
+	return fmt.Sprint(value)
+}

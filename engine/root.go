@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// settling is how soon the run's own lane looks again whether its other lanes have come to rest.
+const settling = 100 * time.Millisecond
+
+// workRoot works on the run's own steps: from the first unfinished one to the end, or to a foreach whose lanes are
+// still being worked on. Each of those wakes it when it is done.
+func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey) (*time.Time, error) {
+	lane, err := e.Ledger.Seize(ctx, key)
+	if err != nil || lane.Done {
+		return nil, err
+	}
+	wanted, _, _ := active.state()
+	if wanted != WantRun {
+		if rest, err := e.lanesAtRest(ctx, active, wanted); err != nil || !rest {
+			return soon(settling), err
+		}
+	}
+	if !lane.Clean {
+		if err := e.recoverLane(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	again, err := e.root(ctx, active, Fence{key, lane.Epoch}, wanted)
+	if errors.Is(err, ErrStale) {
+		return nil, nil
+	}
+	return again, err
+}
+
+func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wanted Wanted) (*time.Time, error) {
+	s, err := e.rootScope(ctx, active, fence)
+	if err != nil {
+		return nil, err
+	}
+	if wanted == WantPause {
+		return nil, e.rest(ctx, s)
+	}
+	if err := e.start(ctx, active); err != nil {
+		return nil, err
+	}
+	st, late, err := s.body(ctx, active.workflow.Steps, active.workflow.Finally)
+	if stop, ok := isSuspended(err); ok {
+		return e.leaveRoot(ctx, s, stop)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.release(ctx, false); err != nil {
+		if stop, ok := isSuspended(err); ok {
+			return e.leaveRoot(ctx, s, stop)
+		}
+		return nil, err
+	}
+	return nil, e.end(ctx, s, st, late)
+}
+
+// rootScope prepares the scope of the run's own steps.
+func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence) (*scope, error) {
+	var item Item
+	for found, err := range e.Ledger.Items(ctx, ItemFilter{Run: active.run.ID, Root: true, Step: new(string), Limit: 1}) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the run's root: %w", err)
+		}
+		item = found
+	}
+	s, err := newScope(e, active, item, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.fence, s.caller, s.loops = fence, liveCaller{}, e
+	s.turn = turn{gate: active.gate("", 1), horizon: time.Now().Add(e.Slice)}
+	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
+	return s, nil
+}
+
+// start marks the run as running, once.
+func (e *Engine) start(ctx context.Context, active *activeRun) error {
+	run, err := e.Ledger.Run(ctx, active.run.ID)
+	if err != nil || run.Status == StatusRunning {
+		return err
+	}
+	status := StatusRunning
+	change := SetRun{ID: run.ID, Status: &status}
+	if run.StartedAt.IsZero() {
+		now := time.Now()
+		change.StartedAt = &now
+	}
+	return e.commit(ctx, change)
+}
+
+// lanesAtRest reports whether nobody works on the run's other lanes any more: for a pause that they were left in
+// order, for a cancel that they are done.
+func (e *Engine) lanesAtRest(ctx context.Context, active *activeRun, wanted Wanted) (bool, error) {
+	for _, step := range foreachSteps(active.workflow.Steps) {
+		lanes, err := e.Ledger.Lanes(ctx, active.run.ID, step.Path)
+		if err != nil {
+			return false, fmt.Errorf("reading the lanes of %s: %w", step.Path, err)
+		}
+		for _, lane := range lanes {
+			if !lane.Done && (wanted == WantCancel || !lane.Clean) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// rest ends a pause: what unfinished items hold of conversations is handed back, and the run is paused.
+func (e *Engine) rest(ctx context.Context, root *scope) error {
+	if err := e.handBack(ctx, root.active, root.fence, true); err != nil {
+		if _, ok := isSuspended(err); !ok {
+			return err
+		}
+		e.Logger.WarnContext(ctx, "a paused run still holds conversations; they are ended when a process next opens this ledger",
+			"run", root.active.run.ID)
+	}
+	status := StatusPaused
+	err := e.Ledger.Append(ctx, Entry{Fence: &root.fence, Changes: []Change{
+		SetRun{ID: root.active.run.ID, Status: &status}, SetLane{LaneKey: root.fence.LaneKey, Clean: true},
+	}}).Wait(ctx)
+	if err == nil {
+		e.retire(root.active.run.ID)
+	}
+	return err
+}
+
+// leaveRoot ends a slice of the run's own lane before its steps have ended.
+func (e *Engine) leaveRoot(ctx context.Context, s *scope, stop *suspended) (*time.Time, error) {
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	changes := []Change{SetLane{LaneKey: s.fence.LaneKey, Clean: true}}
+	err := e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if wanted, _, _ := s.active.state(); wanted != WantRun {
+		return soon(0), nil
+	}
+	if stop.at.IsZero() {
+		return nil, nil
+	}
+	return &stop.at, nil
+}
+
+// end commits the run's outcome.
+func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure) error {
+	status, err := e.runStatus(ctx, s, st)
+	if err != nil {
+		return err
+	}
+	itemStatus, reason := itemEnd(st, late)
+	if itemStatus == StatusSkipped {
+		itemStatus = StatusSucceeded // a run whose conditions all said no has done what it was asked to
+	}
+	item, err := s.progress(itemStatus, reason)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	run := SetRun{ID: s.active.run.ID, Status: &status, FinishedAt: &now}
+	if st.failure != nil {
+		run.Error = st.failure
+	}
+	changes := append(s.unsaved, item, run, SetLane{LaneKey: s.fence.LaneKey, Clean: true, Done: true})
+	err = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
+	if err == nil {
+		e.retire(s.active.run.ID)
+	}
+	return err
+}
+
+func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Status, error) {
+	switch {
+	case s.cancelled():
+		return StatusCancelled, nil
+	case st.status == StatusFailed:
+		return StatusFailed, nil
+	case st.status == StatusUnknown:
+		return StatusPartial, nil
+	}
+	run, err := e.Ledger.Run(ctx, s.active.run.ID)
+	if err != nil {
+		return "", err
+	}
+	if run.Foreach && run.Counts[StatusFailed]+run.Counts[StatusUnknown] > 0 {
+		return StatusPartial, nil
+	}
+	return StatusSucceeded, nil
+}
+
+// recordStep keeps a finished step of the run's own, for lanes, pages and people. Rows are not kept: an audience is
+// opened again when it is needed.
+func (e *Engine) recordStep(ctx context.Context, s *scope, path string, r *result) error {
+	outputs := map[string]any{}
+	for name, value := range r.Outputs {
+		if _, rows := value.(Rows); !rows {
+			outputs[name] = value
+		}
+	}
+	text, err := json.Marshal(outputs)
+	if err != nil {
+		return fmt.Errorf("step %s: writing its outputs: %w", path, err)
+	}
+	row := SetStep{StepRow{Run: s.active.run.ID, Path: path, Status: r.Status, Outputs: text, Error: r.Error}}
+	return e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{row}}).Wait(ctx)
+}
+
+// outerNames are the results of the run's own steps, as the bodies of a foreach see them.
+func (e *Engine) outerNames(ctx context.Context, active *activeRun) (map[string]any, error) {
+	rows, err := e.Ledger.Steps(ctx, active.run.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the run's steps: %w", err)
+	}
+	names := map[string]any{}
+	for _, row := range rows {
+		r := &result{Status: row.Status, Error: row.Error}
+		if len(row.Outputs) > 0 {
+			outputs, err := decodeRow(row.Outputs)
+			if err != nil {
+				return nil, fmt.Errorf("step %s: %w", row.Path, err)
+			}
+			r.Outputs, _ = outputs.(map[string]any)
+		}
+		names[row.Path] = stepNames(r)
+	}
+	return names, nil
+}
+
+func soon(wait time.Duration) *time.Time {
+	at := time.Now().Add(wait)
+	return &at
+}
+
+// foreachSteps lists the foreach steps of a list, those in groups too.
+func foreachSteps(list []*workflows.Step) []*workflows.Step {
+	var found []*workflows.Step
+	for _, step := range list {
+		if step.Foreach != nil {
+			found = append(found, step)
+			continue
+		}
+		found = append(found, foreachSteps(step.Steps)...)
+		found = append(found, foreachSteps(step.Finally)...)
+	}
+	return found
+}
+
+func findStep(list []*workflows.Step, path string) *workflows.Step {
+	for _, step := range foreachSteps(list) {
+		if step.Path == path {
+			return step
+		}
+	}
+	return nil
+}

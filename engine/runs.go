@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// Submission is a request to run a workflow.
+type Submission struct {
+	Workflow    *workflows.Workflow
+	Params      map[string]any // as given; defaults are filled in from the workflow
+	Trigger     string         // "manual" unless given
+	ScheduledAt time.Time
+	Sandbox     bool
+	Commit      string
+	Plan        string
+}
+
+// Create adds a run and has it worked on.
+func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error) {
+	workflow := submission.Workflow
+	if _, err := workflow.BindParams(submission.Params); err != nil {
+		return Run{}, err
+	}
+	now := time.Now()
+	run := Run{
+		ID: newRunID(now), Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
+		Sandbox: submission.Sandbox, Params: submission.Params, Trigger: submission.Trigger,
+		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
+		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(foreachSteps(workflow.Steps)) > 0,
+	}
+	if run.Trigger == "" {
+		run.Trigger = "manual"
+	}
+	version := WorkflowVersion{Digest: workflow.Digest, Name: workflow.Name, File: workflow.File,
+		Commit: submission.Commit, Source: workflow.Source}
+	err := e.commit(ctx, AddWorkflow{version}, AddRun{run}, Wake{LaneKey: LaneKey{Run: run.ID}})
+	if err != nil {
+		return Run{}, fmt.Errorf("adding a run of %s: %w", workflow.Name, err)
+	}
+	return run, nil
+}
+
+// newRunID makes an id that sorts by time and can be read out: 20261122-183012-k7mq.
+func newRunID(now time.Time) string {
+	return now.UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:4])
+}
+
+// StateError says that a run is not in a state in which that can be done.
+type StateError struct {
+	Run    string
+	Status Status
+	Want   string
+}
+
+func (s *StateError) Error() string {
+	return fmt.Sprintf("run %s is %s and cannot be %s", s.Run, s.Status, s.Want)
+}
+
+// Pause has a run stop: calls in flight are finished, conversations handed back, the rest waits for Resume.
+func (e *Engine) Pause(ctx context.Context, id string) error {
+	return e.request(ctx, id, WantPause, "paused", nil)
+}
+
+// Resume has a paused or interrupted run go on.
+func (e *Engine) Resume(ctx context.Context, id string) error {
+	running := StatusRunning
+	return e.request(ctx, id, WantRun, "resumed", &running)
+}
+
+// Cancel has a run end: items that were begun run their finally, the others are cancelled.
+func (e *Engine) Cancel(ctx context.Context, id string) error {
+	running := StatusRunning
+	return e.request(ctx, id, WantCancel, "cancelled", &running)
+}
+
+func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word string, status *Status) error {
+	run, err := e.Ledger.Run(ctx, id)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", id, err)
+	}
+	if run.Status.Over() {
+		return &StateError{Run: id, Status: run.Status, Want: word}
+	}
+	wakes, err := e.wakes(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := e.commit(ctx, append(wakes, SetRun{ID: id, Wanted: &wanted, Status: status})...); err != nil {
+		return fmt.Errorf("asking for run %s to be %s: %w", id, word, err)
+	}
+	e.mu.Lock()
+	active := e.active[id]
+	e.mu.Unlock()
+	if active != nil {
+		active.want(wanted)
+	}
+	return nil
+}
+
+// wakes has every lane of a run looked at.
+func (e *Engine) wakes(ctx context.Context, id string) ([]Change, error) {
+	changes := []Change{Wake{LaneKey: LaneKey{Run: id}}}
+	rows, err := e.Ledger.Steps(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the steps of run %s: %w", id, err)
+	}
+	for _, row := range rows {
+		lanes, err := e.Ledger.Lanes(ctx, id, row.Path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the lanes of run %s: %w", id, err)
+		}
+		for _, lane := range lanes {
+			if !lane.Done {
+				changes = append(changes, Wake{LaneKey: lane.LaneKey})
+			}
+		}
+	}
+	return changes, nil
+}
+
+// Recovery says what a new owner of a ledger does about a run that an earlier process left.
+type Recovery int
+
+// The recoveries.
+const (
+	Leave   Recovery = iota // not touched
+	Drive                   // goes on
+	Suspend                 // settled, its conversations handed back, then paused until somebody resumes it
+)
+
+// Recover looks at every run that is not over, and does with it as decide says. It is for a process that has just
+// become the only one to work on this ledger.
+func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
+	runs, err := e.Ledger.Runs(ctx, RunFilter{Statuses: []Status{StatusPending, StatusRunning, StatusPaused}})
+	if err != nil {
+		return fmt.Errorf("looking for unfinished runs: %w", err)
+	}
+	for _, run := range runs {
+		if err := e.recover(ctx, run, decide(run)); err != nil {
+			return fmt.Errorf("run %s: %w", run.ID, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery) error {
+	resting := run.Status == StatusPaused && run.Wanted == WantPause
+	holding := run.Takeovers[TakeoverHeld]+run.Takeovers[TakeoverIntended] > 0
+	switch {
+	case recovery == Leave, resting && !holding:
+		return nil
+	case recovery == Suspend && run.Wanted == WantRun:
+		return e.Pause(ctx, run.ID)
+	}
+	wakes, err := e.wakes(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	return e.commit(ctx, wakes...)
+}

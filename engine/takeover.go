@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// releaseStep is the step of the catalogue by which the engine hands a conversation back on its own.
+const releaseStep = "takeover.end"
+
+func (s *scope) takeover(path string, request Request, handle Handle, state TakeoverState, why string) Change {
+	text, err := json.Marshal(handle)
+	if err != nil {
+		text = nil // a handle is strings and numbers; account and friend are in the row in any case
+	}
+	return SetTakeover{Takeover{
+		Run: s.item.Run, Item: s.item.ID, Step: path, Connection: s.active.run.Connection,
+		Account: request.Account, Friend: request.Friend, Handle: text, State: state, Message: why, At: time.Now(),
+	}}
+}
+
+// ended marks what the item holds of that conversation as handed back.
+func (s *scope) ended(request Request) []Change {
+	var changes []Change
+	for _, path := range s.holding() {
+		r := s.results[path]
+		if r.Held["account"] == request.Account && r.Held["friend"] == request.Friend {
+			held := Request{Account: request.Account, Friend: request.Friend}
+			r.Takeover = TakeoverEnded
+			changes = append(changes, s.takeover(path, held, r.Held, TakeoverEnded, ""))
+		}
+	}
+	return changes
+}
+
+// holding lists the steps whose takeover is held, or may be.
+func (s *scope) holding() []string {
+	var paths []string
+	for path, r := range s.results {
+		if r.Takeover == TakeoverHeld || r.Takeover == TakeoverIntended {
+			paths = append(paths, path)
+		}
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+// release hands back what the workflow did not. When the item is to go on later, the steps that applied are forgotten,
+// so that it applies again before it goes on.
+func (s *scope) release(ctx context.Context, forget bool) error {
+	for _, path := range s.holding() {
+		if err := s.releaseOne(ctx, path); err != nil {
+			return err
+		}
+		if forget {
+			r := s.results[path]
+			r.Status, r.Outputs, r.Takeover, r.Held = "", nil, "", nil
+			if err := s.save(ctx, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *scope) releaseOne(ctx context.Context, path string) error {
+	held := s.results[path]
+	entry, ok := s.engine.Steps.Step(releaseStep)
+	if !ok {
+		return fmt.Errorf("the catalogue has no step %s", releaseStep)
+	}
+	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, With: map[string]any{"takeover": held.Held}})
+	if err == nil && action.Request == nil {
+		err = fmt.Errorf("%s has nothing to call: %s", releaseStep, action.Skip)
+	}
+	if err != nil {
+		return s.stuck(ctx, path, &Failure{Code: "release", Message: err.Error()})
+	}
+	s.handing = true
+	defer func() { s.handing = false }()
+	step := &workflows.Step{Path: path + "/end"}
+	if r := s.results[step.Path]; r != nil {
+		r.Status = ""
+	}
+	r, err := s.caller.call(ctx, s, step, action)
+	if err != nil {
+		return err
+	}
+	if r.Status != StatusSucceeded {
+		return s.stuck(ctx, path, r.Error)
+	}
+	return nil
+}
+
+// stuck records a takeover that could not be ended: somebody has to.
+func (s *scope) stuck(ctx context.Context, path string, failure *Failure) error {
+	r := s.results[path]
+	r.Takeover = TakeoverStuck
+	request := Request{Account: fmt.Sprint(r.Held["account"]), Friend: fmt.Sprint(r.Held["friend"])}
+	why := "no answer"
+	if failure != nil {
+		why = failure.Message
+	}
+	s.engine.Logger.ErrorContext(ctx, "a takeover could not be ended", "run", s.item.Run, "account", request.Account,
+		"friend", request.Friend, "error", why)
+	return s.save(ctx, []Change{s.takeover(path, request, r.Held, TakeoverStuck, why)})
+}

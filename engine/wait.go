@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// awaitSlot waits until the limits let the call leave. A slot that lies beyond what the item may wait here is kept in
+// mind, so that it is used, and not taken anew, when the item goes on.
+func (s *scope) awaitSlot(ctx context.Context, path string, request Request) error {
+	if err := s.mayGoOn(); err != nil {
+		return err
+	}
+	s.turn.pause()
+	defer s.turn.proceed()
+	retry := slotKey{s.item.ID, path + "\x00retry"}
+	if at, ok := s.active.earlier(retry); ok {
+		if err := s.waitUntil(ctx, at, retry); err != nil {
+			return err
+		}
+	}
+	key := slotKey{s.item.ID, path}
+	at, ok := s.active.earlier(key)
+	if !ok {
+		var err error
+		if at, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits); err != nil {
+			return fmt.Errorf("taking a slot of the limits: %w", err)
+		}
+	}
+	return s.waitUntil(ctx, at, key)
+}
+
+// waitUntil sleeps where that is short, and suspends the item where it is not.
+func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error {
+	for {
+		now := time.Now()
+		if !at.After(now) {
+			return nil
+		}
+		until, stop := s.patience()
+		if at.After(until) {
+			s.active.later(key, at)
+			if s.cancelled() && !s.ending && !s.handing {
+				return errCancelled
+			}
+			return &suspended{at}
+		}
+		timer := time.NewTimer(at.Sub(now))
+		select {
+		case <-timer.C:
+		case <-stop:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// patience returns the instant up to which the item may wait, and the channel that changes it (nil once it has).
+func (s *scope) patience() (time.Time, <-chan struct{}) {
+	wanted, since, stop := s.active.state()
+	switch {
+	case s.handing:
+		return s.turn.horizon, nil
+	case wanted == WantRun:
+		return s.turn.horizon, stop
+	case wanted == WantCancel && s.ending:
+		return s.turn.horizon, nil
+	case wanted == WantPause && s.begun():
+		return since.Add(s.engine.Grace), nil
+	}
+	return time.Time{}, nil
+}
+
+// mayGoOn stops the item before its next call when its run is to stop.
+func (s *scope) mayGoOn() error {
+	wanted, since, _ := s.active.state()
+	switch {
+	case wanted == WantRun || s.handing:
+		return nil
+	case wanted == WantCancel && s.ending:
+		return nil
+	case wanted == WantCancel:
+		return errCancelled
+	case s.begun() && time.Now().Before(since.Add(s.engine.Grace)):
+		return nil
+	}
+	return &suspended{}
+}
