@@ -1,0 +1,187 @@
+package ledger
+
+import (
+	"database/sql/driver"
+	"fmt"
+
+	"youmiflow/engine"
+)
+
+// addItems adds a batch of a snapshot. Items get their ids one behind the other, in the order given.
+func (g *group) addItems(c engine.AddItems) error {
+	series, err := g.seriesOf(c.Run, c.Step)
+	if err != nil || len(c.Items) == 0 {
+		return err
+	}
+	id, err := g.lastItem()
+	if err != nil {
+		return err
+	}
+	first := id + 1
+	for i := range c.Items {
+		id++
+		status, err := g.addItem(id, series.id, &c.Items[i])
+		if err != nil {
+			return err
+		}
+		g.count(c.Run, countItems, c.Step, string(status), 1)
+	}
+	g.lastID, series.last = id, id
+	if series.first == 0 {
+		series.first = first
+	}
+	_, err = g.exec(`UPDATE series SET first = ?, last = ? WHERE id = ?`, series.first, series.last, series.id)
+	return err
+}
+
+const insertItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, over,
+	status, reason, progress) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+// addItem adds one item and returns the status it got. The unique index on chosen keys finds the duplicates.
+func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, error) {
+	lane, err := g.laneOf(series, item.Lane)
+	if err != nil {
+		return "", err
+	}
+	insert := func(chosen int64, status engine.Status, reason string) (int64, error) {
+		return g.exec(insertItem, id, series, lane, item.Sequence, int64(item.Row), item.Key, document(item.Data),
+			item.Variant, int64(item.Wave), chosen, boolean(status.Over()), string(status), reason, document(item.Progress))
+	}
+	if item.Status != engine.StatusSkipped {
+		if n, err := insert(1, item.Status, item.Reason); err != nil || n == 1 {
+			return item.Status, err
+		}
+		item.Status, item.Reason = engine.StatusSkipped, engine.ReasonDuplicate
+	}
+	n, err := insert(0, item.Status, item.Reason)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("item %d is there already", id)
+	}
+	return item.Status, err
+}
+
+// seriesOf finds or makes the series of a step.
+func (g *group) seriesOf(run, step string) (*seriesRow, error) {
+	series, err := g.findSeries(run, step)
+	if err != nil || series != nil {
+		return series, err
+	}
+	row, err := g.row(`INSERT INTO series (run, step, first, last) VALUES (?, ?, 0, 0) RETURNING id`, run, step)
+	if err != nil {
+		return nil, err
+	}
+	series = &seriesRow{id: row.int(0)}
+	g.series[seriesKey{run, step}] = series
+	return series, nil
+}
+
+// findSeries returns nil when the step has no items.
+func (g *group) findSeries(run, step string) (*seriesRow, error) {
+	key := seriesKey{run, step}
+	if series, ok := g.series[key]; ok {
+		return series, nil
+	}
+	row, err := g.row(`SELECT id, first, last FROM series WHERE run = ? AND step = ?`, run, step)
+	if err != nil || row == nil {
+		return nil, err
+	}
+	series := &seriesRow{id: row.int(0), first: row.int(1), last: row.int(2)}
+	g.series[key] = series
+	return series, nil
+}
+
+// laneOf finds or makes the number of a lane's name.
+func (g *group) laneOf(series int64, name string) (int64, error) {
+	key := laneName{series, name}
+	if id, ok := g.lanes[key]; ok {
+		return id, nil
+	}
+	row, err := g.row(`SELECT id FROM lane WHERE series = ? AND name = ?`, series, name)
+	if err == nil && row == nil {
+		row, err = g.row(`INSERT INTO lane (series, name, added, epoch, done, clean) VALUES (?, ?, 0, 0, 0, 1)
+			RETURNING id`, series, name)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(g.lanes) > remembered {
+		clear(g.lanes)
+	}
+	g.lanes[key] = row.int(0)
+	return row.int(0), nil
+}
+
+func (g *group) lastItem() (int64, error) {
+	if g.lastID < 0 {
+		row, err := g.row(`SELECT coalesce(max(id), 0) FROM item`)
+		if err != nil {
+			return 0, err
+		}
+		g.lastID = row.int(0)
+	}
+	return g.lastID, nil
+}
+
+func (g *group) dropItems(c engine.DropItems) error {
+	series, err := g.findSeries(c.Run, c.Step)
+	if err != nil || series == nil {
+		return err
+	}
+	span := []driver.Value{series.id, series.first, series.last}
+	err = g.each(`SELECT status, count(*) FROM item WHERE series = ? AND id BETWEEN ? AND ? GROUP BY status`, span,
+		func(row values) bool {
+			g.count(c.Run, countItems, c.Step, row.text(0), -row.int(1))
+			return true
+		})
+	if err != nil {
+		return err
+	}
+	if _, err := g.exec(`DELETE FROM item WHERE series = ? AND id BETWEEN ? AND ?`, span...); err != nil {
+		return err
+	}
+	if _, err := g.exec(`DELETE FROM lane WHERE series = ?`, series.id); err != nil {
+		return err
+	}
+	_, err = g.exec(`DELETE FROM series WHERE id = ?`, series.id)
+	g.forget()
+	return err
+}
+
+const (
+	// moveItem is for statuses on the same side of over, endItem for the others: setting over touches item_open.
+	moveItem = `UPDATE item SET status = ?, reason = ?, progress = coalesce(?, progress)
+		WHERE id = ? AND status = ? AND series = ?`
+	endItem = `UPDATE item SET status = ?, reason = ?, progress = coalesce(?, progress), over = ?
+		WHERE id = ? AND status = ? AND series = ?`
+)
+
+func (g *group) setItem(c engine.SetItem) error {
+	series, err := g.findSeries(c.Run, c.Step)
+	if err != nil || series == nil {
+		return err
+	}
+	var n int64
+	if c.From.Over() == c.To.Over() {
+		n, err = g.exec(moveItem, string(c.To), c.Reason, document(c.Progress), c.ID, string(c.From), series.id)
+	} else {
+		n, err = g.exec(endItem, string(c.To), c.Reason, document(c.Progress), boolean(c.To.Over()), c.ID, string(c.From),
+			series.id)
+	}
+	if n == 1 && c.From != c.To {
+		g.count(c.Run, countItems, c.Step, string(c.From), -1)
+		g.count(c.Run, countItems, c.Step, string(c.To), 1)
+	}
+	return err
+}
+
+func (g *group) cancelItems(c engine.CancelItems) error {
+	n, err := g.exec(`UPDATE item INDEXED BY item_open SET status = 'cancelled', reason = ?, over = 1
+		WHERE over = 0 AND status = 'pending' AND progress IS NULL AND lane = (SELECT lane.id FROM lane
+		JOIN series ON series.id = lane.series WHERE series.run = ? AND series.step = ? AND lane.name = ?)`,
+		c.Reason, c.Run, c.Step, c.Lane)
+	if n > 0 {
+		g.count(c.Run, countItems, c.Step, string(engine.StatusPending), -n)
+		g.count(c.Run, countItems, c.Step, string(engine.StatusCancelled), n)
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"youmiflow/engine"
+)
+
+// UpdateBucket replaces the bucket by what change makes of it, as one step that nobody else's comes between, and
+// returns when that is durable. A key that is new comes as a bucket that has only its Key. Change must be quick, must
+// not use the ledger, and may be called more than once, the last time counts: a commit can have to be repeated.
+func (l *Ledger) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
+	return l.submit(ctx, &pending{do: func(g *group) error {
+		before, err := g.bucket(key)
+		if err != nil {
+			return err
+		}
+		b := change(before)
+		_, err = g.exec(`INSERT INTO bucket (name, arrival, not_before, hour, hour_count, day, day_count)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET arrival = excluded.arrival,
+			not_before = excluded.not_before, hour = excluded.hour, hour_count = excluded.hour_count,
+			day = excluded.day, day_count = excluded.day_count`,
+			key, nanos(b.Arrival), nanos(b.NotBefore), nanos(b.Hour), int64(b.HourCount), nanos(b.Day), int64(b.DayCount))
+		return err
+	}}).Wait(ctx)
+}
+
+func (g *group) bucket(key string) (engine.Bucket, error) {
+	row, err := g.row(`SELECT arrival, not_before, hour, hour_count, day, day_count FROM bucket WHERE name = ?`, key)
+	if err != nil || row == nil {
+		return engine.Bucket{Key: key}, err
+	}
+	return engine.Bucket{
+		Key: key, Arrival: fromNanos(row.int(0)), NotBefore: fromNanos(row.int(1)),
+		Hour: fromNanos(row.int(2)), HourCount: int(row.int(3)), Day: fromNanos(row.int(4)), DayCount: int(row.int(5)),
+	}, nil
+}
+
+// nanos keeps buckets exact: at thousands a second, rounding to microseconds would add up.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

@@ -1,0 +1,119 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"strings"
+
+	"youmiflow/engine"
+)
+
+// within adds that the item is of one of the series. The range of ids is what makes it quick.
+func (c *conditions) within(id string, series []seriesRow) {
+	first, last := series[0].first, series[0].last
+	for _, s := range series {
+		first, last = min(first, s.first), max(last, s.last)
+	}
+	c.add(fmt.Sprintf("%s BETWEEN %d AND %d AND item.series IN (%s)", id, first, last, c.list(series)))
+}
+
+// list writes the numbers of the series.
+func (c *conditions) list(series []seriesRow) string {
+	ids := make([]string, len(series))
+	for i, s := range series {
+		ids[i] = fmt.Sprint(s.id)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// Calls implements engine.Ledger.
+func (l *Ledger) Calls(ctx context.Context, filter engine.CallFilter) iter.Seq2[engine.Call, error] {
+	return func(yield func(engine.Call, error) bool) {
+		query, args, err := l.callQuery(ctx, filter)
+		if err != nil || query == "" {
+			if err != nil {
+				yield(engine.Call{}, err)
+			}
+			return
+		}
+		var item, ordinal int64
+		for {
+			calls, err := collect(ctx, l.read, scanCall, query, append([]any{item, item, ordinal}, args...)...)
+			if err != nil {
+				yield(engine.Call{}, err)
+				return
+			}
+			for _, call := range calls {
+				if !yield(call.Call, nil) {
+					return
+				}
+				item, ordinal = call.Item, call.ordinal
+			}
+			if len(calls) < chunk {
+				return
+			}
+		}
+	}
+}
+
+// callQuery builds the query of a chunk; its arguments are the item (twice) and the ordinal to go on after, and args.
+func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (string, []any, error) {
+	var where conditions
+	where.terms = append(where.terms, "call.item >= ? AND (call.item > ? OR call.ordinal > ?)")
+	if filter.Item != 0 {
+		where.add("call.item = ?", filter.Item)
+	}
+	if filter.Run != "" || filter.Lane != nil {
+		if nothing, err := l.callScope(ctx, filter, &where); err != nil || nothing {
+			return "", nil, err
+		}
+	}
+	index := ""
+	if len(filter.States) == 1 && filter.States[0] == engine.CallIntent {
+		where.add("call.state = 'intent'")
+		index = "INDEXED BY call_intent "
+	}
+	in(&where, "call.state", filter.States)
+	return `SELECT call.ordinal, series.run, call.item, call.step, call.attempt, call.operation, call.effect, call.account,
+		call.friend, call.request, call.state, call.code, call.message, call.request_id, call.task_id, call.started_at,
+		call.finished_at FROM call ` + index + `CROSS JOIN item ON item.id = call.item
+		CROSS JOIN series ON series.id = item.series` + where.clause() +
+		fmt.Sprintf(` ORDER BY call.item, call.ordinal LIMIT %d`, chunk), where.args, nil
+}
+
+// callScope keeps to the items of the run and the lane that the filter names.
+func (l *Ledger) callScope(ctx context.Context, filter engine.CallFilter, where *conditions) (nothing bool, err error) {
+	items := engine.ItemFilter{Run: filter.Run, Root: true}
+	if lane := filter.Lane; lane != nil {
+		if filter.Run != "" && filter.Run != lane.Run {
+			return true, nil
+		}
+		items = engine.ItemFilter{Run: lane.Run, Step: &lane.Step}
+	}
+	series, err := l.findSeries(ctx, items)
+	if err != nil || len(series) == 0 {
+		return true, err
+	}
+	where.within("call.item", series)
+	if filter.Lane != nil {
+		where.add("item.lane = (SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+"))", filter.Lane.Lane)
+	}
+	return false, nil
+}
+
+type callRow struct {
+	engine.Call
+	ordinal int64
+}
+
+func scanCall(row scanner) (callRow, error) {
+	var c callRow
+	var request sql.NullString
+	var started, finished int64
+	err := row.Scan(&c.ordinal, &c.Run, &c.Item, &c.Step, &c.Attempt, &c.Operation, &c.Effect, &c.Account, &c.Friend,
+		&request, &c.State, &c.Code, &c.Message, &c.RequestID, &c.TaskID, &started, &finished)
+	c.Request, c.StartedAt, c.FinishedAt = fromDocument(request), fromMicros(started), fromMicros(finished)
+	return c, err
+}

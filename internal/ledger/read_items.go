@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+
+	"youmiflow/engine"
+)
+
+// chunk is how many rows a stream reads at once. Between chunks no transaction is open, so that a slow reader does not
+// keep the WAL from being checkpointed.
+const chunk = 500
+
+// Items implements engine.Ledger. Items come by id, which is by sequence within a step.
+func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[engine.Item, error] {
+	return func(yield func(engine.Item, error) bool) {
+		query, args, err := l.itemQuery(ctx, filter)
+		if err != nil || query == "" {
+			if err != nil {
+				yield(engine.Item{}, err)
+			}
+			return
+		}
+		left, after := filter.Limit, filter.AfterID
+		for {
+			size := chunk
+			if filter.Limit > 0 {
+				size = min(size, left)
+			}
+			items, err := collect(ctx, l.read, scanItem, query, append([]any{after}, append(args, size)...)...)
+			if err != nil {
+				yield(engine.Item{}, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+				after = item.ID
+			}
+			left -= len(items)
+			if len(items) < size || filter.Limit > 0 && left <= 0 {
+				return
+			}
+		}
+	}
+}
+
+// itemQuery builds the query of a chunk; its arguments are the id to go on after, args, and the size. No query means
+// that there is nothing to find.
+func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (string, []any, error) {
+	series, err := l.findSeries(ctx, filter)
+	if err != nil || len(series) == 0 {
+		return "", nil, err
+	}
+	var where conditions
+	where.terms = append(where.terms, "item.id > ?")
+	where.within("item.id", series)
+	index := "NOT INDEXED" // by id, within the range
+	if filter.Lane != nil {
+		where.add("item.lane IN (SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+"))", *filter.Lane)
+		if open(filter.Statuses) {
+			where.add("item.over = 0")
+			index = "INDEXED BY item_open"
+		}
+	}
+	in(&where, "item.status", filter.Statuses)
+	return `SELECT item.id, series.run, series.step, item.sequence, item.source_row, item.item_key, lane.name, item.data,
+		item.variant, item.wave, item.status, item.reason, item.progress
+		FROM item ` + index + ` CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane` +
+		where.clause() + ` ORDER BY item.id LIMIT ?`, where.args, nil
+}
+
+// open reports whether the statuses are all of items that are not over.
+func open(statuses []engine.Status) bool {
+	for _, status := range statuses {
+		if status.Over() {
+			return false
+		}
+	}
+	return len(statuses) > 0
+}
+
+func scanItem(row scanner) (engine.Item, error) {
+	var i engine.Item
+	var data, progress sql.NullString
+	err := row.Scan(&i.ID, &i.Run, &i.Step, &i.Sequence, &i.Row, &i.Key, &i.Lane, &data, &i.Variant, &i.Wave, &i.Status,
+		&i.Reason, &progress)
+	i.Data, i.Progress = fromDocument(data), fromDocument(progress)
+	return i, err
+}
+
+// findSeries finds the series that a filter selects and that have items.
+func (l *Ledger) findSeries(ctx context.Context, filter engine.ItemFilter) ([]seriesRow, error) {
+	var where conditions
+	where.add("run = ? AND last > 0", filter.Run)
+	switch {
+	case filter.Step != nil:
+		where.add("step = ?", *filter.Step)
+	case !filter.Root:
+		where.add("step <> ''")
+	}
+	return collect(ctx, l.read, func(row scanner) (seriesRow, error) {
+		var s seriesRow
+		err := row.Scan(&s.id, &s.first, &s.last)
+		return s, err
+	}, `SELECT id, first, last FROM series`+where.clause(), where.args...)
+}
