@@ -1,0 +1,296 @@
+package expression
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+)
+
+func at(node ast.Node, code, format string, args ...any) *Error {
+	start, end := extent(node)
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Start: start, End: end}
+}
+
+// unwanted says that the whole expression has another type than its place asks for.
+func (c *compilation) unwanted(node ast.Node, got, want Type) *Error {
+	message := fmt.Sprintf("%s is wanted, this is %s", want, got)
+	switch {
+	case got.Kind == want.Kind && want.Kind == Object:
+		message = fmt.Sprintf("this object does not have the fields that are wanted: %s", strings.Join(sortedKeys(want.Fields), ", "))
+	case got.Kind == want.Kind && want.Kind == List:
+		message = fmt.Sprintf("a list is wanted of which each is %s, here each is %s", want.Element, got.Element)
+	case got.Kind == Number && want.Kind == Integer:
+		message += "; write int(…) around it"
+	case want.Kind == String:
+		message += "; write string(…) around it"
+	}
+	trimmed := strings.TrimLeft(c.source, " \t\r\n")
+	start := c.runes - len([]rune(trimmed))
+	return &Error{Code: CodeTypeMismatch, Message: message, Start: start, End: start + len([]rune(strings.TrimRight(trimmed, " \t\r\n")))}
+}
+
+// refuse finds what expr allows and this language does not, before any type is known.
+func (c *compilation) refuse(tree ast.Node) (found *Error) {
+	walk(tree, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.IdentifierNode:
+			if strings.HasPrefix(n.Value, "$") {
+				found = c.unknownName(n, n.Value)
+			}
+		case *ast.BytesNode:
+			found = at(n, CodeSyntax, "a quote may not follow a b")
+		case *ast.CallNode:
+			found = c.refuseCall(n)
+		}
+		return found == nil
+	})
+	return found
+}
+
+func (c *compilation) refuseCall(n *ast.CallNode) *Error {
+	switch callee := n.Callee.(type) {
+	case *ast.IdentifierNode:
+		if _, hidden := c.scope[callee.Value]; hidden {
+			return at(callee, CodeUnknownFunction, "%q is not a function", callee.Value)
+		}
+		if _, own := ownFunctions()[callee.Value]; !own {
+			failure := at(callee, CodeUnknownFunction, "there is no function %q", callee.Value)
+			failure.Name, failure.Candidates = callee.Value, Functions()
+			return failure
+		}
+	case *ast.MemberNode:
+		if name, ok := callee.Property.(*ast.StringNode); ok && !isMethod(name.Value) {
+			failure := at(callee.Property, CodeUnknownFunction, "there is no function %q to call with a dot; functions are written name(value)", name.Value)
+			failure.Name = name.Value
+			return failure
+		}
+	}
+	return nil
+}
+
+// refuseOpaque finds an opaque value that is not just passed on or compared with nil.
+func (c *compilation) refuseOpaque(tree ast.Node) (found *Error) {
+	refusal := func(n ast.Node) *Error {
+		if n == nil || !isOpaque(n.Nature()) {
+			return nil
+		}
+		return at(n, CodeTypeMismatch, "this is %s, which can only be passed on or compared with nil", fromNature(n.Nature()))
+	}
+	any := func(nodes ...ast.Node) *Error {
+		for _, n := range nodes {
+			if failure := refusal(n); failure != nil {
+				return failure
+			}
+		}
+		return nil
+	}
+	walk(tree, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.UnaryNode:
+			found = any(n.Node)
+		case *ast.BinaryNode:
+			comparesNil := (n.Operator == "==" || n.Operator == "!=") && (n.Left.Nature().Nil || n.Right.Nature().Nil)
+			if !comparesNil && n.Operator != "??" {
+				found = any(n.Left, n.Right)
+			}
+		case *ast.MemberNode:
+			found = any(n.Node, n.Property)
+		case *ast.SliceNode:
+			found = any(n.Node, n.From, n.To)
+		case *ast.BuiltinNode:
+			found = any(n.Arguments...)
+		case *ast.CallNode:
+			found = any(n.Arguments...)
+		case *ast.ConditionalNode:
+			found = any(n.Cond)
+		}
+		return found == nil
+	})
+	return found
+}
+
+// refuseFunctionsAsValues finds `success` where `success()` is meant.
+func (c *compilation) refuseFunctionsAsValues(tree ast.Node) (found *Error) {
+	callees := map[ast.Node]bool{}
+	walk(tree, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallNode:
+			callees[n.Callee] = true
+		case *ast.IdentifierNode, *ast.MemberNode:
+			if n.Nature().IsFunc() && !callees[n] {
+				found = at(n, CodeTypeMismatch, "this is a function; write () behind it")
+			}
+		}
+		return found == nil
+	})
+	return found
+}
+
+func (c *compilation) unknownName(node ast.Node, name string) *Error {
+	failure := at(node, CodeUnknownName, "unknown name %q in expression", name)
+	failure.Name, failure.Candidates = name, sortedKeys(c.scope)
+	return failure
+}
+
+// checkError puts what expr's checker says into words. The checker marks a node by its place; the types that it found
+// are on the nodes around.
+func (c *compilation) checkError(tree ast.Node, problem *file.Error) *Error {
+	node, parent := find(tree, problem)
+	fallback := &Error{Code: CodeTypeMismatch, Message: plainTypes(problem.Message), Start: problem.From, End: problem.To}
+	if node == nil {
+		return fallback
+	}
+	if name, ok := strings.CutPrefix(problem.Message, "unknown name "); ok {
+		return c.unknownName(node, name)
+	}
+	if name, ok := strings.CutPrefix(problem.Message, "unknown field "); ok {
+		return unknownField(node, parent, name)
+	}
+	switch n := node.(type) {
+	case *ast.BinaryNode:
+		return binaryProblem(n)
+	case *ast.UnaryNode:
+		return at(n.Node, CodeTypeMismatch, "%q takes %s, this is %s", n.Operator, map[bool]string{true: "a yes/no value", false: "a number"}[n.Operator == "!" || n.Operator == "not"], typeOf(n.Node))
+	case *ast.MemberNode:
+		return at(n.Property, CodeTypeMismatch, "this has no fields: it is %s", typeOf(n.Node))
+	case *ast.SliceNode:
+		return at(n, CodeTypeMismatch, "only lists and strings can be cut with [from:to], this is %s", typeOf(n.Node))
+	}
+	return c.argumentProblem(node, parent, problem, fallback)
+}
+
+// argumentProblem is about what a function was given.
+func (c *compilation) argumentProblem(node, parent ast.Node, problem *file.Error, fallback *Error) *Error {
+	message := problem.Message
+	switch {
+	case strings.HasPrefix(message, "too many arguments"), strings.HasPrefix(message, "not enough arguments"),
+		strings.HasPrefix(message, "invalid number of arguments"):
+		fallback.Message = fmt.Sprintf("%s() got the wrong number of values: %d", functionName(node), argumentCount(node))
+	case strings.HasPrefix(message, "cannot redeclare"):
+		fallback.Message = "this name is taken; choose another after let"
+	case strings.HasPrefix(message, "predicate should return boolean"):
+		return at(node, CodeTypeMismatch, "%s() needs a yes/no test for each element", functionName(parent))
+	case strings.HasPrefix(message, "non-bool expression"):
+		return at(node, CodeTypeMismatch, "a yes/no value is wanted before ?, this is %s", typeOf(node))
+	case strings.HasPrefix(message, "array elements can only"), strings.HasPrefix(message, "non-integer slice index"):
+		return at(node, CodeTypeMismatch, "an element of a list is chosen by its number, this is %s", typeOf(node))
+	case functionName(parent) != "":
+		return at(node, CodeTypeMismatch, "%s() cannot take %s here", functionName(parent), typeOf(node))
+	case functionName(node) != "":
+		kinds := make([]string, 0, 3)
+		for _, argument := range children(node) {
+			kinds = append(kinds, typeOf(argument).String())
+		}
+		fallback.Message = fmt.Sprintf("%s() cannot take this: %s", functionName(node), strings.Join(kinds, ", "))
+	}
+	return fallback
+}
+
+func functionName(n ast.Node) string {
+	if call, ok := n.(*ast.CallNode); ok {
+		if member, ok := call.Callee.(*ast.MemberNode); ok {
+			if name, ok := member.Property.(*ast.StringNode); ok {
+				return name.Value
+			}
+		}
+	}
+	if n == nil {
+		return ""
+	}
+	return calledName(n)
+}
+
+func argumentCount(n ast.Node) int {
+	switch n := n.(type) {
+	case *ast.CallNode:
+		return len(n.Arguments)
+	case *ast.BuiltinNode:
+		return len(n.Arguments)
+	}
+	return 0
+}
+
+// find is the node that the checker points at, and the node above it.
+func find(tree ast.Node, problem *file.Error) (node, parent ast.Node) {
+	field := strings.HasPrefix(problem.Message, "unknown field ")
+	walk(tree, func(n ast.Node) bool {
+		if n.Location() == problem.Location && node == nil && !field {
+			node = n
+		}
+		for _, child := range children(n) {
+			if child.Location() != problem.Location || node != nil && node != n {
+				continue
+			}
+			// A field and the member it belongs to have the same place: the checker means the field only where
+			// it says so.
+			_, isMember := n.(*ast.MemberNode)
+			if field && isMember || !field && node == nil {
+				node, parent = child, n
+			}
+		}
+		return node == nil
+	})
+	return node, parent
+}
+
+func unknownField(node, parent ast.Node, name string) *Error {
+	failure := at(node, CodeUnknownField, "unknown field %q", name)
+	failure.Name = name
+	if member, ok := parent.(*ast.MemberNode); ok {
+		if owner := member.Node.Nature(); owner.TypeData != nil {
+			failure.Candidates = sortedKeys(owner.Fields)
+		}
+	}
+	if start, end := failure.Start, failure.End; end-start == len([]rune(name))+2 {
+		failure.Start, failure.End = start+1, end-1 // written as ["name"]
+	}
+	return failure
+}
+
+func binaryProblem(n *ast.BinaryNode) *Error {
+	left, right := typeOf(n.Left), typeOf(n.Right)
+	switch n.Operator {
+	case "in":
+		if right.Kind == String {
+			return at(n, CodeTypeMismatch, "`in` looks into a list; write contains to look into a string")
+		}
+		return at(n, CodeTypeMismatch, "%s cannot be in this: it is %s", left, elementWords(right))
+	case "and", "or", "&&", "||":
+		for _, side := range []ast.Node{n.Left, n.Right} {
+			if t := typeOf(side); t.Kind != Bool && t.Kind != Any {
+				return at(side, CodeTypeMismatch, "a yes/no value is wanted beside %q, this is %s", n.Operator, t)
+			}
+		}
+	case "==", "!=", "<", ">", "<=", ">=":
+		return at(n, CodeTypeMismatch, "%s and %s cannot be compared", left, right)
+	case "+":
+		message := fmt.Sprintf("%s and %s cannot be added", left, right)
+		if (left.Kind == String) != (right.Kind == String) {
+			message += "; write string(…) around what is no string"
+		}
+		return at(n, CodeTypeMismatch, "%s", message)
+	case "matches", "contains", "startsWith", "endsWith":
+		return at(n, CodeTypeMismatch, "%s takes two strings; these are %s and %s", n.Operator, left, right)
+	}
+	return at(n, CodeTypeMismatch, "%q cannot be used with %s and %s", n.Operator, left, right)
+}
+
+func elementWords(t Type) string {
+	if t.Kind == List && t.Element != nil {
+		return fmt.Sprintf("a list of which each is %s", t.Element)
+	}
+	return t.String()
+}
+
+var goTypes = regexp.MustCompile(`\*?(map\[\w+\]|\[\])*(interface \{\}|expression\.\w+|time\.\w+|float64|string|int|bool|func\([^)]*\).*)`)
+
+// plainTypes is the last resort for a message of the checker that nothing above knows: Go's types do not get through.
+func plainTypes(message string) string {
+	if goTypes.MatchString(message) || strings.Contains(message, "nature") {
+		return "the values used here do not fit together"
+	}
+	return message
+}
