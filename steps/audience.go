@@ -1,0 +1,129 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"youmiflow/engine"
+	"youmiflow/internal/audience"
+	"youmiflow/internal/expression"
+	"youmiflow/workflows"
+)
+
+func audienceFile(config Config) *entry {
+	return &entry{
+		StepType: workflows.StepType{
+			Name:    "audience.file",
+			Effect:  workflows.EffectLocal,
+			Summary: "Reads an audience from a csv, tsv, jsonl or xlsx file, row by row.",
+			Inputs: []workflows.Field{
+				{Name: "path", Type: textType(), Required: true, Description: "the file; relative to the project folder"},
+				{Name: "sheet", Type: textType(), Description: "the sheet of a workbook; default the first"},
+				columnsField(),
+			},
+			Outputs: []workflows.Field{
+				{Name: "rows", Type: opaque("rows"), Description: "the rows, for a foreach; their columns are the header's names"},
+			},
+			Example: `id: vips
+uses: audience.file
+with:
+  path: lists/vip.csv
+  columns:
+    rename: { 客户: friend, 运营号: account }
+    require: [account, friend]
+`,
+		},
+		prepare: func(input engine.Input) (engine.Action, error) {
+			return prepareAudience(config, inputs{values: input.With})
+		},
+	}
+}
+
+func columnsField() workflows.Field {
+	names := textType()
+	fields := []workflows.Field{
+		{Name: "rename", Type: expression.Type{Kind: expression.Object, Open: true}, Description: "other names for columns, from the file's to the one used here"},
+		{Name: "require", Type: expression.Type{Kind: expression.List, Element: &names}, Description: "columns that must be there, by the names used here"},
+	}
+	return workflows.Field{Name: "columns", Type: objectType(fields), Description: "what the columns are called, and which must be there", Fields: fields}
+}
+
+func prepareAudience(config Config, in inputs) (engine.Action, error) {
+	path, err := in.required("path", maxURL)
+	if err != nil {
+		return engine.Action{}, err
+	}
+	var rows fileRows
+	if rows.path, err = config.Resolve(path); err != nil {
+		return engine.Action{}, fmt.Errorf("path %q: %w", path, err)
+	}
+	if rows.options.Sheet, err = in.text("sheet", maxShort); err != nil {
+		return engine.Action{}, err
+	}
+	if err := columns(in, &rows.options); err != nil {
+		return engine.Action{}, err
+	}
+	return engine.Action{Perform: rows.perform}, nil
+}
+
+// columns reads the input of that name.
+func columns(in inputs, options *audience.Options) error {
+	if !in.has("columns") {
+		return nil
+	}
+	object, ok := in.values["columns"].(map[string]any)
+	if !ok {
+		return fmt.Errorf("columns must be an object, not %s", kind(in.values["columns"]))
+	}
+	rename, ok := object["rename"].(map[string]any)
+	if !ok && object["rename"] != nil {
+		return fmt.Errorf("columns.rename must be an object, not %s", kind(object["rename"]))
+	}
+	options.Rename = make(map[string]string, len(rename))
+	for from := range rename {
+		to, err := inputs{values: rename, where: "columns.rename."}.required(from, maxShort)
+		if err != nil {
+			return err
+		}
+		options.Rename[from] = to
+	}
+	require, ok := object["require"].([]any)
+	if !ok && object["require"] != nil {
+		return fmt.Errorf("columns.require must be a list, not %s", kind(object["require"]))
+	}
+	for i, name := range require {
+		s, ok := plain(name)
+		if !ok || s == "" {
+			return fmt.Errorf("columns.require[%d] must be a column's name, not %s", i, kind(name))
+		}
+		options.Require = append(options.Require, s)
+	}
+	return nil
+}
+
+// fileRows is an audience in a file, read anew whenever it is opened.
+type fileRows struct {
+	path    string
+	options audience.Options
+}
+
+// perform opens the file once, so that a missing file or column fails this step and not the foreach that goes over it.
+func (r fileRows) perform(context.Context) engine.Outcome {
+	reader, err := audience.Open(r.path, r.options)
+	if err == nil {
+		err = reader.Close()
+	}
+	if err != nil {
+		return engine.Outcome{State: engine.Failed, Code: "audience", Message: err.Error()}
+	}
+	return engine.Outcome{State: engine.Succeeded, Outputs: map[string]any{"rows": r}}
+}
+
+// Open implements engine.Rows.
+func (r fileRows) Open(context.Context) (engine.RowReader, error) {
+	reader, err := audience.Open(r.path, r.options)
+	if err != nil {
+		return nil, err
+	}
+	return reader, nil
+}

@@ -1,0 +1,105 @@
+package steps
+
+import (
+	"fmt"
+
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+func messageBatch(config Config) *entry {
+	kinds := inline()
+	messages := batchField(kinds)
+	return &entry{
+		operation: youmi.OperationSend,
+		StepType: workflows.StepType{
+			Name:    "message.batch",
+			Effect:  workflows.EffectMessage,
+			Summary: "Sends several messages in one call (批量发送).",
+			Inputs:  messageInputs(messages),
+			Outputs: messageOutputs(),
+			OneOf:   []workflows.Choice{recipientChoice()},
+			Example: `uses: message.batch
+with:
+  takeover: ${{ steps.hold.takeover }}
+  messages:
+    - text: 你好，你的券 D11-88 已到账
+    - image: https://img.example.com/d11.png
+    - link: { url: https://example.com/d11, title: 双十一, description: 会场, thumbnail: https://img.example.com/t.png }
+`,
+		},
+		prepare: func(input engine.Input) (engine.Action, error) {
+			in := inputs{values: input.With}
+			to, err := conversationOf(in)
+			if err != nil {
+				return engine.Action{}, err
+			}
+			body := to.message()
+			body.MsgType = youmi.TypeBatch
+			if body.Batch, err = batch(in, kinds); err != nil {
+				return engine.Action{}, err
+			}
+			return messageAction(config, input.Connection, to, &body)
+		},
+	}
+}
+
+// inline are the contents that may stand in a batch.
+func inline() []content {
+	var kinds []content
+	for _, kind := range contents() {
+		if kind.inline {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func batchField(kinds []content) workflows.Field {
+	var fields []workflows.Field
+	var groups [][]string
+	for _, kind := range kinds {
+		field := kind.field
+		if field.Name == "image" {
+			field = objectField("image", field.Description, "url",
+				urlField("ImageUrl", "the picture's address; in a batch it must carry the file's suffix, or the platform does not send it"), formatField("Format"))
+		}
+		fields = append(fields, field)
+		groups = append(groups, []string{field.Name})
+	}
+	return workflows.Field{
+		Name: "messages", Type: listType(objectType(fields)), Required: true, APIName: "messList",
+		Description: fmt.Sprintf("1 to %d messages, each of one content", maxMessages),
+		Fields:      fields,
+		OneOf:       []workflows.Choice{{Groups: groups}},
+	}
+}
+
+func batch(in inputs, kinds []content) ([]youmi.Content, error) {
+	elements, err := in.objects("messages", maxMessages)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]youmi.Content, len(elements))
+	for i, element := range elements {
+		if messages[i], err = chosen(element, kinds); err != nil {
+			return nil, err
+		}
+		if messages[i].MsgType == youmi.TypeImage {
+			if err := batchImage(element, &messages[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return messages, nil
+}
+
+// batchImage gives a batch's image the field the API wants there, and checks what it demands of its address.
+func batchImage(in inputs, c *youmi.Content) error {
+	if suffix(lastPart(c.URL)) == "" && suffix(c.URL) == "" {
+		return inputs{where: in.name("image.")}.noSuffix(media{url: c.URL})
+	}
+	c.ImageURL, c.URL = c.URL, ""
+	return nil
+}

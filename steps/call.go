@@ -1,0 +1,112 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+// throttledPause is how long a limit is held after HTTP 429 without a Retry-After.
+const throttledPause = 10 * time.Second
+
+// call is what a step asks of the API.
+type call struct {
+	operation string
+	effect    workflows.Effect
+	account   string
+	friend    string
+	takeover  engine.TakeoverUse
+	body      any
+	// outputs turns a successful answer into the step's outputs.
+	outputs func(*youmi.Response) map[string]any
+	assumed map[string]any
+}
+
+// action encodes the body, once, and performs exactly that.
+func (c call) action(config Config, connection string) (engine.Action, error) {
+	body, err := youmi.Encode(c.body)
+	if err != nil {
+		return engine.Action{}, err
+	}
+	return engine.Action{
+		Request: &engine.Request{
+			Operation: c.operation, Effect: c.effect, Account: c.account, Friend: c.friend, Body: body, Takeover: c.takeover,
+		},
+		Assumed: c.assumed,
+		Perform: func(ctx context.Context) engine.Outcome {
+			api, err := config.API(connection)
+			if err != nil {
+				return engine.Outcome{State: engine.NotSent, Code: "connection", Message: fmt.Sprintf("connection %q: %v", connection, err)}
+			}
+			response, err := api.Call(ctx, c.operation, body)
+			if err != nil {
+				return outcome(err, c.effect)
+			}
+			return engine.Outcome{
+				State: engine.Succeeded, Outputs: c.outputs(response), Code: strconv.Itoa(response.Code),
+				RequestID: response.RequestID, TaskID: response.TaskID(),
+			}
+		},
+	}, nil
+}
+
+// outcome says what the error of a call means for the engine (engine.md, "Outcomes of a call").
+func outcome(err error, effect workflows.Effect) engine.Outcome {
+	o := engine.Outcome{State: state(youmi.Classify(err)), Message: err.Error(), Code: "unknown"}
+	if refused, ok := errors.AsType[*youmi.APIError](err); ok {
+		o.Code, o.RequestID, o.RetryAfter = refused.Code, refused.RequestID, refused.RetryAfter
+	} else if token, ok := errors.AsType[*youmi.TokenError](err); ok {
+		o.Code, o.RetryAfter = token.Code, token.RetryAfter
+		if token.Refused {
+			// Credentials that are refused in the middle of a run are waited for, like a platform that is away: failing
+			// every recipient would lose the run. A run with wrong ones is refused before it starts.
+			o.State = engine.Unreachable
+		}
+	}
+	if youmi.Classify(err) == youmi.Throttled && o.RetryAfter == 0 {
+		o.RetryAfter = throttledPause
+	}
+	o.Retryable = retryable(o, effect)
+	o.AccountFault = o.State == engine.Failed && o.Code == codeSendError
+	return o
+}
+
+// Result codes (doc-3385705) that decide more than failure.
+const (
+	codeServerError = "200011"
+	// codeSendError is "IM send error". That it speaks against the operating account is this project's reading.
+	codeSendError = "200013"
+)
+
+func state(verdict youmi.Verdict) engine.OutcomeState {
+	switch verdict {
+	case youmi.Failed:
+		return engine.Failed
+	case youmi.NotSent, youmi.Throttled:
+		return engine.NotSent
+	case youmi.Unreachable:
+		return engine.Unreachable
+	}
+	return engine.Unknown
+}
+
+// retryable reports whether trying again may help, and may be done.
+func retryable(o engine.Outcome, effect workflows.Effect) bool {
+	switch o.State {
+	case engine.NotSent:
+		return o.Code != "certificate" && o.Code != "encoding" && o.Code != "unknown-operation"
+	case engine.Unreachable:
+		return true
+	case engine.Unknown:
+		return effect != workflows.EffectMessage
+	case engine.Failed:
+		return effect != workflows.EffectMessage && o.Code == codeServerError
+	}
+	return false
+}

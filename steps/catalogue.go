@@ -1,0 +1,137 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+// API makes calls; *youmi.Client does.
+type API interface {
+	// Call calls an operation of openapi.yaml with a body that is sent as it is. See youmi.Client.Call for the errors.
+	Call(ctx context.Context, operation string, body any) (*youmi.Response, error)
+}
+
+// Config is what the steps reach the outside with. The zero Config makes a catalogue that can validate and prepare.
+type Config struct {
+	// API gives the client of a connection. Default: every call fails as not sent.
+	API func(connection string) (API, error)
+	// Resolve turns a path of a workflow into one that can be opened, or refuses it. Default: the path as it is.
+	Resolve func(path string) (string, error)
+	// Logger takes what `log` says. Default: nowhere.
+	Logger *slog.Logger
+	// Operations are the API's operations, with the project's overrides applied. Default: those of openapi.yaml.
+	Operations []youmi.Operation
+}
+
+// WithDefaults fills what is not set. The error is openapi.yaml's.
+func (c Config) WithDefaults() (Config, error) {
+	if c.API == nil {
+		c.API = func(string) (API, error) { return nil, errors.New("no connection is set up") }
+	}
+	if c.Resolve == nil {
+		c.Resolve = func(path string) (string, error) { return path, nil }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Operations == nil {
+		operations, err := youmi.Operations()
+		if err != nil {
+			return c, err
+		}
+		c.Operations = operations
+	}
+	return c, nil
+}
+
+// Catalogue is all steps. It is safe for concurrent use.
+type Catalogue struct {
+	entries map[string]*entry
+	names   []string
+}
+
+var (
+	_ workflows.Catalogue = (*Catalogue)(nil)
+	_ engine.Steps        = (*Catalogue)(nil)
+)
+
+// New makes the catalogue.
+func New(config Config) (*Catalogue, error) {
+	config, err := config.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	catalogue := &Catalogue{entries: map[string]*entry{}}
+	for _, entry := range all(config) {
+		if err := entry.locate(config.Operations); err != nil {
+			return nil, err
+		}
+		catalogue.entries[entry.Name] = entry
+		catalogue.names = append(catalogue.names, entry.Name)
+	}
+	slices.Sort(catalogue.names)
+	return catalogue, nil
+}
+
+// all is the list of steps, family by family.
+func all(config Config) []*entry {
+	return []*entry{
+		takeoverApply(config),
+		takeoverEnd(config),
+		messageSend(config),
+		messageBatch(config),
+		messageForward(config),
+		audienceFile(config),
+		assert(),
+		log(config),
+	}
+}
+
+// Lookup finds a step's description.
+func (c *Catalogue) Lookup(name string) (*workflows.StepType, bool) {
+	entry, ok := c.entries[name]
+	if !ok {
+		return nil, false
+	}
+	return &entry.StepType, true
+}
+
+// Names lists all steps, sorted.
+func (c *Catalogue) Names() []string { return slices.Clone(c.names) }
+
+// Step finds a step as the engine performs it.
+func (c *Catalogue) Step(name string) (engine.Step, bool) {
+	entry, ok := c.entries[name]
+	return entry, ok
+}
+
+// entry is one step.
+type entry struct {
+	workflows.StepType
+	operation string // as openapi.yaml names it; "" when no call is made
+	prepare   func(engine.Input) (engine.Action, error)
+}
+
+// Prepare implements engine.Step.
+func (e *entry) Prepare(input engine.Input) (engine.Action, error) { return e.prepare(input) }
+
+// locate looks the entry's operation up.
+func (e *entry) locate(operations []youmi.Operation) error {
+	if e.operation == "" {
+		return nil
+	}
+	i := slices.IndexFunc(operations, func(o youmi.Operation) bool { return o.ID == e.operation })
+	if i < 0 {
+		return fmt.Errorf("step %s: there is no operation %s", e.Name, e.operation)
+	}
+	o := operations[i]
+	e.StepType.Operation = &workflows.Operation{Method: o.Method, Path: o.Path, Status: o.Status}
+	return nil
+}

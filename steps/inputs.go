@@ -1,0 +1,168 @@
+package steps
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Bounds of what a step takes. They are this project's own, to catch a mistake before it is sent: the vendor names none.
+const (
+	maxText       = 10_000 // characters of a text
+	maxShort      = 2_000  // characters of a title, a name, a description
+	maxURL        = 8_000  // characters of an address
+	maxIdentifier = 500    // characters of an account, a friend, a key
+	maxMessages   = 100    // messages of a batch
+	maxFlags      = 100    // messages forwarded at once
+)
+
+// inputs are a step's evaluated inputs, or the fields of an object among them. Where names the object, for errors.
+type inputs struct {
+	values map[string]any
+	where  string
+}
+
+func (in inputs) name(field string) string { return in.where + field }
+
+func (in inputs) has(field string) bool { return in.values[field] != nil }
+
+// text reads a text of at most so many characters; "" when it is absent. A number counts as its digits, since a table's
+// column may hold either.
+func (in inputs) text(field string, most int) (string, error) {
+	value := in.values[field]
+	if value == nil {
+		return "", nil
+	}
+	s, ok := plain(value)
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%s must be a text, not %s", in.name(field), kind(value))
+	case !utf8.ValidString(s):
+		return "", fmt.Errorf("%s is not valid UTF-8", in.name(field))
+	case len(s) > most && utf8.RuneCountInString(s) > most:
+		return "", fmt.Errorf("%s has %d characters; %d is the most", in.name(field), utf8.RuneCountInString(s), most)
+	}
+	return s, nil
+}
+
+// required reads a text that must hold more than spaces.
+func (in inputs) required(field string, most int) (string, error) {
+	s, err := in.text(field, most)
+	if err == nil && strings.TrimSpace(s) == "" {
+		return "", fmt.Errorf("%s is empty", in.name(field))
+	}
+	return s, err
+}
+
+// identifier reads an account, a friend or a key: a text without spaces around it, or a whole number.
+func (in inputs) identifier(field string) (string, error) {
+	s, err := in.required(field, maxIdentifier)
+	return strings.TrimSpace(s), err
+}
+
+// whole reads a whole number, also when a table holds it as text. A time counts as its Unix second.
+func (in inputs) whole(field string) (int64, error) {
+	value := in.values[field]
+	if at, ok := value.(time.Time); ok {
+		return at.Unix(), nil
+	}
+	if value != nil {
+		if s, ok := plain(value); ok {
+			if n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); err == nil {
+				return n, nil
+			}
+		}
+		return 0, fmt.Errorf("%s must be a whole number, not %s", in.name(field), kind(value))
+	}
+	return 0, fmt.Errorf("%s is missing", in.name(field))
+}
+
+// objects reads a list of objects, of one to most elements. bare says what a bare scalar in the list stands for.
+func (in inputs) objects(field string, most int) ([]inputs, error) {
+	list, ok := in.values[field].([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s must be a list, not %s", in.name(field), kind(in.values[field]))
+	}
+	if len(list) == 0 || len(list) > most {
+		return nil, fmt.Errorf("%s has %d elements; there must be 1 to %d", in.name(field), len(list), most)
+	}
+	objects := make([]inputs, len(list))
+	for i, element := range list {
+		object, ok := element.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s[%d] must be an object, not %s", in.name(field), i, kind(element))
+		}
+		objects[i] = inputs{values: object, where: in.name(field) + "[" + strconv.Itoa(i) + "]."}
+	}
+	return objects, nil
+}
+
+// object reads an object, or a bare scalar as the field it stands for.
+func (in inputs) object(field, scalar string) (inputs, error) {
+	value := in.values[field]
+	if object, ok := value.(map[string]any); ok {
+		return inputs{values: object, where: in.name(field) + "."}, nil
+	}
+	if _, ok := plain(value); !ok {
+		return inputs{}, fmt.Errorf("%s must be a text or an object, not %s", in.name(field), kind(value))
+	}
+	return inputs{values: map[string]any{scalar: value}, where: in.name(field) + "."}, nil
+}
+
+// plain writes a text or a number.
+func plain(value any) (string, bool) {
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case int:
+		return strconv.Itoa(value), true
+	case int64:
+		return strconv.FormatInt(value, 10), true
+	case json.Number:
+		return value.String(), true
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return "", false
+		}
+		if value == math.Trunc(value) && math.Abs(value) < 1e15 {
+			return strconv.FormatInt(int64(value), 10), true
+		}
+		return strconv.FormatFloat(value, 'f', -1, 64), true
+	}
+	return "", false
+}
+
+// kind names what a value is, for errors.
+func kind(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "nothing"
+	case string:
+		return strconv.Quote(clip(value))
+	case bool:
+		return "a boolean"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	if s, ok := plain(value); ok {
+		return s
+	}
+	return fmt.Sprintf("a %T", value)
+}
+
+func clip(s string) string {
+	const most = 40
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+var errNoTakeover = errors.New("takeover is empty: the conversation is not held, since the step that applies for it failed or was skipped")

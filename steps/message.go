@@ -1,0 +1,103 @@
+package steps
+
+import (
+	"fmt"
+	"strings"
+
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+// messageInputs are the inputs of every message step, before its own.
+func messageInputs(own ...workflows.Field) []workflows.Field {
+	return append([]workflows.Field{
+		takeoverField("the conversation, as takeover.apply gave it; else account and friend"),
+		accountField("WechatId"),
+		friendField("ToUserName"),
+		channelField("what it goes over: personal WeChat (RelationType 0) or WeCom (3); default the takeover's, else personal"),
+	}, own...)
+}
+
+func messageOutputs() []workflows.Field {
+	return []workflows.Field{
+		{Name: "task_id", Type: textType(), APIName: "taskId", Description: "the platform's id of the message; empty when it gave none"},
+		requestIDField(),
+	}
+}
+
+// messageAction is the action of every message step.
+func messageAction(config Config, connection string, to conversation, body *youmi.Message) (engine.Action, error) {
+	return call{
+		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend, body: body,
+		outputs: func(response *youmi.Response) map[string]any {
+			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}
+		},
+		assumed: map[string]any{"task_id": "", "request_id": ""},
+	}.action(config, connection)
+}
+
+func messageSend(config Config) *entry {
+	kinds := contents()
+	var fields []workflows.Field
+	var groups [][]string
+	for _, kind := range kinds {
+		fields = append(fields, kind.field)
+		groups = append(groups, []string{kind.field.Name})
+	}
+	return &entry{
+		operation: youmi.OperationSend,
+		StepType: workflows.StepType{
+			Name:    "message.send",
+			Effect:  workflows.EffectMessage,
+			Summary: "Sends one message (发送消息) of exactly one content.",
+			Inputs:  messageInputs(fields...),
+			Outputs: messageOutputs(),
+			OneOf:   []workflows.Choice{recipientChoice(), {Groups: groups}},
+			Example: `uses: message.send
+with:
+  account: "135389"
+  friend: wxid_example
+  text: 你好，你的券 D11-88 已到账
+`,
+		},
+		prepare: func(input engine.Input) (engine.Action, error) {
+			in := inputs{values: input.With}
+			to, err := conversationOf(in)
+			if err != nil {
+				return engine.Action{}, err
+			}
+			body := to.message()
+			if body.Content, err = chosen(in, kinds); err != nil {
+				return engine.Action{}, err
+			}
+			return messageAction(config, input.Connection, to, &body)
+		},
+	}
+}
+
+// chosen builds the one content that is given.
+func chosen(in inputs, kinds []content) (youmi.Content, error) {
+	var found *content
+	for i := range kinds {
+		if !in.has(kinds[i].field.Name) {
+			continue
+		}
+		if found != nil {
+			return youmi.Content{}, fmt.Errorf("%s and %s are given: a message has one content", in.name(found.field.Name), kinds[i].field.Name)
+		}
+		found = &kinds[i]
+	}
+	if found == nil {
+		return youmi.Content{}, fmt.Errorf("%sone of %s must be given, and not be empty", in.where, names(kinds))
+	}
+	return found.build(in)
+}
+
+func names(kinds []content) string {
+	list := make([]string, len(kinds))
+	for i, kind := range kinds {
+		list[i] = kind.field.Name
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,114 @@
+package steps
+
+import (
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+func takeoverApply(config Config) *entry {
+	account, friend := accountField("wechat_key"), friendField("friend_key")
+	account.Required, friend.Required = true, true
+	return &entry{
+		operation: youmi.OperationApplyTakeover,
+		StepType: workflows.StepType{
+			Name:    "takeover.apply",
+			Effect:  workflows.EffectIdempotent,
+			Summary: "Takes a conversation over (申请接管). Whatever a run takes over is handed back when it ends.",
+			Inputs: []workflows.Field{
+				account,
+				friend,
+				channelField("what the messages of this conversation go over, when they do not say; default personal. Not sent by this step."),
+				{Name: "applicant", APIName: "apply_key", Description: "who applies: the applicant key (申请人标识)"},
+				{Name: "applicant_name", Type: textType(), APIName: "apply_name", Description: "the applicant's nickname"},
+				{Name: "reason", Type: textType(), APIName: "apply_reason", Description: "why"},
+				{Name: "source", Type: textType(), APIName: "apply_source", Description: "where from; the one value the vendor's page names is QKB (企客宝)"},
+			},
+			Outputs: []workflows.Field{
+				{Name: "takeover", Type: opaque("takeover"), Description: "the conversation held, for the message steps and takeover.end"},
+				requestIDField(),
+			},
+			Example: `id: hold
+uses: takeover.apply
+with:
+  account: "135389"
+  friend: wxid_example
+  applicant_name: 小友
+  reason: Double 11
+`,
+		},
+		prepare: func(input engine.Input) (engine.Action, error) { return prepareApply(config, input) },
+	}
+}
+
+func prepareApply(config Config, input engine.Input) (engine.Action, error) {
+	in := inputs{values: input.With}
+	c, err := named(in)
+	if err != nil {
+		return engine.Action{}, err
+	}
+	if in.has("channel") {
+		if c.channel, err = channel(in); err != nil {
+			return engine.Action{}, err
+		}
+	}
+	body := &youmi.TakeoverApplication{WechatKey: c.account, FriendKey: c.friend}
+	for _, field := range []struct {
+		name string
+		to   *string
+	}{{"applicant", &body.ApplyKey}, {"applicant_name", &body.Name}, {"reason", &body.Reason}, {"source", &body.Source}} {
+		if *field.to, err = in.text(field.name, maxShort); err != nil {
+			return engine.Action{}, err
+		}
+	}
+	return call{
+		operation: youmi.OperationApplyTakeover, effect: workflows.EffectIdempotent,
+		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, body: body,
+		outputs: func(response *youmi.Response) map[string]any {
+			got := c
+			got.key = response.TakeoverKey()
+			return map[string]any{"takeover": got.handle(), "request_id": response.RequestID}
+		},
+		assumed: map[string]any{"takeover": c.handle(), "request_id": ""},
+	}.action(config, input.Connection)
+}
+
+func takeoverEnd(config Config) *entry {
+	takeover := takeoverField("the output of takeover.apply; with nothing held the step is skipped")
+	takeover.Required = true
+	return &entry{
+		operation: youmi.OperationEndTakeover,
+		StepType: workflows.StepType{
+			Name:    "takeover.end",
+			Effect:  workflows.EffectIdempotent,
+			Summary: "Hands a conversation back (终止接管).",
+			Inputs:  []workflows.Field{takeover},
+			Outputs: []workflows.Field{requestIDField()},
+			Example: `uses: takeover.end
+with:
+  takeover: ${{ steps.hold.takeover }}
+`,
+		},
+		prepare: func(input engine.Input) (engine.Action, error) { return prepareEnd(config, input) },
+	}
+}
+
+// prepareEnd names the conversation in every way there is: what the platform wants was not seen.
+func prepareEnd(config Config, input engine.Input) (engine.Action, error) {
+	if input.With["takeover"] == nil {
+		return engine.Action{Skip: "no conversation is held"}, nil
+	}
+	c, err := held(inputs{values: input.With})
+	if err != nil {
+		return engine.Action{}, err
+	}
+	return call{
+		operation: youmi.OperationEndTakeover, effect: workflows.EffectIdempotent,
+		account: c.account, friend: c.friend, takeover: engine.TakeoverEnds,
+		body: &youmi.TakeoverEnd{TakeOverKey: c.key, WechatID: c.account, ToUserName: c.friend},
+		outputs: func(response *youmi.Response) map[string]any {
+			return map[string]any{"request_id": response.RequestID}
+		},
+		assumed: map[string]any{"request_id": ""},
+	}.action(config, input.Connection)
+}
