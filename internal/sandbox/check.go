@@ -3,6 +3,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -85,14 +87,20 @@ func prefix(at string) string {
 	return at + ": "
 }
 
-// reason says "one of these groups of fields" for the one construction whose own message does not help.
+// reason is the library's own, but for two constructions whose message does not help: anyOf of groups of fields, and a
+// property that decides which schema is meant.
 func reason(err *openapi3.SchemaError) string {
-	if err.SchemaField != "anyOf" || err.Schema == nil {
-		return strings.TrimSpace(err.Reason)
+	switch {
+	case err.Schema == nil:
+	case err.SchemaField == "anyOf":
+		var groups []string
+		for _, choice := range err.Schema.AnyOf {
+			groups = append(groups, strings.Join(choice.Value.Required, " and "))
+		}
+		return "it needs " + strings.Join(groups, ", or ")
+	case err.SchemaField == "discriminator":
+		names := slices.Sorted(maps.Keys(err.Schema.Discriminator.Mapping))
+		return fmt.Sprintf("%s must be one of %s", err.Schema.Discriminator.PropertyName, strings.Join(names, ", "))
 	}
-	var groups []string
-	for _, choice := range err.Schema.AnyOf {
-		groups = append(groups, strings.Join(choice.Value.Required, " and "))
-	}
-	return fmt.Sprintf("it needs %s", strings.Join(groups, ", or "))
+	return strings.TrimSpace(err.Reason)
 }

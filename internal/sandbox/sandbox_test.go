@@ -25,6 +25,7 @@ type client struct {
 	url   string
 	token string
 	http  *http.Client
+	stop  func()
 }
 
 // answer is the envelope as a client sees it.
@@ -60,7 +61,7 @@ func serve(t testing.TB, box *Sandbox) *client {
 		stop()
 		require.NoError(t, box.Close())
 	})
-	c := &client{t: t, box: box, url: address, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
+	c := &client{t: t, box: box, url: address, stop: stop, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
 	c.token = box.tokens.issue()
 	return c
 }

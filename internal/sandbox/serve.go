@@ -164,6 +164,7 @@ func trickle(ctx context.Context, w http.ResponseWriter, answer reply, over time
 	whole := answer.body
 	answer.body = nil
 	send(w, answer)
+	_ = http.NewResponseController(w).Flush() // the header; what cannot be flushed comes at the end
 	for piece := range pieces {
 		if pause(ctx, over/pieces) != nil {
 			panic(http.ErrAbortHandler)
