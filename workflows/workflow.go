@@ -122,6 +122,9 @@ type Limit struct {
 	Daily  int
 	Span   diagnostic.Span
 	File   string
+
+	// defaultBy and defaultMatch hold for a workflow's own limit of a well-known name that no shared limit has.
+	defaultBy, defaultMatch *expression.Program
 }
 
 // Rate is Count calls per Per. The zero Rate does not limit.

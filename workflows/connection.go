@@ -1,0 +1,186 @@
+package workflows
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"youmiflow/internal/diagnostic"
+)
+
+var (
+	connectionKeys = keySet{known: []string{"base_url", "token_url", "client_id", "client_secret", "tenant_id", "v1", "operations"}}
+	v1Keys         = keySet{known: []string{"base_url", "appid", "appkey"}}
+	operationKeys  = keySet{known: []string{"path", "method", "confirmed"}}
+
+	connectionScalars = []override{{"base_url", true}, {"token_url", true}, {"client_id", true}, {"client_secret", true}, {"tenant_id", true}}
+	v1Scalars         = []override{{"base_url", true}, {"appid", true}, {"appkey", true}}
+	operationScalars  = []override{{"path", true}, {"method", true}, {"confirmed", false}}
+)
+
+// Connection is one entry of `connections`, with its variables not yet looked up.
+type Connection struct {
+	Name string
+	// Operations override what the vendor's documents leave open, by the operation's name.
+	Operations map[string]OperationOverride
+	File       string
+	Span       diagnostic.Span
+
+	settings map[string]setting // by key; those of v1 as v1.KEY
+	lookup   Lookup
+}
+
+// OperationOverride says where an operation really is. Empty fields change nothing.
+type OperationOverride struct {
+	Path      string
+	Method    string
+	Confirmed bool // the operation works like this, as somebody has tried
+	Span      diagnostic.Span
+}
+
+// ConnectionSettings are a connection's values, ready for use. URLs have no slash at the end.
+type ConnectionSettings struct {
+	Name         string
+	BaseURL      string
+	TokenURL     string
+	ClientID     string
+	ClientSecret Secret
+	TenantID     string // "" unless a reseller's
+	V1           V1Settings
+	Operations   map[string]OperationOverride
+}
+
+// V1Settings are those of signed v1 calls; empty when they are not used.
+type V1Settings struct {
+	BaseURL string
+	AppID   string
+	AppKey  Secret
+}
+
+func (p *Project) readConnections(d *decoder, node *yaml.Node) {
+	all, ok := d.object(node, "connections")
+	if !ok {
+		return
+	}
+	for _, e := range all.entries {
+		name, ok := d.identifier(e.key, "the connection")
+		c := p.connection(d, e)
+		if c.Name = name; ok {
+			p.Connections[name] = c
+		}
+	}
+}
+
+func (p *Project) connection(d *decoder, e entry) *Connection {
+	c := &Connection{File: d.file, Span: d.text.spanOf(e.key), settings: map[string]setting{}, Operations: map[string]OperationOverride{}, lookup: p.lookup}
+	if isNull(e.value) {
+		return c
+	}
+	all, ok := d.fields(e.value, "a connection", connectionKeys)
+	if !ok {
+		return c
+	}
+	for _, one := range connectionScalars {
+		c.take(d, all, one.key, one.key)
+	}
+	if node := all.get("v1"); node != nil && !isNull(node) {
+		if v1, ok := d.fields(node, "v1", v1Keys); ok {
+			for _, one := range v1Scalars {
+				c.take(d, v1, one.key, "v1."+one.key)
+			}
+		}
+	}
+	if node := all.get("operations"); node != nil && !isNull(node) {
+		c.operations(d, node)
+	}
+	return c
+}
+
+// take keeps a setting; an empty one is none. What is wrong with a secret is reported at the connection's name, since a
+// diagnostic shows the line it points to.
+func (c *Connection) take(d *decoder, all fields, key, as string) {
+	node := all.get(key)
+	if node == nil || isNull(node) || node.Kind == yaml.ScalarNode && node.Value == "" {
+		return
+	}
+	if node.Kind != yaml.ScalarNode || node.Tag != "!!str" {
+		d.add(c.Span, "wrong-type", fmt.Sprintf("%s needs text, and this is %s: put it in quotes", as, kindOf(node)), "")
+		return
+	}
+	s := setting{text: node.Value, file: d.file, span: d.text.spanOf(node)}
+	if key == "client_secret" || key == "appkey" {
+		if s.span = c.Span; !strings.Contains(node.Value, "${") && d.origin[node] == "" {
+			d.warn(c.Span, "plain-secret", fmt.Sprintf("%s stands in the file: keep it in the environment or in .env, and write ${NAME} here", as), "")
+		}
+	}
+	c.settings[as] = s
+}
+
+func (c *Connection) operations(d *decoder, node *yaml.Node) {
+	all, ok := d.object(node, "operations")
+	if !ok {
+		return
+	}
+	for _, e := range all.entries {
+		operation, ok := d.fields(e.value, "an operation", operationKeys)
+		if !ok {
+			continue
+		}
+		o := OperationOverride{Span: d.text.spanOf(e.key)}
+		if node := operation.get("path"); node != nil {
+			if o.Path, ok = d.str(node, "path"); ok && !strings.HasPrefix(o.Path, "/") {
+				d.at(node, "not-allowed", "a path begins with /, as in /v2/ChatMess/endTakeOver")
+			}
+		}
+		if node := operation.get("method"); node != nil {
+			if o.Method, ok = d.str(node, "method"); ok && o.Method != "GET" && o.Method != "POST" {
+				d.at(node, "not-allowed", "method is GET or POST, not %q", o.Method)
+			}
+		}
+		if node := operation.get("confirmed"); node != nil {
+			o.Confirmed, _ = d.boolean(node, "confirmed")
+		}
+		c.Operations[e.key.Value] = o
+	}
+}
+
+// Resolve looks the variables up and checks what every call needs. The error is a diagnostic.List that names each
+// missing variable and setting at its place, and never a value.
+func (c *Connection) Resolve() (*ConnectionSettings, error) {
+	found := &problems{file: c.File}
+	get := func(key string, required bool) string {
+		s, ok := c.settings[key]
+		if !ok {
+			if required {
+				variable := "YOUMIFLOW_CONNECTIONS_" + variableName(c.Name) + "_" + variableName(key)
+				found.add(c.Span, "missing-setting", fmt.Sprintf("the connection %q has no %s: set it in youmiflow.yaml, or in the environment as %s", c.Name, key, variable), "")
+			}
+			return ""
+		}
+		return s.expand(c.lookup, found)
+	}
+	address := func(key string, required bool) string {
+		before := len(found.list)
+		text := get(key, required)
+		if text == "" || len(found.list) > before {
+			return ""
+		}
+		parsed, err := url.Parse(text)
+		if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
+			found.add(c.settings[key].span, "not-allowed", key+" needs a whole URL such as https://api.example.com", "")
+		}
+		return strings.TrimRight(text, "/")
+	}
+	s := &ConnectionSettings{
+		Name: c.Name, Operations: c.Operations,
+		BaseURL: address("base_url", true), TokenURL: address("token_url", true),
+		ClientID: get("client_id", true), ClientSecret: NewSecret(get("client_secret", true)), TenantID: get("tenant_id", false),
+		V1: V1Settings{BaseURL: address("v1.base_url", false), AppID: get("v1.appid", false), AppKey: NewSecret(get("v1.appkey", false))},
+	}
+	if found.bad {
+		return nil, found.sorted().Err()
+	}
+	return s, nil
+}

@@ -1,0 +1,221 @@
+package workflows
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"youmiflow/internal/expression"
+)
+
+var (
+	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// reserved are names that mean something in expressions, now or later.
+	reserved = []string{
+		"params", "secrets", "run", "event", "steps", "variant", "item", "error", "call", "outputs",
+		"success", "failure", "cancelled", "always", "now", "sample", "digest",
+	}
+	// afterSteps is what stands before a step's id in an expression.
+	afterSteps = regexp.MustCompile(`\bsteps\s*\??\.?\s*(\[\s*)?["']?$`)
+
+	text1    = expression.Type{Kind: expression.String}
+	integer1 = expression.Type{Kind: expression.Integer}
+	bool1    = expression.Type{Kind: expression.Bool}
+	time1    = expression.Type{Kind: expression.Time}
+	any1     = expression.Type{Kind: expression.Any}
+)
+
+// declaration is where a step's id stands: its scope is the foreach step whose body holds it, or nil.
+type declaration struct {
+	scope *yaml.Node
+	line  int
+}
+
+// frame is a scope of step ids with the names its expressions may use.
+type frame struct {
+	foreach *yaml.Node // the step whose body this is; nil outside any
+	// visible are the steps that have run here: those of an item's body hide outer ones of the same id.
+	visible map[string]expression.Type
+	names   expression.Scope
+	ids     map[string]int // line of each id of this scope
+}
+
+func (p *parser) newFrame() *frame {
+	f := &frame{visible: map[string]expression.Type{}, ids: map[string]int{}}
+	f.names = expression.Scope{
+		"params": p.params,
+		"run":    runType(),
+		"steps":  {Kind: expression.Object, Fields: f.visible},
+	}
+	return f
+}
+
+func runType() expression.Type {
+	return expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{
+		"id": text1, "workflow": text1, "trigger": text1, "scheduled_at": time1, "started_at": time1,
+	}}
+}
+
+// body is the frame of a foreach's body, whose items are seen under a name.
+func (f *frame) body(foreach *yaml.Node, as string, item expression.Type) *frame {
+	inner := &frame{foreach: foreach, visible: maps.Clone(f.visible), ids: map[string]int{}, names: maps.Clone(f.names)}
+	inner.names["steps"] = expression.Type{Kind: expression.Object, Fields: inner.visible}
+	inner.names["item"] = expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{"index": integer1}}
+	if as != "" {
+		inner.names[as] = item
+	}
+	return inner
+}
+
+// with is the frame's names and one more.
+func (f *frame) with(name string, t expression.Type) expression.Scope {
+	scope := maps.Clone(f.names)
+	scope[name] = t
+	return scope
+}
+
+// statusFields are what every step that has run can be asked for.
+func statusFields() map[string]expression.Type {
+	return map[string]expression.Type{
+		"status": text1, "succeeded": bool1, "failed": bool1, "skipped": bool1, "unknown": bool1,
+		"error": {Kind: expression.Object, Fields: map[string]expression.Type{"code": text1, "message": text1}},
+	}
+}
+
+// stepType is what expressions see of a step.
+func stepType(step *Step) expression.Type {
+	fields := statusFields()
+	switch {
+	case step.Uses != nil && step.Uses.Type != nil:
+		for _, output := range step.Uses.Type.Outputs {
+			fields[output.Name] = output.Type
+		}
+	case step.Uses != nil: // an unknown step is reported already: nothing more is made of its outputs
+		return expression.Type{Kind: expression.Object, Fields: fields, Open: true}
+	case step.Foreach != nil:
+		for _, name := range []string{"total", "succeeded_count", "failed_count", "unknown_count", "skipped_count", "cancelled_count"} {
+			fields[name] = integer1
+		}
+	}
+	for _, assignment := range step.Set {
+		fields[assignment.Name] = any1
+		if assignment.Value != nil {
+			fields[assignment.Name] = assignment.Value.Type()
+		}
+	}
+	return expression.Type{Kind: expression.Object, Fields: fields}
+}
+
+// outline notes every id before the steps are read, so that a name can be told to be too early or out of
+// reach. Scope is the foreach step around the list, or nil.
+func (p *parser) outline(list, scope *yaml.Node) {
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, node := range list.Content {
+		if node.Kind != yaml.MappingNode {
+			continue
+		}
+		inner := scope
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			switch key, value := node.Content[i].Value, node.Content[i+1]; {
+			case key == "id" && value.Kind == yaml.ScalarNode:
+				p.declared[value.Value] = append(p.declared[value.Value], declaration{scope, value.Line})
+			case key == "foreach":
+				inner = node
+			}
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if key := node.Content[i].Value; key == "steps" || key == "finally" {
+				p.outline(node.Content[i+1], inner)
+			}
+		}
+	}
+}
+
+// in is what expressions of a frame may use, with what can be said about step ids that are not visible.
+func (p *parser) in(f *frame, scope expression.Scope) names {
+	return names{scope: scope, explain: func(problem *expression.Error, source string) {
+		p.explain(f, problem, source)
+	}}
+}
+
+// explain tells why a step that stands in the file is not known at this place.
+func (p *parser) explain(f *frame, problem *expression.Error, source string) {
+	runes := []rune(source)
+	places := p.declared[problem.Name]
+	if len(places) == 0 || problem.Start < 0 || problem.Start > len(runes) || problem.Code != expression.CodeUnknownField {
+		return
+	}
+	if !afterSteps.MatchString(string(runes[:problem.Start])) {
+		return
+	}
+	problem.Suggestion = ""
+	for _, place := range places {
+		if place.scope == f.foreach || place.scope == nil {
+			problem.Code = "step-not-yet-run"
+			problem.Message = fmt.Sprintf("the step %q of line %d has not run at this point", problem.Name, place.line)
+			return
+		}
+	}
+	problem.Code = "step-out-of-reach"
+	problem.Message = fmt.Sprintf("the step %q of line %d runs once per item of its foreach: only steps of the same item see it", problem.Name, places[0].line)
+}
+
+// identifier reads a name that expressions can use.
+func (d *decoder) identifier(node *yaml.Node, what string) (string, bool) {
+	if node.Kind != yaml.ScalarNode || isNull(node) {
+		d.wrong(node, what, "a name")
+		return "", false
+	}
+	if !identifier.MatchString(node.Value) {
+		d.add(d.text.spanOf(node), "bad-id", fmt.Sprintf("%s %q is not a name: use letters, digits and _, and begin with a letter", what, node.Value), asIdentifier(node.Value))
+		return "", false
+	}
+	return node.Value, true
+}
+
+var notIdentifier = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+
+// asIdentifier turns dashes and the like into underscores, or gives up.
+func asIdentifier(s string) string {
+	if s = notIdentifier.ReplaceAllString(s, "_"); identifier.MatchString(s) && strings.Trim(s, "_") != "" {
+		return s
+	}
+	return ""
+}
+
+// freeName reads a name of the author's choice that must not hide one of the language.
+func (p *parser) freeName(node *yaml.Node, what string) (string, bool) {
+	name, ok := p.identifier(node, what)
+	if !ok {
+		return "", false
+	}
+	if slices.Contains(reserved, name) {
+		p.at(node, "reserved-name", "%q means something in expressions already: choose another name", name)
+		return "", false
+	}
+	if _, err := expression.Compile(name, expression.Scope{name: any1}, any1); err != nil {
+		p.at(node, "reserved-name", "%q is a word of the expression language: choose another name", name)
+		return "", false
+	}
+	return name, true
+}
+
+// id reads a step's id, which must be the only one in its scope.
+func (p *parser) id(node *yaml.Node, f *frame) string {
+	id, ok := p.identifier(node, "id")
+	if !ok {
+		return ""
+	}
+	if line, taken := f.ids[id]; taken {
+		p.add(p.text.spanOf(node), "duplicate-id", fmt.Sprintf("the id %q is taken by the step on line %d", id, line), "")
+		return ""
+	}
+	f.ids[id] = node.Line
+	return id
+}

@@ -1,0 +1,63 @@
+package workflows
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"youmiflow/internal/diagnostic"
+)
+
+// maxProblems is how many problems of one file are listed.
+const maxProblems = 1000
+
+// start is the span of a problem that concerns a file as a whole.
+var start = diagnostic.Span{Line: 1, Column: 1, EndColumn: 1}
+
+// problems gathers what is wrong with one file.
+type problems struct {
+	file string
+	list diagnostic.List
+	more int
+	bad  bool // there was an error
+}
+
+// add keeps an error. Suggestion is what to write instead, or "".
+func (p *problems) add(span diagnostic.Span, code, message, suggestion string) {
+	p.bad = true
+	p.keep(span, diagnostic.Error, code, message, suggestion)
+}
+
+// warn keeps a warning.
+func (p *problems) warn(span diagnostic.Span, code, message, suggestion string) {
+	p.keep(span, diagnostic.Warning, code, message, suggestion)
+}
+
+func (p *problems) keep(span diagnostic.Span, severity diagnostic.Severity, code, message, suggestion string) {
+	if len(p.list) >= maxProblems {
+		p.more++
+		return
+	}
+	p.list = append(p.list, diagnostic.Diagnostic{
+		File: p.file, Span: span, Severity: severity, Code: code, Message: message, Suggestion: suggestion,
+	})
+}
+
+// sorted returns the problems by place, and how many more there are.
+func (p *problems) sorted() diagnostic.List {
+	slices.SortStableFunc(p.list, func(a, b diagnostic.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if p.more == 0 {
+		return p.list
+	}
+	last := p.list[len(p.list)-1]
+	severity := diagnostic.Warning
+	if p.bad {
+		severity = diagnostic.Error
+	}
+	return append(p.list, diagnostic.Diagnostic{
+		File: p.file, Span: last.Span, Severity: severity, Code: "more",
+		Message: fmt.Sprintf("%d more problems follow in this file: mend these first", p.more),
+	})
+}

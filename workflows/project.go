@@ -1,0 +1,200 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"youmiflow/internal/diagnostic"
+)
+
+var (
+	// projectFiles are the names a project's own file may have; the first that is there counts.
+	projectFiles = []string{"youmiflow.yaml", "youmiflow.yml"}
+
+	projectKeys = keySet{known: []string{"connections", "database", "workflows", "timezone", "limits", "server", "notify", "suppress"}}
+	// projectLater are keys that are kept and not in force yet.
+	projectLater = []string{"server", "notify", "suppress"}
+)
+
+// Project is a folder with its youmiflow.yaml, or a folder without one and every setting at its default.
+type Project struct {
+	Dir         string // the folder
+	File        string // its youmiflow.yaml; "" without one
+	Source      []byte // its text, for snippets
+	Connections map[string]*Connection
+	Workflows   string         // folder of the workflows; "workflows" in Dir unless given
+	Timezone    *time.Location // the machine's unless given
+	Limits      []*Limit       // shared by all workflows
+
+	database setting
+	later    map[string]*yaml.Node
+	lookup   Lookup
+}
+
+// defaultDatabase is an embedded file in the project's folder.
+const defaultDatabase = "sqlite://.youmiflow/ledger.db"
+
+// FindProject looks for a youmiflow.yaml in a folder and those above it.
+func FindProject(start string) (dir string, found bool) {
+	dir, err := filepath.Abs(start)
+	if err != nil {
+		return "", false
+	}
+	for {
+		for _, name := range projectFiles {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+				return dir, true
+			}
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+// LoadProject reads the youmiflow.yaml of a folder and its .env. Without a youmiflow.yaml every setting has its default.
+// Variables named YOUMIFLOW_ and a key's path, such as YOUMIFLOW_CONNECTIONS_DEFAULT_BASE_URL, stand above the file. The
+// project is nil when there is an error among the problems. A variable that a connection or the database needs and that
+// is missing is only an error when they are used: see Connection.Resolve and Project.Database.
+func LoadProject(dir string, environment func(string) (string, bool)) (*Project, diagnostic.List) {
+	lookup, list := withDotEnv(dir, environment)
+	p := &Project{Dir: dir, Workflows: filepath.Join(dir, "workflows"), Timezone: time.Local, lookup: lookup}
+	p.Connections, p.later = map[string]*Connection{}, map[string]*yaml.Node{}
+	for _, name := range slices.Backward(projectFiles) {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			p.File = filepath.Join(dir, name)
+		}
+	}
+	if p.File != "" {
+		source, unreadable := readFile(p.File)
+		if unreadable != nil {
+			return nil, append(list, unreadable...)
+		}
+		p.Source = source
+	}
+	list = append(list, p.parse()...)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return p, list
+}
+
+// parse reads the project's source.
+func (p *Project) parse() diagnostic.List {
+	file := p.File
+	if file == "" {
+		file = filepath.Join(p.Dir, projectFiles[0])
+	}
+	d := &decoder{problems: &problems{file: file}, origin: map[*yaml.Node]string{}}
+	root := d.read(p.Source)
+	if d.bad {
+		return d.sorted()
+	}
+	if root == nil || isNull(root) {
+		root = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: 1, Column: 1}
+	}
+	if root.Kind == yaml.MappingNode {
+		o := overrides{lookup: p.lookup, origin: d.origin}
+		o.apply(root)
+		o.limits(root)
+	}
+	if all, ok := d.fields(root, "youmiflow.yaml", projectKeys); ok {
+		p.read(d, all)
+	}
+	return d.sorted()
+}
+
+func (p *Project) read(d *decoder, all fields) {
+	p.database = setting{text: defaultDatabase, file: d.file, span: start}
+	if node := all.get("database"); node != nil {
+		p.database, _ = d.setting(node, "database")
+	}
+	if node := all.get("workflows"); node != nil {
+		if folder, ok := d.expanded(node, "workflows", p.lookup); ok {
+			p.Workflows = filepath.Join(p.Dir, folder)
+			if filepath.IsAbs(folder) {
+				p.Workflows = folder
+			}
+		}
+	}
+	if node := all.get("timezone"); node != nil {
+		if name, ok := d.expanded(node, "timezone", p.lookup); ok {
+			zone, err := time.LoadLocation(name)
+			if err != nil {
+				d.at(node, "not-allowed", "there is no time zone %q: write one such as Asia/Shanghai", name)
+			} else {
+				p.Timezone = zone
+			}
+		}
+	}
+	if node := all.get("limits"); node != nil && !isNull(node) {
+		p.Limits = d.limits(node, limitKeys, false)
+	}
+	if node := all.get("connections"); node != nil && !isNull(node) {
+		p.readConnections(d, node)
+	}
+	for _, key := range projectLater {
+		if e, ok := all.byName[key]; ok {
+			p.later[key] = e.value
+			d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not in force yet", key), "")
+		}
+	}
+}
+
+// setting reads text that may hold ${NAME}.
+func (d *decoder) setting(node *yaml.Node, what string) (setting, bool) {
+	s, ok := d.str(node, what)
+	return setting{text: s, file: d.file, span: d.text.spanOf(node)}, ok
+}
+
+// expanded reads text and replaces ${NAME} at once.
+func (d *decoder) expanded(node *yaml.Node, what string, lookup Lookup) (string, bool) {
+	s, ok := d.setting(node, what)
+	if !ok {
+		return "", false
+	}
+	before := len(d.list)
+	text := s.expand(lookup, d.problems)
+	return text, len(d.list) == before
+}
+
+// Database is where the ledger is: sqlite://PATH, relative to the project's folder, or postgres://…, which may hold a
+// password. The error is a diagnostic.List and names each variable that is not set.
+func (p *Project) Database() (Secret, error) {
+	found := &problems{file: p.database.file}
+	text := p.database.expand(p.lookup, found)
+	if found.bad {
+		return Secret{}, found.sorted().Err()
+	}
+	return NewSecret(text), nil
+}
+
+// Connection finds a connection by its name. The error names what there is instead.
+func (p *Project) Connection(name string) (*Connection, error) {
+	if connection, ok := p.Connections[name]; ok {
+		return connection, nil
+	}
+	known := slices.Sorted(maps.Keys(p.Connections))
+	hint := fmt.Sprintf(": add it under `connections` in %s", filepath.Join(p.Dir, projectFiles[0]))
+	if near := diagnostic.Suggest(name, known); near != "" {
+		hint = fmt.Sprintf(", did you mean %q?", near)
+	} else if len(known) > 0 {
+		hint = fmt.Sprintf(": there are %s", strings.Join(known, ", "))
+	}
+	return nil, fmt.Errorf("there is no connection %q%s", name, hint)
+}
+
+// Warnings is what a run without the sandbox should be told about the project and a workflow: that nothing limits an
+// account.
+func (p *Project) Warnings(w *Workflow) diagnostic.List { return LimitWarnings(w, p.Limits) }
