@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -60,7 +61,7 @@ func (c *compilation) run(want Type) (*Program, *Error) {
 	}
 	p := &Program{source: c.source, runes: c.runes, tree: tree.Node, names: c.names(tree.Node), result: result, want: want}
 	p.idle.New = newEvaluator
-	r := &rewriter{config: c.config, scope: c.scope, done: map[ast.Node]ast.Node{}}
+	r := newRewriter(c.config)
 	rewritten := &parser.Tree{Node: r.rewrite(tree.Node), Source: tree.Source}
 	if r.err != nil {
 		return nil, r.err
@@ -94,7 +95,23 @@ func (c *compilation) parse() (*parser.Tree, *Error) {
 	if !walk(tree.Node, func(ast.Node) bool { nodes++; return nodes <= maxNodes }) {
 		return nil, c.tooLarge()
 	}
+	ast.Walk(&tree.Node, calendarNumbers{})
 	return tree, nil
+}
+
+// calendarNumbers makes months and weekdays plain whole numbers, also for the checker, which would not compare Go's
+// types for them with a number.
+type calendarNumbers struct{}
+
+func (calendarNumbers) Visit(node *ast.Node) {
+	call, ok := (*node).(*ast.CallNode)
+	if !ok {
+		return
+	}
+	switch functionName(call) {
+	case "Month", "Weekday":
+		ast.Patch(node, &ast.BuiltinNode{Name: "int", Arguments: []ast.Node{call}})
+	}
 }
 
 func (c *compilation) environment() types.Map {
@@ -114,8 +131,8 @@ func (c *compilation) check(tree *parser.Tree) *Error {
 		return failure
 	}
 	_, err := new(checker.Checker).Check(tree, c.config)
-	// Opaque values are looked for first, since the checker would call them by the name of a Go type.
-	if failure := c.refuseOpaque(tree.Node); failure != nil {
+	// What the checker would call by the name of a Go type is looked for first.
+	if failure := cmp.Or(c.refuseOpaque(tree.Node), c.refuseFunctionsAsValues(tree.Node)); failure != nil {
 		return failure
 	}
 	if err != nil {
@@ -125,7 +142,7 @@ func (c *compilation) check(tree *parser.Tree) *Error {
 		}
 		return c.checkError(tree.Node, placed)
 	}
-	return c.refuseFunctionsAsValues(tree.Node)
+	return nil
 }
 
 func (c *compilation) names(tree ast.Node) []string {

@@ -98,6 +98,9 @@ func sample(m *meter, args []any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("sample() takes a percentage, this is %s", describe(args[1]))
 	}
+	if err := m.chargeText(4 * len(key)); err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256([]byte(key))
 	place := float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 	return place*100 < percent.float, nil
@@ -109,8 +112,11 @@ func digest(m *meter, args []any) (any, error) {
 	if !ok {
 		return nil, wanted("a string", args[0])
 	}
+	if err := m.chargeText(4 * len(text)); err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:8]), m.chargeText(4 * len(text))
+	return hex.EncodeToString(sum[:8]), nil
 }
 
 // typeName keeps expr's names for the kinds of data and does not show Go's for the rest.
@@ -248,9 +254,6 @@ func uniq(m *meter, args []any) (any, error) {
 func fieldsOf(name string) operation {
 	return func(m *meter, args []any) (any, error) {
 		object, ok := args[0].(map[string]any)
-		if groups, grouped := args[0].(map[any][]any); grouped {
-			object, ok = groupsAsObject(groups), true
-		}
 		if !ok {
 			return nil, fmt.Errorf("%s() takes an object, this is %s", name, describe(args[0]))
 		}

@@ -112,8 +112,21 @@ func library(name string) operation {
 		if err != nil {
 			return nil, cannotTake(name, args)
 		}
-		return result, nil
+		return asData(result), nil
 	}
+}
+
+// asData turns a list as Go has it (split) into one as data has it.
+func asData(value any) any {
+	texts, ok := value.([]string)
+	if !ok {
+		return value
+	}
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
 }
 
 func call(f *builtin.Function, args []any) (any, error) {

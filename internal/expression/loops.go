@@ -47,7 +47,25 @@ func (r *rewriter) loop(n *ast.BuiltinNode) ast.Node {
 	if len(n.Arguments) == 3 {
 		c.Arguments[2] = r.rewrite(n.Arguments[2])
 	}
+	if n.Name == "groupBy" {
+		return r.call(n, "#groups", groups, &c)
+	}
 	return &c
+}
+
+// groups turns what the machine's groupBy makes into an object.
+func groups(m *meter, args []any) (any, error) {
+	made := reflect.ValueOf(args[0])
+	object := make(map[string]any, made.Len())
+	for each := made.MapRange(); each.Next(); {
+		name, err := stringOf(m, each.Key().Interface())
+		if err != nil {
+			return nil, err
+		}
+		members, _ := object[name].([]any)
+		object[name] = append(members, each.Value().Interface().([]any)...)
+	}
+	return object, nil
 }
 
 func listFor(name string) operation {
@@ -63,7 +81,7 @@ func listFor(name string) operation {
 		if name == "sortBy" {
 			factor = 10
 		}
-		return args[0], m.charge(1 + factor*v.Len())
+		return args[0], m.charge(loopStart + factor*v.Len())
 	}
 }
 

@@ -3,7 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
-	"time"
+	"reflect"
 )
 
 // The bounds of one expression and of one evaluation.
@@ -15,7 +15,9 @@ const (
 	// elementLimit bounds the list and object elements the machine itself makes in one evaluation.
 	elementLimit = 500_000
 	maxDepth     = 100 // nesting of a value that is compared, turned into text or given back
-	bytesPerUnit = 64  // bytes that are copied or compared in one unit
+	// loopStart is the price of starting a loop: the machine keeps the state of every loop it ever began.
+	loopStart    = 20
+	bytesPerUnit = 64 // bytes that are copied or compared in one unit
 )
 
 var (
@@ -62,21 +64,21 @@ func (m *meter) chargeNested(value any, depth int) error {
 		return chargeList(m, v, depth)
 	case map[string]any:
 		return chargeMap(m, v, depth)
-	case map[any][]any:
-		return chargeMap(m, v, depth)
-	case []int:
-		return m.charge(1 + len(v))
-	case []string:
-		return chargeList(m, v, depth)
-	case [][2]any:
-		return chargeList(m, v, depth)
-	case [2]any:
-		return chargeList(m, v[:], depth)
+	case nil:
+		return m.charge(1)
 	}
-	return m.charge(1)
+	return m.charge(1 + lengthOf(value))
 }
 
-func chargeList[T any](m *meter, list []T, depth int) error {
+// lengthOf counts the elements of a list that is not a []any.
+func lengthOf(value any) int {
+	if v := reflect.ValueOf(value); isList(v) {
+		return v.Len()
+	}
+	return 0
+}
+
+func chargeList(m *meter, list []any, depth int) error {
 	if err := m.charge(1); err != nil {
 		return err
 	}
@@ -88,15 +90,13 @@ func chargeList[T any](m *meter, list []T, depth int) error {
 	return nil
 }
 
-func chargeMap[K comparable, V any](m *meter, object map[K]V, depth int) error {
+func chargeMap(m *meter, object map[string]any, depth int) error {
 	if err := m.charge(1); err != nil {
 		return err
 	}
 	for key, element := range object {
-		if text, ok := any(key).(string); ok {
-			if err := m.chargeText(len(text)); err != nil {
-				return err
-			}
+		if err := m.chargeText(len(key)); err != nil {
+			return err
 		}
 		if err := m.chargeNested(element, depth+1); err != nil {
 			return err
@@ -127,10 +127,6 @@ func asNumber(value any) (number, bool) {
 		return number{whole: int(v), float: float64(v), isWhole: true}, true
 	case float32:
 		return number{float: float64(v)}, true
-	case time.Month:
-		return number{whole: int(v), float: float64(v), isWhole: true}, true
-	case time.Weekday:
-		return number{whole: int(v), float: float64(v), isWhole: true}, true
 	}
 	return number{}, false
 }

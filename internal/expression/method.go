@@ -41,7 +41,11 @@ func method(m *meter, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.Call(given)[0].Interface(), nil
+	result := f.Call(given)[0]
+	if result.CanInt() && result.Type() != reflect.TypeFor[time.Duration]() {
+		return int(result.Int()), nil // a month, a weekday
+	}
+	return result.Interface(), nil
 }
 
 func methodArguments(m *meter, f reflect.Type, name string, args []any) ([]reflect.Value, error) {

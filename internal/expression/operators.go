@@ -374,13 +374,15 @@ type pattern struct {
 // maxPattern bounds a regular expression, in bytes: compiling one takes time and memory that grow with it.
 const maxPattern = 1_000
 
+var errNoPattern = errors.New("this is not a pattern that can be read (a regular expression)")
+
 func compilePattern(text string) (*pattern, error) {
 	if len(text) > maxPattern {
 		return nil, fmt.Errorf("a pattern may have at most %d characters", maxPattern)
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, errors.New("this is not a pattern that can be read (a regular expression)")
+		return nil, errNoPattern
 	}
 	program, err := syntax.Compile(tree.Simplify())
 	if err != nil {
@@ -388,7 +390,7 @@ func compilePattern(text string) (*pattern, error) {
 	}
 	compiled, err := regexp.Compile(text)
 	if err != nil {
-		return nil, errors.New("this is not a pattern that can be read (a regular expression)")
+		return nil, errNoPattern
 	}
 	return &pattern{compiled: compiled, steps: len(program.Inst)}, nil
 }
@@ -466,21 +468,24 @@ func member(m *meter, args []any) (any, error) {
 		}
 		return nil, fmt.Errorf("what stands before %q is empty", written)
 	case map[string]any:
-		name, ok := key.(string)
-		if !ok {
-			return nil, wanted("the name of a field", key)
+		name, err := keyText(m, key)
+		if err != nil {
+			return nil, err
 		}
 		return v[name], nil
-	case map[any][]any:
-		if key == nil || !reflect.TypeOf(key).Comparable() {
-			return nil, nil
-		}
-		if list, ok := v[key]; ok {
-			return list, nil
-		}
-		return nil, nil
 	}
 	return element(from, key, written)
+}
+
+// keyText is the name of a field as it was computed: groups by a number have that number for a name.
+func keyText(m *meter, key any) (string, error) {
+	if name, ok := key.(string); ok {
+		return name, nil
+	}
+	if key == nil || !reflect.TypeOf(key).Comparable() {
+		return "", wanted("the name of a field", key)
+	}
+	return stringOf(m, key)
 }
 
 func element(from, key any, written string) (any, error) {

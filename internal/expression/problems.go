@@ -10,8 +10,8 @@ import (
 )
 
 func at(node ast.Node, code, format string, args ...any) *Error {
-	start, end := extent(node)
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Start: start, End: end}
+	place := extent(node)
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Start: place.From, End: place.To}
 }
 
 // unwanted says that the whole expression has another type than its place asks for.
@@ -79,7 +79,7 @@ func (c *compilation) refuseOpaque(tree ast.Node) (found *Error) {
 		}
 		return at(n, CodeTypeMismatch, "this is %s, which can only be passed on or compared with nil", fromNature(n.Nature()))
 	}
-	any := func(nodes ...ast.Node) *Error {
+	first := func(nodes ...ast.Node) *Error {
 		for _, n := range nodes {
 			if failure := refusal(n); failure != nil {
 				return failure
@@ -90,22 +90,22 @@ func (c *compilation) refuseOpaque(tree ast.Node) (found *Error) {
 	walk(tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.UnaryNode:
-			found = any(n.Node)
+			found = first(n.Node)
 		case *ast.BinaryNode:
 			comparesNil := (n.Operator == "==" || n.Operator == "!=") && (n.Left.Nature().Nil || n.Right.Nature().Nil)
 			if !comparesNil && n.Operator != "??" {
-				found = any(n.Left, n.Right)
+				found = first(n.Left, n.Right)
 			}
 		case *ast.MemberNode:
-			found = any(n.Node, n.Property)
+			found = first(n.Node, n.Property)
 		case *ast.SliceNode:
-			found = any(n.Node, n.From, n.To)
+			found = first(n.Node, n.From, n.To)
 		case *ast.BuiltinNode:
-			found = any(n.Arguments...)
+			found = first(n.Arguments...)
 		case *ast.CallNode:
-			found = any(n.Arguments...)
+			found = first(n.Arguments...)
 		case *ast.ConditionalNode:
-			found = any(n.Cond)
+			found = first(n.Cond)
 		}
 		return found == nil
 	})
@@ -149,6 +149,9 @@ func (c *compilation) checkError(tree ast.Node, problem *file.Error) *Error {
 	if name, ok := strings.CutPrefix(problem.Message, "unknown field "); ok {
 		return unknownField(node, parent, name)
 	}
+	if failure := c.argumentProblem(node, parent, problem); failure != nil {
+		return failure
+	}
 	switch n := node.(type) {
 	case *ast.BinaryNode:
 		return binaryProblem(n)
@@ -159,34 +162,46 @@ func (c *compilation) checkError(tree ast.Node, problem *file.Error) *Error {
 	case *ast.SliceNode:
 		return at(n, CodeTypeMismatch, "only lists and strings can be cut with [from:to], this is %s", typeOf(n.Node))
 	}
-	return c.argumentProblem(node, parent, problem, fallback)
+	return callProblem(node, parent, fallback)
 }
 
-// argumentProblem is about what a function was given.
-func (c *compilation) argumentProblem(node, parent ast.Node, problem *file.Error, fallback *Error) *Error {
+// callProblem is about a function that was given what it does not take.
+func callProblem(node, parent ast.Node, fallback *Error) *Error {
+	switch {
+	case functionName(parent) != "":
+		return at(node, CodeTypeMismatch, "%s() cannot take %s here", functionName(parent), typeOf(node))
+	case functionName(node) != "":
+		kinds := make([]string, 0, 3)
+		for _, argument := range argumentsOf(node) {
+			kinds = append(kinds, typeOf(argument).String())
+		}
+		fallback.Message = fmt.Sprintf("%s() cannot take this: %s", functionName(node), strings.Join(kinds, ", "))
+	}
+	return fallback
+}
+
+// argumentProblem is what the message alone tells, or nil.
+func (c *compilation) argumentProblem(node, parent ast.Node, problem *file.Error) *Error {
 	message := problem.Message
+	here := &Error{Code: CodeTypeMismatch, Start: problem.From, End: problem.To}
 	switch {
 	case strings.HasPrefix(message, "too many arguments"), strings.HasPrefix(message, "not enough arguments"),
 		strings.HasPrefix(message, "invalid number of arguments"):
-		fallback.Message = fmt.Sprintf("%s() got the wrong number of values: %d", functionName(node), argumentCount(node))
+		here.Message = fmt.Sprintf("%s() got the wrong number of values: %d", functionName(node), len(argumentsOf(node)))
+		return here
 	case strings.HasPrefix(message, "cannot redeclare"):
-		fallback.Message = "this name is taken; choose another after let"
+		here.Message = "this name is taken; choose another after let"
+		return here
 	case strings.HasPrefix(message, "predicate should return boolean"):
 		return at(node, CodeTypeMismatch, "%s() needs a yes/no test for each element", functionName(parent))
 	case strings.HasPrefix(message, "non-bool expression"):
 		return at(node, CodeTypeMismatch, "a yes/no value is wanted before ?, this is %s", typeOf(node))
 	case strings.HasPrefix(message, "array elements can only"), strings.HasPrefix(message, "non-integer slice index"):
 		return at(node, CodeTypeMismatch, "an element of a list is chosen by its number, this is %s", typeOf(node))
-	case functionName(parent) != "":
+	case strings.HasPrefix(message, "cannot use ") && strings.Contains(message, " as argument "):
 		return at(node, CodeTypeMismatch, "%s() cannot take %s here", functionName(parent), typeOf(node))
-	case functionName(node) != "":
-		kinds := make([]string, 0, 3)
-		for _, argument := range children(node) {
-			kinds = append(kinds, typeOf(argument).String())
-		}
-		fallback.Message = fmt.Sprintf("%s() cannot take this: %s", functionName(node), strings.Join(kinds, ", "))
 	}
-	return fallback
+	return nil
 }
 
 func functionName(n ast.Node) string {
@@ -203,14 +218,14 @@ func functionName(n ast.Node) string {
 	return calledName(n)
 }
 
-func argumentCount(n ast.Node) int {
+func argumentsOf(n ast.Node) []ast.Node {
 	switch n := n.(type) {
 	case *ast.CallNode:
-		return len(n.Arguments)
+		return n.Arguments
 	case *ast.BuiltinNode:
-		return len(n.Arguments)
+		return n.Arguments
 	}
-	return 0
+	return nil
 }
 
 // find is the node that the checker points at, and the node above it.
@@ -272,7 +287,12 @@ func binaryProblem(n *ast.BinaryNode) *Error {
 			message += "; write string(…) around what is no string"
 		}
 		return at(n, CodeTypeMismatch, "%s", message)
-	case "matches", "contains", "startsWith", "endsWith":
+	case "matches":
+		if pattern, ok := n.Right.(*ast.StringNode); ok && (left.Kind == String || left.Kind == Any) {
+			return at(pattern, CodeSyntax, "%s", errNoPattern)
+		}
+		fallthrough
+	case "contains", "startsWith", "endsWith":
 		return at(n, CodeTypeMismatch, "%s takes two strings; these are %s and %s", n.Operator, left, right)
 	}
 	return at(n, CodeTypeMismatch, "%q cannot be used with %s and %s", n.Operator, left, right)

@@ -42,8 +42,8 @@ func newEvaluator() any {
 }
 
 // Eval computes the expression. Names missing from names are nil, as are missing fields of open objects. The result is
-// data (nil, bool, string, int, int64, float64, time.Time, time.Duration, []any, map[string]any) or an opaque value as
-// it was given, and fits the type that Compile was asked for, except that it may be nil where no yes/no value is wanted.
+// data (nil, bool, string, int, int64, float64, time.Time, time.Duration, []any, map[string]any) or a value as it was
+// given, and fits the type that Compile was asked for, except that it may be nil where no yes/no value is wanted.
 // It may share memory with names: neither may be changed. The error is an *EvalError; one that stays below the bounds
 // (about 100 ms of work, 500,000 elements) depends on nothing but the names.
 func (p *Program) Eval(names map[string]any) (any, error) {
@@ -64,8 +64,8 @@ func (p *Program) Eval(names map[string]any) (any, error) {
 
 // release keeps an evaluator for later, without the values it saw, unless it has grown large.
 func (p *Program) release(e *evaluator) {
-	const largest = 1_024
-	if cap(e.vm.Stack) > largest {
+	const modest = 10_000 // units; what worked more may have grown large
+	if workLimit-e.meter.left > modest || cap(e.vm.Stack) > modest {
 		return
 	}
 	for _, name := range p.names {
@@ -84,7 +84,6 @@ func (p *Program) finish(m *meter, value any) (any, error) {
 		if err := m.chargeValue(value); err != nil {
 			return nil, p.wholeError(err)
 		}
-		value = plain(value)
 	}
 	value, err := conform(value, p.want)
 	if err != nil {

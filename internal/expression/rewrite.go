@@ -12,10 +12,14 @@ import (
 // flow: and, or, ??, ?:, let, the loops of filter() and its like. The checked tree stays as it was.
 type rewriter struct {
 	config *conf.Config
-	scope  Scope
 	// done keeps nodes that the parser uses in two places (a < b < c) from being rewritten once per place.
-	done map[ast.Node]ast.Node
-	err  *Error
+	done   map[ast.Node]ast.Node
+	places map[ast.Node]file.Location
+	err    *Error
+}
+
+func newRewriter(config *conf.Config) *rewriter {
+	return &rewriter{config: config, done: map[ast.Node]ast.Node{}, places: map[ast.Node]file.Location{}}
 }
 
 func (r *rewriter) rewrite(node ast.Node) ast.Node {
@@ -56,7 +60,7 @@ func (r *rewriter) replace(node ast.Node) ast.Node {
 		if isLoop(n) {
 			return r.loop(n)
 		}
-		return r.call(n, n.Name, function(n.Name), r.all(n.Arguments)...)
+		return r.callAt(n.Location(), n, n.Name, function(n.Name), r.all(n.Arguments)...)
 	}
 	return r.container(node)
 }
@@ -101,6 +105,11 @@ func (r *rewriter) container(node ast.Node) ast.Node {
 
 // call makes the node that runs an operation in place of another node, whose place and type it keeps.
 func (r *rewriter) call(original ast.Node, name string, run operation, args ...ast.Node) ast.Node {
+	return r.callAt(r.placeOf(original), original, name, run, args...)
+}
+
+// callAt is call with the place that a failure points at.
+func (r *rewriter) callAt(place file.Location, original ast.Node, name string, run operation, args ...ast.Node) ast.Node {
 	name = "#" + name
 	if _, known := r.config.Functions[name]; !known {
 		r.config.Functions[name] = &builtin.Function{Name: name, Func: func(params ...any) (any, error) {
@@ -115,22 +124,22 @@ func (r *rewriter) call(original ast.Node, name string, run operation, args ...a
 		Callee:    &ast.IdentifierNode{Value: name},
 		Arguments: append([]ast.Node{&ast.IdentifierNode{Value: meterName}}, args...),
 	}
-	node.SetLocation(placeOf(original))
+	node.SetLocation(place)
 	node.SetNature(*original.Nature())
 	return node
 }
 
-// placeOf is what a run-time failure points at: the field for a member, the name for a function, else all of it.
-func placeOf(node ast.Node) file.Location {
-	switch n := node.(type) {
-	case *ast.BuiltinNode, *ast.CallNode:
-		return node.Location()
-	case *ast.MemberNode:
-		start, end := extent(n.Property)
-		return file.Location{From: start, To: end}
+// placeOf is the stretch of text that a node covers, remembered, since every node above it asks again.
+func (r *rewriter) placeOf(node ast.Node) file.Location {
+	if place, known := r.places[node]; known {
+		return place
 	}
-	start, end := extent(node)
-	return file.Location{From: start, To: end}
+	place := node.Location()
+	for _, child := range children(node) {
+		place = spanning(place, r.placeOf(child))
+	}
+	r.places[node] = place
+	return place
 }
 
 func (r *rewriter) unary(n *ast.UnaryNode) ast.Node {
@@ -232,7 +241,7 @@ func (r *rewriter) member(n *ast.MemberNode) ast.Node {
 	if name, ok := n.Property.(*ast.StringNode); ok {
 		written = name.Value
 	}
-	return r.call(n, "#member", member,
+	return r.callAt(r.placeOf(n.Property), n, "#member", member,
 		r.rewrite(n.Node), r.rewrite(n.Property), &ast.BoolNode{Value: n.Optional}, &ast.StringNode{Value: written})
 }
 
@@ -248,13 +257,13 @@ func (r *rewriter) function(n *ast.CallNode) ast.Node {
 	if callee, ok := n.Callee.(*ast.MemberNode); ok {
 		name := callee.Property.(*ast.StringNode).Value
 		args := append([]ast.Node{r.rewrite(callee.Node), &ast.BoolNode{Value: callee.Optional}, &ast.StringNode{Value: name}}, r.all(n.Arguments)...)
-		return r.call(n, "#method", method, args...)
+		return r.callAt(n.Location(), n, "#method", method, args...)
 	}
 	name := n.Callee.(*ast.IdentifierNode).Value
 	if isGiven(name) {
-		return r.call(n, "#given", clockOrStatus, n.Callee, &ast.StringNode{Value: name})
+		return r.callAt(n.Location(), n, "#given", clockOrStatus, n.Callee, &ast.StringNode{Value: name})
 	}
-	return r.call(n, name, function(name), r.all(n.Arguments)...)
+	return r.callAt(n.Location(), n, name, function(name), r.all(n.Arguments)...)
 }
 
 // isGiven holds for the functions that Eval finds among its names.

@@ -21,7 +21,29 @@ func (c *compilation) syntaxError(err error) *Error {
 	if strings.TrimSpace(c.source) == "" {
 		return c.whole(CodeSyntax, "the expression is empty")
 	}
-	return &Error{Code: CodeSyntax, Message: c.syntaxMessage(problem), Start: problem.From, End: problem.To}
+	failure := &Error{Code: CodeSyntax, Message: c.syntaxMessage(problem), Start: problem.From, End: problem.To}
+	if strings.HasPrefix(problem.Message, "literal not terminated") {
+		failure.Start, failure.End = openQuote(c.source), c.runes
+	}
+	return failure
+}
+
+// openQuote is where the last quote is that nothing closes.
+func openQuote(source string) int {
+	open, at, escaped := rune(0), 0, false
+	for i, r := range []rune(source) {
+		switch {
+		case escaped:
+			escaped = false
+		case open == 0 && (r == '"' || r == '\'' || r == '`'):
+			open, at = r, i
+		case open != 0 && r == '\\' && open != '`':
+			escaped = true
+		case r == open:
+			open = 0
+		}
+	}
+	return at
 }
 
 var tokenText = regexp.MustCompile(`^unexpected token \w+\("(.*)"\)$`)

@@ -3,7 +3,6 @@ package expression
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"strconv"
 	"time"
@@ -31,10 +30,6 @@ func stringOf(m *meter, value any) (string, error) {
 		return v.Format(time.RFC3339Nano), m.charge(4)
 	case time.Duration:
 		return v.String(), m.charge(4)
-	case time.Month:
-		return v.String(), m.charge(1)
-	case time.Weekday:
-		return v.String(), m.charge(1)
 	}
 	if n, ok := asNumber(value); ok {
 		if n.isWhole {
@@ -48,18 +43,21 @@ func stringOf(m *meter, value any) (string, error) {
 	if err := chargeEach(m, []any{value}, 4); err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(plain(value))
-	if err != nil {
+	if !onlyData(value) {
 		return "", errors.New("this has no text: it holds a value that can only be passed on")
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", errors.New("this has no text: it holds a number without end")
 	}
 	return string(text), nil
 }
 
 func toJSON(value any) (any, error) {
-	if !onlyData(plain(value)) {
+	if !onlyData(value) {
 		return nil, errors.New("toJSON() takes data; this holds a value that can only be passed on")
 	}
-	text, err := json.MarshalIndent(plain(value), "", "  ")
+	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return nil, errors.New("toJSON() cannot write this value: it holds a number without end")
 	}
@@ -87,54 +85,4 @@ func onlyData(value any) bool {
 		return true
 	}
 	return isData(reflect.ValueOf(value))
-}
-
-// plain turns what expr's functions make ([]string, groups, pairs) into lists and objects as JSON has them. Nothing is
-// copied where nothing has to change.
-func plain(value any) any {
-	switch v := value.(type) {
-	case nil, bool, string, int, float64, int64, time.Time, time.Duration, map[string]any:
-		return value
-	case []any:
-		return plainList(v)
-	case map[any][]any:
-		return groupsAsObject(v)
-	case time.Month, time.Weekday, float32, int32, uint8:
-		n, _ := asNumber(v)
-		return n.value()
-	}
-	v := reflect.ValueOf(value)
-	if !isList(v) {
-		return value
-	}
-	list := make([]any, v.Len())
-	for i := range list {
-		list[i] = plain(v.Index(i).Interface())
-	}
-	return list
-}
-
-func plainList(list []any) []any {
-	for i, element := range list {
-		switch element.(type) {
-		case nil, bool, string, int, float64, int64, time.Time, time.Duration, map[string]any:
-		default:
-			// Copied only now: most lists are data as they came.
-			changed := make([]any, len(list))
-			copy(changed, list[:i])
-			for j := i; j < len(list); j++ {
-				changed[j] = plain(list[j])
-			}
-			return changed
-		}
-	}
-	return list
-}
-
-func groupsAsObject(groups map[any][]any) map[string]any {
-	object := make(map[string]any, len(groups))
-	for key, members := range groups {
-		object[fmt.Sprint(key)] = plain(members)
-	}
-	return object
 }

@@ -1,6 +1,9 @@
 package expression
 
-import "github.com/expr-lang/expr/ast"
+import (
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+)
 
 // children lists the nodes right below a node, in the order of the text.
 func children(node ast.Node) []ast.Node {
@@ -61,21 +64,22 @@ func walk(node ast.Node, visit func(ast.Node) bool) bool {
 }
 
 // extent is the stretch of text a node covers, from the first to the last of its parts that have a place.
-func extent(node ast.Node) (start, end int) {
-	first := true
+func extent(node ast.Node) file.Location {
+	var place file.Location
 	walk(node, func(n ast.Node) bool {
-		place := n.Location()
-		if place.To <= place.From {
-			return true
-		}
-		if first || place.From < start {
-			start = place.From
-		}
-		if first || place.To > end {
-			end = place.To
-		}
-		first = false
+		place = spanning(place, n.Location())
 		return true
 	})
-	return start, end
+	return place
+}
+
+// spanning covers both places. Nodes that the parser made up have an empty one.
+func spanning(a, b file.Location) file.Location {
+	switch {
+	case a.From >= a.To:
+		return b
+	case b.From >= b.To:
+		return a
+	}
+	return file.Location{From: min(a.From, b.From), To: max(a.To, b.To)}
 }
