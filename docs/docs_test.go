@@ -55,7 +55,7 @@ func parts(page string) (blocks []block, prose []string) {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case open == nil && strings.HasPrefix(trimmed, "```"):
-			indent = line[:strings.Index(line, "`")]
+			indent, _, _ = strings.Cut(line, "`")
 			open = &block{line: number + 1, language: strings.Trim(trimmed, "`")}
 		case open != nil && trimmed == "```":
 			blocks = append(blocks, *open)
@@ -174,8 +174,8 @@ func TestYAMLCanBeRead(t *testing.T) {
 			if block.language != "yaml" {
 				continue
 			}
-			var any any
-			require.NoError(t, yaml.Unmarshal([]byte(block.text), &any), "%s, line %d", name, block.line)
+			var node yaml.Node
+			require.NoError(t, yaml.Unmarshal([]byte(block.text), &node), "%s, line %d", name, block.line)
 		}
 	}
 }
