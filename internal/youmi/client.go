@@ -96,17 +96,19 @@ func (c *Client) Call(ctx context.Context, operation string, body any) (*Respons
 func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, with *token) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	if err := context.Cause(ctx); err != nil {
+		return nil, &APIError{Operation: to.operation.ID, Verdict: NotSent, Code: networkCode(ctx, err), Err: err}
+	}
 	for stale := 0; ; stale++ {
 		try, traced := newAttempt(ctx, payload)
 		answer, err := c.transport.RoundTrip(try.request(traced, to, with.header))
 		if err == nil {
 			return read(to.operation.ID, answer)
 		}
-		notSent := try.notSent(ctx)
-		if notSent && try.reused && stale == 0 && ctx.Err() == nil {
+		if stale == 0 && try.reused && try.notSent() && ctx.Err() == nil {
 			continue
 		}
-		return nil, unanswered(ctx, to.operation.ID, try, notSent, err)
+		return nil, unanswered(ctx, to.operation.ID, try, err)
 	}
 }
 

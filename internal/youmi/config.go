@@ -39,7 +39,8 @@ type Config struct {
 	Operations map[string]Override
 	// Transport carries the calls; it is used without following redirects, which could send a message twice. Default:
 	// one of the client's own: HTTP/1.1, proxies from the environment, connections kept for 10 s. With another, fewer
-	// failed calls can be proven not to have left, and it must not send a request again on its own.
+	// failed calls can be proven not to have left; it must not send a request again on its own, must leave the headers
+	// alone, and an http.Transport must not have a ResponseHeaderTimeout.
 	Transport http.RoundTripper
 	// Concurrency is how many calls are made at once; as many connections are kept. Default: DefaultConcurrency.
 	Concurrency int

@@ -66,8 +66,9 @@ type APIError struct {
 // Error names the operation, the code, what it means, and what it leaves open.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Operation + ": " + e.meaning())
-	if e.Text != "" {
+	meaning := e.meaning()
+	b.WriteString(e.Operation + ": " + meaning)
+	if e.Text != "" && !strings.Contains(meaning, e.Text) {
 		fmt.Fprintf(&b, " (%s)", clip(e.Text))
 	}
 	if e.Err != nil {
@@ -168,11 +169,11 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // unanswered turns a failed round trip into an error.
-func unanswered(ctx context.Context, operation string, try *attempt, notSent bool, err error) *APIError {
+func unanswered(ctx context.Context, operation string, try *attempt, err error) *APIError {
 	e := &APIError{Operation: operation, Verdict: Unknown, Code: networkCode(ctx, err), Err: err}
 	switch {
-	case !notSent:
-	case errors.Is(ctx.Err(), context.Canceled), e.Code == "certificate", try.connected:
+	case !try.notSent():
+	case errors.Is(ctx.Err(), context.Canceled), e.Code == "certificate", try.connected > 0:
 		e.Verdict = NotSent
 	default:
 		e.Verdict = Unreachable
