@@ -23,11 +23,17 @@ const maxLine = 8 * maxBody
 // process that is killed leaves at most the last line torn; a line that the disk has no room for is taken back. It is
 // not synced: it outlives the process, not the machine.
 type journal struct {
-	file   *os.File
+	file   storage
 	lock   *flock.Flock
 	path   string
 	size   int64
 	broken error // a line could not be taken back, or the journal is closed
+}
+
+// storage is what a journal needs of its file once it has been read.
+type storage interface {
+	io.WriteCloser
+	Truncate(size int64) error
 }
 
 // openJournal opens or creates a journal and hands its records, oldest first, to replay. A torn last line is cut off:
@@ -46,13 +52,15 @@ func openJournal(path string, replay func(record) error) (j *journal, err error)
 			err = errors.Join(fmt.Errorf("journal %s: %w", path, err), j.close())
 		}
 	}()
-	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
 		return j, err
 	}
-	if j.size, err = readJournal(j.file, replay); err != nil {
+	j.file = file
+	if j.size, err = readJournal(file, replay); err != nil {
 		return j, err
 	}
-	if err = j.file.Truncate(j.size); err != nil {
+	if err = file.Truncate(j.size); err != nil {
 		return j, err
 	}
 	if j.size == 0 {
@@ -63,10 +71,12 @@ func openJournal(path string, replay func(record) error) (j *journal, err error)
 
 // readJournal replays a journal and returns the size of what is whole: without a torn last line.
 func readJournal(file io.Reader, replay func(record) error) (int64, error) {
-	reader := bufio.NewReaderSize(file, maxLine)
+	reader := bufio.NewReaderSize(file, 64<<10)
 	var size int64
+	var line []byte
 	for number := 1; ; number++ {
-		line, err := reader.ReadSlice('\n')
+		var err error
+		line, err = readLine(reader, line[:0])
 		if err != nil && err != io.EOF {
 			return size, fmt.Errorf("line %d: %w", number, err)
 		}
@@ -82,6 +92,20 @@ func readJournal(file io.Reader, replay func(record) error) (int64, error) {
 			}
 		}
 		size += int64(len(line))
+	}
+}
+
+// readLine appends a line, with its end, to buffer. It returns io.EOF with what comes after the last end.
+func readLine(reader *bufio.Reader, buffer []byte) ([]byte, error) {
+	for {
+		part, err := reader.ReadSlice('\n')
+		buffer = append(buffer, part...)
+		if len(buffer) > maxLine {
+			return buffer, fmt.Errorf("it is longer than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return buffer, err
+		}
 	}
 }
 

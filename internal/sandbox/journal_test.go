@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -59,20 +62,20 @@ func TestTornLastLineIsCutOff(t *testing.T) {
 	require.NoError(t, err)
 
 	for size := range len(whole) + 1 {
-		path := filepath.Join(directory, "torn.jsonl")
-		require.NoError(t, os.WriteFile(path, whole[:size], 0o600))
-		box, err := New(Config{Journal: path})
+		config := Config{Journal: filepath.Join(directory, "torn.jsonl"), KeepDeliveries: 3}
+		require.NoError(t, os.WriteFile(config.Journal, whole[:size], 0o600))
+		w, err := openWorld(config)
 		require.NoError(t, err, "cut to %d of %d bytes", size, len(whole))
-		lines := strings.Count(string(whole[:size]), "\n")
-		require.EqualValues(t, max(0, lines-1), box.Stats().Deliveries)
+		kept := max(0, strings.Count(string(whole[:size]), "\n")-1)
+		require.EqualValues(t, kept, w.total)
 		// what is written next starts a line of its own
-		_, err = box.world.deliver(Delivery{Account: "1", Friend: "f", Body: []byte(`{"Text":"next"}`)})
+		_, err = w.deliver(Delivery{Account: "1", Friend: "f", Body: []byte(`{"Text":"next"}`)})
 		require.NoError(t, err)
-		require.NoError(t, box.Close())
-		again, err := New(Config{Journal: path})
+		require.NoError(t, w.close())
+		w, err = openWorld(config)
 		require.NoError(t, err)
-		require.EqualValues(t, max(0, lines-1)+1, again.Stats().Deliveries)
-		require.NoError(t, again.Close())
+		require.EqualValues(t, kept+1, w.total)
+		require.NoError(t, w.close())
 	}
 }
 
@@ -88,8 +91,8 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 		journalHeader + `{"payment":{}}` + "\n":                   "line 2: it is damaged",
 		journalHeader + `{"ended":{"key":"k"}}` + "\n":            `line 2: takeover "k" is ended, but was never applied for`,
 		journalHeader + `{"delivery":{"body":[1]}}` + "\n":        "line 2: body of delivery",
-		journalHeader + strings.Repeat("x", maxLine+1) + "\n":     "line 2: bufio",
-		journalHeader + delivery + strings.Repeat("x", maxLine+1): "line 3: bufio",
+		journalHeader + strings.Repeat("x", maxLine+1) + "\n":     "line 2: it is longer",
+		journalHeader + delivery + strings.Repeat("x", maxLine+1): "line 3: it is longer",
 	} {
 		path := filepath.Join(t.TempDir(), "journal")
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
@@ -139,55 +142,117 @@ func TestNothingHappensWithoutTheJournal(t *testing.T) {
 	require.Equal(t, 1, stats.OpenTakeovers)
 }
 
-// A disk that is full in the middle of a line: the part is taken back, and what follows is whole.
+// fullDisk writes only a part of a line.
+type fullDisk struct {
+	storage
+	room  int
+	uncut error // what Truncate says
+}
+
+func (d *fullDisk) Write(line []byte) (int, error) {
+	if len(line) <= d.room {
+		return d.storage.Write(line)
+	}
+	n, _ := d.storage.Write(line[:d.room])
+	return n, syscall.ENOSPC
+}
+
+func (d *fullDisk) Truncate(size int64) error {
+	if d.uncut != nil {
+		return d.uncut
+	}
+	return d.storage.Truncate(size)
+}
+
+// A disk that is full in the middle of a line: the part is taken back, the message was not delivered, and what follows
+// is whole.
 func TestHalfALineIsTakenBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	j, err := openJournal(path, func(record) error { return nil })
+	c := open(t, Config{Journal: path})
+	journal := c.box.world.journal
+	disk := &fullDisk{storage: journal.file, room: 20}
+	journal.file = disk
+	a := c.call("doSendPublicMes", text("1", "f", "lost"))
+	require.Equal(t, 500, a.status)
+	require.Contains(t, a.description(), "no space left")
+	disk.room = 1 << 20
+	require.True(t, c.call("doSendPublicMes", text("1", "f", "kept")).Succeed)
+	require.NoError(t, c.box.Close())
+
+	again, err := New(Config{Journal: path})
 	require.NoError(t, err)
-	file := j.file
-	j.file, err = os.Open(path) // cannot be written to, nor be cut
-	require.NoError(t, err)
-	readOnly := j.file
-	line := record{Ended: &ending{Key: "k"}}
-	require.Error(t, j.append(line))
-	require.ErrorContains(t, j.append(line), "could not be taken back")
-	require.NoError(t, readOnly.Close())
-	j.file = file
-	require.NoError(t, j.close())
+	require.EqualValues(t, 1, again.Stats().Deliveries)
+	require.NoError(t, again.Close())
+}
+
+func TestWhatCannotBeTakenBackStopsTheJournal(t *testing.T) {
+	c := open(t, Config{Journal: filepath.Join(t.TempDir(), "journal")})
+	journal := c.box.world.journal
+	disk := &fullDisk{storage: journal.file, uncut: syscall.EIO}
+	journal.file = disk
+	require.False(t, c.call("doSendPublicMes", text("1", "f", "x")).Succeed)
+	disk.room = 1 << 20
+	a := c.call("doSendPublicMes", text("1", "f", "x"))
+	require.Contains(t, a.description(), "could not be taken back")
+	require.Error(t, c.box.Reset())
+	require.Zero(t, c.box.Stats().Deliveries)
 }
 
 // The journal makes the same world, whatever was done.
 func TestJournalIsTheWorld(t *testing.T) {
 	directory := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		path := filepath.Join(directory, "journal")
-		require.NoError(t, os.RemoveAll(path))
-		config := Config{Journal: path, Seed: 5, KeepDeliveries: 3, KeepTakeovers: 2}
-		box, err := New(config)
+		config := Config{Journal: filepath.Join(directory, "journal"), Seed: 5, KeepDeliveries: 3, KeepTakeovers: 2}
+		require.NoError(t, os.RemoveAll(config.Journal))
+		w, err := openWorld(config)
 		require.NoError(t, err)
 		friends, words := rapid.SampledFrom([]string{"f", "g", "客户"}), rapid.SampledFrom([]string{"a", "b", "\x00<é>"})
-		for range rapid.IntRange(0, 30).Draw(t, "steps") {
-			friend := friends.Draw(t, "friend")
+		for step := range rapid.IntRange(0, 30).Draw(t, "steps") {
+			friend, at := friends.Draw(t, "friend"), time.Unix(int64(step), 0).UTC()
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
-				_, err = box.world.apply(Takeover{Account: "1", Friend: friend, AppliedAt: box.config.Clock().UTC()})
+				_, err = w.apply(Takeover{Account: "1", Friend: friend, AppliedAt: at})
 			case 1:
-				_, err = box.world.end("", "1", friend, box.config.Clock().UTC())
+				_, err = w.end("", "1", friend, at)
 			default:
 				fields := map[string]any{"Text": words.Draw(t, "words")}
-				_, err = box.world.deliver(Delivery{Account: "1", Friend: friend, Body: jsonReply(200, fields).body, content: messageDigest(fields), At: box.config.Clock().UTC()})
+				_, err = w.deliver(Delivery{Account: "1", Friend: friend, Body: jsonReply(200, fields).body, content: messageDigest(fields), At: at})
 			}
 			require.NoError(t, err)
 		}
-		require.NoError(t, box.Close())
-		again, err := New(config)
+		require.NoError(t, w.close())
+		again, err := openWorld(config)
 		require.NoError(t, err)
-		require.Equal(t, comparableStats(box), comparableStats(again))
-		requireSameJSON(t, box.Deliveries(), again.Deliveries())
-		requireSameJSON(t, box.Takeovers(), again.Takeovers())
-		require.Equal(t, box.world.messages, again.world.messages)
-		require.Equal(t, box.world.conversations, again.world.conversations)
-		require.Equal(t, box.world.open, again.world.open)
-		require.NoError(t, again.Close())
+		require.Equal(t, w.stats(), again.stats())
+		requireSameJSON(t, w.deliveries(), again.deliveries())
+		requireSameJSON(t, w.takeovers(), again.takeovers())
+		require.Equal(t, w.messages, again.messages)
+		require.Equal(t, w.conversations, again.conversations)
+		require.Equal(t, w.open, again.open)
+		require.NoError(t, again.close())
+	})
+}
+
+// Whatever a file holds, it is read or refused, and what is kept of it is whole lines that read the same again.
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte(journalHeader + `{"delivery":{"sequence":1,"account":"1","friend":"f","body":{}}}` + "\n" + `{"applied":{"key":"k","account":"1","friend":"f"}}` + "\n" + `{"ended":{"key":"k"}}` + "\n" + `{"en`))
+	f.Add([]byte(journalHeader[:9]))
+	f.Add([]byte("name: campaign\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		read := func(content []byte) (*world, int64, error) {
+			w, err := openWorld(Config{KeepDeliveries: 3, KeepTakeovers: 3})
+			require.NoError(t, err)
+			size, err := readJournal(bytes.NewReader(content), w.replay)
+			return w, size, err
+		}
+		w, size, err := read(content)
+		require.LessOrEqual(t, size, int64(len(content)))
+		if err != nil {
+			return
+		}
+		again, same, err := read(content[:size])
+		require.NoError(t, err)
+		require.Equal(t, size, same)
+		require.Equal(t, w.stats(), again.stats())
 	})
 }

@@ -99,6 +99,7 @@ func BenchmarkRequests(b *testing.B) {
 		"faults":    {Faults: []Fault{{Operation: "*", Kind: KindCode, Code: 7, Probability: 0.01}}},
 	} {
 		b.Run(name, func(b *testing.B) {
+			config := config
 			if config.Journal != "" {
 				config.Journal = filepath.Join(b.TempDir(), config.Journal)
 			}
