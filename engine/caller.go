@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"youmiflow/workflows"
@@ -25,6 +26,8 @@ type turn struct {
 	gate *gate
 	// horizon is the instant up to which the item may wait where it is; beyond it, it is suspended.
 	horizon time.Time
+	// leaving is set when the process is to stop.
+	leaving *leaving
 	// waiting, when set, hears of the item's waits, so that a lane begins no further item while one waits.
 	waiting func(bool)
 }
@@ -39,4 +42,35 @@ func (t turn) proceed() {
 	if t.waiting != nil {
 		t.waiting(false)
 	}
+}
+
+// leaving says that the process is to stop, and since when.
+type leaving struct {
+	done <-chan struct{}
+	once sync.Once
+	at   time.Time
+}
+
+func newLeaving(ctx context.Context) *leaving { return &leaving{done: ctx.Done()} }
+
+// now reports whether the process is to stop.
+func (l *leaving) now() bool {
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.done:
+		l.once.Do(func() { l.at = time.Now() })
+		return true
+	default:
+		return false
+	}
+}
+
+// channel is closed when the process is to stop.
+func (l *leaving) channel() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
+	return l.done
 }

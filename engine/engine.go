@@ -65,7 +65,12 @@ func New(config Config) *Engine {
 // Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again
 // then; with neither instant nor error there is nothing left to do, or something else will wake the lane. Two calls
 // for one lane must not overlap in one process; between processes the lane's epoch decides.
+//
+// When ctx ends, the slice ends in order: nothing new is begun, calls in flight are finished, items that were begun get
+// the grace.
 func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
+	leaving := newLeaving(ctx)
+	ctx = context.WithoutCancel(ctx)
 	active, err := e.activate(ctx, key.Run)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", key.Run, err)
@@ -75,9 +80,9 @@ func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
 	}
 	var again *time.Time
 	if key.Step == "" {
-		again, err = e.workRoot(ctx, active, key)
+		again, err = e.workRoot(ctx, active, key, leaving)
 	} else {
-		again, err = e.workLane(ctx, active, key)
+		again, err = e.workLane(ctx, active, key, leaving)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("run %s, lane %q: %w", key.Run, key.Lane, err)

@@ -21,6 +21,7 @@ type laneWork struct {
 	outer   map[string]any
 	gate    *gate
 	horizon time.Time
+	leaving *leaving
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -33,7 +34,7 @@ type laneWork struct {
 }
 
 // workLane works on a lane of a foreach for a slice.
-func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey) (*time.Time, error) {
+func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, leave *leaving) (*time.Time, error) {
 	lane, err := e.Ledger.Seize(ctx, key)
 	if err != nil || lane.Done {
 		return nil, err
@@ -48,7 +49,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey) (
 	}
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
-		gate: active.gate(key.Step, e.concurrency(step)), horizon: time.Now().Add(e.Slice),
+		gate: active.gate(key.Step, e.concurrency(step)), horizon: time.Now().Add(e.Slice), leaving: leave,
 	}
 	w.changed = sync.NewCond(&w.mu)
 	if !lane.Clean {
@@ -91,11 +92,14 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 			return false, fmt.Errorf("reading the lane's items: %w", err)
 		}
 		wanted, _, _ := w.active.state()
+		if w.leaving.now() {
+			return false, nil
+		}
 		if wanted == WantCancel && len(item.Progress) == 0 {
 			continue // cancelled together, in leave
 		}
-		if !w.mayBegin(wanted, ctx) {
-			return false, ctx.Err()
+		if !w.mayBegin(wanted) {
+			return false, nil
 		}
 		w.begin(ctx, item)
 	}
@@ -103,13 +107,13 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 }
 
 // mayBegin waits until the lane may begin another item, and reports false when the slice is to end.
-func (w *laneWork) mayBegin(wanted Wanted, ctx context.Context) bool {
+func (w *laneWork) mayBegin(wanted Wanted) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.failure == nil && (w.waiting > 0 || w.open >= w.gate.width) {
 		w.changed.Wait()
 	}
-	return w.failure == nil && ctx.Err() == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
+	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
 		time.Now().Before(w.horizon)
 }
 
@@ -160,7 +164,7 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		return err
 	}
 	s.fence, s.caller = w.fence, liveCaller{}
-	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait}
+	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, leaving: w.leaving}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)
 	if err != nil {

@@ -15,7 +15,7 @@ const settling = 100 * time.Millisecond
 
 // workRoot works on the run's own steps: from the first unfinished one to the end, or to a foreach whose lanes are
 // still being worked on. Each of those wakes it when it is done.
-func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey) (*time.Time, error) {
+func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey, leave *leaving) (*time.Time, error) {
 	lane, err := e.Ledger.Seize(ctx, key)
 	if err != nil || lane.Done {
 		return nil, err
@@ -31,15 +31,15 @@ func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey) (
 			return nil, err
 		}
 	}
-	again, err := e.root(ctx, active, Fence{key, lane.Epoch}, wanted)
+	again, err := e.root(ctx, active, Fence{key, lane.Epoch}, wanted, leave)
 	if errors.Is(err, ErrStale) {
 		return nil, nil
 	}
 	return again, err
 }
 
-func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wanted Wanted) (*time.Time, error) {
-	s, err := e.rootScope(ctx, active, fence)
+func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wanted Wanted, leave *leaving) (*time.Time, error) {
+	s, err := e.rootScope(ctx, active, fence, leave)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 }
 
 // rootScope prepares the scope of the run's own steps.
-func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence) (*scope, error) {
+func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, leave *leaving) (*scope, error) {
 	var item Item
 	for found, err := range e.Ledger.Items(ctx, ItemFilter{Run: active.run.ID, Root: true, Step: new(string), Limit: 1}) {
 		if err != nil {
@@ -79,7 +79,7 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence) 
 		return nil, err
 	}
 	s.fence, s.caller, s.loops = fence, liveCaller{}, e
-	s.turn = turn{gate: active.gate("", 1), horizon: time.Now().Add(e.Slice)}
+	s.turn = turn{gate: active.gate("", 1), horizon: time.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
 	return s, nil
 }

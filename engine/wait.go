@@ -38,7 +38,7 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 		if !at.After(now) {
 			return nil
 		}
-		until, stop := s.patience()
+		until, stop, leaving := s.patience()
 		if at.After(until) {
 			s.active.later(key, at)
 			if s.cancelled() && !s.ending && !s.handing {
@@ -50,6 +50,7 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 		select {
 		case <-timer.C:
 		case <-stop:
+		case <-leaving:
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
@@ -58,25 +59,28 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 	}
 }
 
-// patience returns the instant up to which the item may wait, and the channel that changes it (nil once it has).
-func (s *scope) patience() (time.Time, <-chan struct{}) {
-	wanted, since, stop := s.active.state()
+// patience returns the instant up to which the item may wait, and the channels that change it (nil once they have).
+func (s *scope) patience() (until time.Time, stop, leaving <-chan struct{}) {
+	wanted, since, stop := s.wanting()
+	if !s.turn.leaving.now() {
+		leaving = s.turn.leaving.channel()
+	}
 	switch {
 	case s.handing:
-		return s.turn.horizon, nil
+		return s.turn.horizon, nil, leaving
 	case wanted == WantRun:
-		return s.turn.horizon, stop
+		return s.turn.horizon, stop, leaving
 	case wanted == WantCancel && s.ending:
-		return s.turn.horizon, nil
+		return s.turn.horizon, nil, leaving
 	case wanted == WantPause && s.begun():
-		return since.Add(s.engine.Grace), nil
+		return since.Add(s.engine.Grace), nil, leaving
 	}
-	return time.Time{}, nil
+	return time.Time{}, nil, leaving
 }
 
 // mayGoOn stops the item before its next call when its run is to stop.
 func (s *scope) mayGoOn() error {
-	wanted, since, _ := s.active.state()
+	wanted, since, _ := s.wanting()
 	switch {
 	case wanted == WantRun || s.handing:
 		return nil
@@ -88,4 +92,13 @@ func (s *scope) mayGoOn() error {
 		return nil
 	}
 	return &suspended{}
+}
+
+// wanting is what is wanted of the item: what is wanted of its run, or a pause once the process is to stop.
+func (s *scope) wanting() (Wanted, time.Time, <-chan struct{}) {
+	wanted, since, stop := s.active.state()
+	if wanted == WantRun && s.turn.leaving.now() {
+		return WantPause, s.turn.leaving.at, nil
+	}
+	return wanted, since, stop
 }

@@ -34,7 +34,7 @@ with:
 `,
 		},
 		prepare: func(input engine.Input) (engine.Action, error) {
-			return prepareAudience(config, inputs{values: input.With})
+			return prepareAudience(config, inputs{values: input.With}, input.Files)
 		},
 	}
 }
@@ -48,13 +48,13 @@ func columnsField() workflows.Field {
 	return workflows.Field{Name: "columns", Type: objectType(fields), Description: "what the columns are called, and which must be there", Fields: fields}
 }
 
-func prepareAudience(config Config, in inputs) (engine.Action, error) {
+func prepareAudience(config Config, in inputs, given []string) (engine.Action, error) {
 	path, err := in.required("path", maxURL)
 	if err != nil {
 		return engine.Action{}, err
 	}
 	var rows fileRows
-	if rows.path, err = config.Resolve(path); err != nil {
+	if rows.path, err = config.Resolve(path, given); err != nil {
 		return engine.Action{}, fmt.Errorf("path %q: %w", path, err)
 	}
 	if rows.options.Sheet, err = in.text("sheet", maxShort); err != nil {

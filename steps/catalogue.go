@@ -22,8 +22,9 @@ type API interface {
 type Config struct {
 	// API gives the client of a connection. Default: every call fails as not sent.
 	API func(connection string) (API, error)
-	// Resolve turns a path of a workflow into one that can be opened, or refuses it. Default: the path as it is.
-	Resolve func(path string) (string, error)
+	// Resolve turns a path of a workflow into one that can be opened, or refuses it; given are the paths that came from
+	// outside and may be anywhere. Default: the path as it is.
+	Resolve func(path string, given []string) (string, error)
 	// Logger takes what `log` says. Default: nowhere.
 	Logger *slog.Logger
 	// Operations are the API's operations, with the project's overrides applied. Default: those of openapi.yaml.
@@ -36,7 +37,7 @@ func (c Config) WithDefaults() (Config, error) {
 		c.API = func(string) (API, error) { return nil, errors.New("no connection is set up") }
 	}
 	if c.Resolve == nil {
-		c.Resolve = func(path string) (string, error) { return path, nil }
+		c.Resolve = func(path string, _ []string) (string, error) { return path, nil }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
