@@ -53,7 +53,7 @@ func (d *decoder) unclosed(node *yaml.Node, at int) {
 // expression compiles a source that begins at a character of a scalar's value.
 func (d *decoder) expression(node *yaml.Node, source string, from int, in names, want expression.Type) *expression.Program {
 	if source == "" {
-		d.at(node, "expression-syntax", "the expression is empty")
+		d.add(d.text.span(node, d.text.places(node), from-1, from), expression.CodeSyntax, "the expression is empty", "")
 		return nil
 	}
 	program, err := expression.Compile(source, in.scope, want)
@@ -120,7 +120,7 @@ func (d *decoder) wholeValue(v *Value, node *yaml.Node, p piece, field *Field, i
 		return nil
 	}
 	known := v.program.Type()
-	if known.Kind != expression.Any && (v.wrap == "" || known.Kind != expression.Object) {
+	if !fits(known, field.Type) && (v.wrap == "" || known.Kind != expression.Object) {
 		if v.program = d.expression(node, p.text, p.from, in, field.Type); v.program == nil {
 			return nil
 		}
@@ -128,6 +128,17 @@ func (d *decoder) wholeValue(v *Value, node *yaml.Node, p piece, field *Field, i
 	v.form, v.typ = formProgram, v.program.Type()
 	v.span = d.text.span(node, d.text.places(node), p.from, p.to)
 	return v
+}
+
+// fits tells whether a type surely is, or may turn out to be, what is wanted; else compiling for it says what is wrong.
+func fits(known, want expression.Type) bool {
+	switch want.Kind {
+	case known.Kind:
+		return known.Kind != expression.List && known.Kind != expression.Object && known.Name == want.Name
+	case expression.Any:
+		return true
+	}
+	return known.Kind == expression.Any
 }
 
 // textValue is text with expressions in it, or text that only had an escaped ${{.

@@ -119,12 +119,15 @@ func (d *decoder) syntax(err error) {
 	}
 	if !strings.Contains(message, "unexpected end of stream") {
 		line = max(line, d.stopped())
+	} else if last := len(d.text.starts); line >= last && !strings.ContainsAny(d.text.line(last), `"'`) {
+		line = 1 // the reader says so by giving no line
 	}
 	span := d.text.whole(min(line, len(d.text.starts)))
 	indent, _, _ := strings.Cut(d.text.line(span.Line), strings.TrimLeft(d.text.line(span.Line), " \t"))
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
 		span = d.text.inside(diagnostic.Span{Line: span.Line, Column: tab + 1, EndColumn: tab + 2})
-		message = "a tab cannot indent YAML: use spaces"
+		d.add(span, "yaml-syntax", "a tab cannot indent YAML: use spaces", "")
+		return
 	}
 	d.add(span, "yaml-syntax", plainYAML(message), "")
 }
@@ -196,8 +199,10 @@ func kindOf(node *yaml.Node) string {
 		return "a list"
 	}
 	switch node.Tag {
-	case "!!int", "!!float":
+	case "!!int":
 		return "a number"
+	case "!!float":
+		return "a decimal number"
 	case "!!bool":
 		return "a boolean"
 	case "!!null":

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/expression"
 )
 
@@ -19,8 +20,10 @@ var (
 		"params", "secrets", "run", "event", "steps", "variant", "item", "error", "call", "outputs",
 		"success", "failure", "cancelled", "always", "now", "sample", "digest",
 	}
-	// afterSteps is what stands before a step's id in an expression.
+	laterNames = []string{"secrets", "event", "variant"}
+	// afterSteps is what stands before a step's id in an expression, wholeStep the id with that.
 	afterSteps = regexp.MustCompile(`\bsteps\s*\??\.?\s*(\[\s*)?["']?$`)
+	wholeStep  = regexp.MustCompile(`^steps\s*(\?\.|\.|\[)[^.]*$`)
 
 	text1    = expression.Type{Kind: expression.String}
 	integer1 = expression.Type{Kind: expression.Integer}
@@ -144,14 +147,25 @@ func (p *parser) in(f *frame, scope expression.Scope) names {
 	}}
 }
 
-// explain tells why a step that stands in the file is not known at this place.
+// explain tells why a step is not known at this place: it comes later, or runs in another scope, or nowhere.
 func (p *parser) explain(f *frame, problem *expression.Error, source string) {
-	runes := []rune(source)
-	places := p.declared[problem.Name]
-	if len(places) == 0 || problem.Start < 0 || problem.Start > len(runes) || problem.Code != expression.CodeUnknownField {
+	if problem.Code == expression.CodeUnknownName && slices.Contains(laterNames, problem.Name) {
+		problem.Code, problem.Suggestion = "not-yet", ""
+		problem.Message = fmt.Sprintf("%q is not supported in expressions yet", problem.Name)
 		return
 	}
-	if !afterSteps.MatchString(string(runes[:problem.Start])) {
+	runes := []rune(source)
+	if problem.Code != expression.CodeUnknownField || problem.Start < 0 || problem.End > len(runes) || problem.Start > problem.End {
+		return
+	}
+	before, marked := string(runes[:problem.Start]), string(runes[problem.Start:problem.End])
+	if !afterSteps.MatchString(before) && !wholeStep.MatchString(marked) {
+		return
+	}
+	places := p.declared[problem.Name]
+	if len(places) == 0 {
+		problem.Code, problem.Message = expression.CodeUnknownName, fmt.Sprintf("no step has the id %q", problem.Name)
+		problem.Suggestion = diagnostic.Suggest(problem.Name, slices.Collect(maps.Keys(p.declared)))
 		return
 	}
 	problem.Suggestion = ""

@@ -17,6 +17,13 @@ type place struct{ line, column, end int }
 // is not white space is found exactly; white space that folding made is found near its line break. The result is nil
 // when value and file cannot be matched.
 func (t *text) places(node *yaml.Node) []place {
+	if t.placed != node {
+		t.placed, t.found = node, t.find(node)
+	}
+	return t.found
+}
+
+func (t *text) find(node *yaml.Node) []place {
 	if node.Line < 1 || node.Line > len(t.starts) {
 		return nil
 	}

@@ -25,7 +25,7 @@ var (
 
 // list reads the steps of one list, in order.
 func (p *parser) list(node *yaml.Node, f *frame) []*Step {
-	nodes, ok := p.items(node, "a list of steps")
+	nodes, ok := p.items(node, "steps")
 	if !ok {
 		return nil
 	}
@@ -104,7 +104,9 @@ func (p *parser) kind(step *Step, all fields, f *frame) {
 		p.lastly(step, all, f)
 	case all.has("set"):
 		p.set(step, all, f)
-	case !hasKey(all.node, stepKeys.later...):
+	case hasKey(all.node, stepKeys.later...), len(all.entries)*2 < len(all.node.Content): // reported key by key
+		return
+	default:
 		p.add(step.Span, "step-kind", "this step does nothing: it needs one of \"uses\", \"foreach\", \"steps\" or \"set\"", "")
 	}
 	if with := all.byName["with"]; with.key != nil && !all.has("uses") && !hasKey(all.node, "call") {

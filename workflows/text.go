@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"gopkg.in/yaml.v3"
+
 	"youmiflow/internal/diagnostic"
 )
 
@@ -16,6 +18,11 @@ const MaxSource = 1 << 20
 type text struct {
 	source string
 	starts []int // byte offset of each line
+
+	// placed is the scalar that was last looked for, and found where its characters stand: one text can hold thousands
+	// of expressions.
+	placed *yaml.Node
+	found  []place
 }
 
 // readText checks what no YAML file may hold, so that lines and columns mean the same to us as to the YAML reader.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/expression"
@@ -119,7 +120,7 @@ func (v *Value) Type() expression.Type { return v.typ }
 func (v *Value) compute(names map[string]any) (any, error) {
 	value, err := v.program.Eval(names)
 	if err != nil {
-		return nil, &EvalError{File: v.file, Span: v.span, Message: err.Error()}
+		return nil, v.failed(v.span, v.program, err)
 	}
 	if v.want == expression.Any || v.typ.Kind == v.want && v.wrap == "" {
 		return value, nil
@@ -133,6 +134,15 @@ func (v *Value) compute(names map[string]any) (any, error) {
 		return nil, &EvalError{File: v.file, Span: v.span, Message: message}
 	}
 	return fitted, nil
+}
+
+// failed places an error: at the very operation, where the expression stands in the file as it is.
+func (v *Value) failed(span diagnostic.Span, program *expression.Program, err error) error {
+	var inner *expression.EvalError
+	if errors.As(err, &inner) && span.EndColumn-span.Column == utf8.RuneCountInString(program.Source()) {
+		span.Column, span.EndColumn = span.Column+inner.Start, span.Column+inner.End
+	}
+	return &EvalError{File: v.file, Span: span, Message: err.Error()}
 }
 
 func (v *Value) concatenate(names map[string]any) (any, error) {
@@ -155,7 +165,7 @@ func (v *Value) concatenate(names map[string]any) (any, error) {
 			}
 		}
 		if err != nil {
-			return nil, &EvalError{File: v.file, Span: p.span, Message: err.Error()}
+			return nil, v.failed(p.span, p.program, err)
 		}
 		b.WriteString(text)
 	}

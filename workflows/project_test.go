@@ -1,0 +1,192 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"youmiflow/internal/diagnostic"
+)
+
+// projectIn writes a project's files and loads it.
+func projectIn(t testing.TB, files, environment map[string]string) (*Project, diagnostic.List) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	return LoadProject(dir, func(name string) (string, bool) { value, ok := environment[name]; return value, ok })
+}
+
+const fullProject = `connections:
+  default:
+    base_url: https://api.example.com/
+    token_url: https://sso.yunshouzhi.net/connect/token
+    client_id: ${YOUMI_CLIENT_ID}
+    client_secret: ${YOUMI_CLIENT_SECRET}
+    tenant_id: ""
+    v1: { base_url: "", appid: "", appkey: "" }
+    operations:
+      endTakeOver: { path: /v2/ChatMess/endTakeOver, confirmed: true }
+database: postgres://me:${PASSWORD}@db/x
+workflows: flows
+timezone: Asia/Shanghai
+limits:
+  tenant: { rate: 20/s, burst: 5 }
+  account:
+    by: call.account
+    match: call.effect == "message"
+    rate: 20/min
+    gap: 2s..6s
+    hourly: 200
+    daily: 500
+`
+
+func TestAProjectWithItsVariables(t *testing.T) {
+	p, problems := projectIn(t, map[string]string{
+		"youmiflow.yaml": fullProject,
+		".env":           "# secrets\nYOUMI_CLIENT_ID=file\nexport YOUMI_CLIENT_SECRET='a # b' # comment\nPASSWORD=\"geheim\"\n",
+	}, map[string]string{"YOUMI_CLIENT_ID": "from-environment", "YOUMIFLOW_LIMITS_ACCOUNT_DAILY": "7", "YOUMIFLOW_CONNECTIONS_DEFAULT_TENANT_ID": "t1"})
+	require.Empty(t, problems)
+	require.Equal(t, filepath.Join(p.Dir, "flows"), p.Workflows)
+	require.Equal(t, "Asia/Shanghai", p.Timezone.String())
+	c, err := p.Connection("default")
+	require.NoError(t, err)
+	s, err := c.Resolve()
+	require.NoError(t, err)
+	require.Equal(t, "https://api.example.com", s.BaseURL)
+	require.Equal(t, "from-environment", s.ClientID, "the environment stands above .env")
+	require.Equal(t, "a # b", s.ClientSecret.Reveal())
+	require.Equal(t, "t1", s.TenantID)
+	require.Equal(t, OperationOverride{Path: "/v2/ChatMess/endTakeOver", Confirmed: true, Span: s.Operations["endTakeOver"].Span}, s.Operations["endTakeOver"])
+	database, err := p.Database()
+	require.NoError(t, err)
+	require.Equal(t, "postgres://me:geheim@db/x", database.Reveal())
+	require.Len(t, p.Limits, 2)
+	account := p.Limits[1]
+	require.Equal(t, Rate{20, time.Minute}, account.Rate)
+	require.Equal(t, []int{1, 200, 7}, []int{account.Burst, account.Hourly, account.Daily})
+	require.Equal(t, [2]time.Duration{2 * time.Second, 6 * time.Second}, [2]time.Duration{account.GapMin, account.GapMax})
+	_, err = p.Connection("defautl")
+	require.ErrorContains(t, err, `did you mean "default"`)
+}
+
+func TestMissingVariablesAreReportedWhenTheyAreUsed(t *testing.T) {
+	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": fullProject}, nil)
+	require.Empty(t, problems, "validate and the sandbox work without secrets")
+	_, err := p.Connections["default"].Resolve()
+	var list diagnostic.List
+	require.True(t, errors.As(err, &list))
+	require.Len(t, list, 2)
+	require.Contains(t, list[0].Message, "YOUMI_CLIENT_SECRET", "placed at the connection's name, so that no snippet shows a secret")
+	require.Equal(t, 2, list[0].Line)
+	require.Contains(t, list[1].Message, "YOUMI_CLIENT_ID")
+	require.Equal(t, diagnostic.Span{Line: 5, Column: 16, EndColumn: 34}, list[1].Span)
+	_, err = p.Database()
+	require.ErrorContains(t, err, "PASSWORD")
+}
+
+func TestAFolderWithoutAProjectFile(t *testing.T) {
+	p, problems := projectIn(t, nil, map[string]string{"YOUMIFLOW_CONNECTIONS_DEFAULT_BASE_URL": "http://localhost:1", "YOUMIFLOW_DATABASE": "sqlite://x.db"})
+	require.Empty(t, problems)
+	require.Empty(t, p.File)
+	_, err := p.Connections["default"].Resolve()
+	require.ErrorContains(t, err, "YOUMIFLOW_CONNECTIONS_DEFAULT_TOKEN_URL")
+	require.ErrorContains(t, err, "3 errors")
+	database, err := p.Database()
+	require.NoError(t, err)
+	require.Equal(t, "sqlite://x.db", database.Reveal())
+
+	p, problems = projectIn(t, nil, nil)
+	require.Empty(t, problems)
+	_, err = p.Connection("default")
+	require.ErrorContains(t, err, `no connection "default"`)
+	database, err = p.Database()
+	require.NoError(t, err)
+	require.Equal(t, defaultDatabase, database.Reveal())
+	require.Len(t, p.Warnings(nil), 1)
+}
+
+func TestProblemsOfAProject(t *testing.T) {
+	source := `connection: {}
+connections:
+  default: { base_ulr: x, client_id: 12, client_secret: hush, operations: { a: { path: v2, method: PUT, confirmed: 1 } } }
+  my-own: {}
+timezone: Asia/Shanhai
+workflows: ${NOWHERE}
+limits: { account: { rat: 3 } }
+server: { listen: x }
+`
+	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": source, ".env": "ok=1\nno value\n"}, map[string]string{"YOUMIFLOW_LIMITS_ACCOUNT_HOURLY": "many"})
+	require.Nil(t, p)
+	got := show(problems[1:], source)
+	for _, want := range []string{
+		`unknown-key: youmiflow.yaml has no key "connection" (did you mean "connections"?) <<connection>>`,
+		`did you mean "base_url"?) <<base_ulr>>`, "client_id needs text", "plain-secret", "a path begins with /", "method is GET or POST",
+		"confirmed needs true or false", "<<my-own>>", "no time zone", "NOWHERE is not set", "YOUMIFLOW_LIMITS_ACCOUNT_HOURLY", `no key "rat"`, `"server" is not in force yet`,
+	} {
+		require.Contains(t, got, want)
+	}
+	require.NotContains(t, got, "hush")
+	require.Equal(t, "dotenv", problems[0].Code)
+	require.Equal(t, 2, problems[0].Line)
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	type around struct {
+		Open   string
+		Secret Secret
+		hidden Secret
+	}
+	v := around{"x", NewSecret("hush"), NewSecret("hush")}
+	var b bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
+		fmt.Fprintf(&b, verb+verb+verb, v, &v, v.Secret)
+	}
+	marshalled, err := json.Marshal(map[string]any{"v": v, "map": map[string]Secret{"a": v.Secret}})
+	require.NoError(t, err)
+	b.Write(marshalled)
+	slog.New(slog.NewTextHandler(&b, nil)).Info("m", "s", v.Secret, "v", v)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "s", v.Secret, "v", v)
+	require.NotContains(t, b.String(), "hush")
+	require.NotContains(t, b.String(), fmt.Sprintf("%x", "hush"))
+	require.Equal(t, "hush", v.hidden.Reveal())
+	require.True(t, Secret{}.Empty())
+}
+
+func TestFindProjectWalksUp(t *testing.T) {
+	top := t.TempDir()
+	deep := filepath.Join(top, "a", "b")
+	require.NoError(t, os.MkdirAll(deep, 0o700))
+	_, found := FindProject(deep)
+	require.False(t, found)
+	require.NoError(t, os.WriteFile(filepath.Join(top, "youmiflow.yaml"), nil, 0o600))
+	dir, found := FindProject(deep)
+	require.True(t, found)
+	require.Equal(t, top, dir)
+}
+
+func TestLoadFolder(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"b.yaml": "steps: [{uses: log, with: {message: b}}]", "a.yml": "steps: [{uses: log, with: {message: a}}]", "bad.yaml": "steps: x",
+		"youmiflow.yaml": "limits: {}", ".hidden.yaml": "x", "notes.txt": "x",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	loaded, problems := LoadFolder(dir, newTestCatalogue())
+	require.Len(t, loaded, 2)
+	require.Equal(t, []string{"a", "b"}, []string{loaded[0].Name, loaded[1].Name})
+	require.Len(t, problems, 1)
+	require.Equal(t, filepath.Join(dir, "bad.yaml"), problems[0].File)
+	require.True(t, strings.HasPrefix(loaded[0].Digest, "sha256:"))
+}
