@@ -1,0 +1,35 @@
+// Command youmiflow runs messaging campaigns and bulk jobs that are written as YAML. See internal/cli for its commands.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"youmiflow/internal/cli"
+)
+
+// version is set by the linker (see the Makefile).
+var version = ""
+
+func main() {
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Environment{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Lookup: os.LookupEnv,
+		Interrupts: interrupts, Version: versionName(),
+	}))
+}
+
+// versionName is the linker's version, else what the build knows of itself.
+func versionName() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,133 @@
+// Package cli is the youmiflow command: one file per command, and the only place where the floors below are wired
+// together. It may import all of them.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Environment is what the command has of the world around it.
+type Environment struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Lookup reads an environment variable.
+	Lookup func(string) (string, bool)
+	// Interrupts brings the signals by which a person or a supervisor asks the process to stop.
+	Interrupts <-chan os.Signal
+	// Version is that of the binary.
+	Version string
+}
+
+// app is the command with what its subcommands share.
+type app struct {
+	Environment
+	output  string // --output
+	quiet   bool   // --quiet
+	verbose bool   // --verbose
+	project string // --project
+}
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, arguments []string, environment Environment) int {
+	a := &app{Environment: environment}
+	root := a.root()
+	root.SetArgs(arguments)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	err := root.ExecuteContext(ctx)
+	var stop *exit
+	if err != nil && (!errors.As(err, &stop) || !stop.silent) {
+		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "youmiflow",
+		Short: "Campaigns and bulk jobs for the Youmi open API, written as YAML",
+		Long: `youmiflow runs customer-messaging campaigns and bulk jobs that are written as YAML
+files: never faster than the limits allow, no message twice, and an answer for every
+recipient afterwards.
+
+Start with:  youmiflow init my-campaigns`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.BoolVar(&a.quiet, "quiet", false, "print results only, no progress")
+	flags.BoolVar(&a.verbose, "verbose", false, "print what the engine logs")
+	flags.StringVar(&a.project, "project", "", "the project folder, where youmiflow.yaml is (default: found from the file or the current folder upwards)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%v\nSee: %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.runCommand(), a.runsCommand(),
+		a.stepsCommand(), a.sandboxCommand(), a.versionCommand())
+	checkArguments(root)
+	return root
+}
+
+// checkArguments makes wrong arguments of any command a usage error.
+func checkArguments(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, arguments []string) error {
+			if err := check(c, arguments); err != nil {
+				return usage("%v\nSee: %s --help", err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, child := range c.Commands() {
+		checkArguments(child)
+	}
+}
+
+// outputFlag adds --output to a command that has a result.
+func (a *app) outputFlag(c *cobra.Command) {
+	c.Flags().StringVar(&a.output, "output", "table", "how to print the result: table, json, yaml or csv")
+	before := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, arguments []string) error {
+		switch a.output {
+		case "table", "json", "yaml", "csv":
+		default:
+			return usage("--output %q: use table, json, yaml or csv", a.output)
+		}
+		if before != nil {
+			return before(c, arguments)
+		}
+		return nil
+	}
+}
+
+// say prints a message for people, unless they asked for quiet.
+func (a *app) say(format string, arguments ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.Stderr, format+"\n", arguments...)
+	}
+}
+
+// logger writes what the parts below have to tell an operator.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level,
+		ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
+			if attr.Key == slog.TimeKey {
+				return slog.String("time", attr.Value.Time().Format(time.TimeOnly))
+			}
+			return attr
+		}}))
+}

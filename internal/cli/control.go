@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+)
+
+func (a *app) runsResume() *cobra.Command {
+	var options sandboxFlags
+	c := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "Go on with a run that was stopped or interrupted",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.controlling(c.Context(), arguments[0], options, func(ctx context.Context, s *session, run engine.Run) error {
+				if err := s.preflight(ctx, run.Connection); err != nil {
+					return err
+				}
+				if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
+					return err
+				}
+				if err := s.engine.Resume(ctx, run.ID); err != nil {
+					return err
+				}
+				return s.attend(ctx, run.ID)
+			})
+		},
+	}
+	options.add(c)
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) runsPause() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "pause RUN",
+		Short: "Stop a run in order; it can be resumed",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.controlling(c.Context(), arguments[0], sandboxFlags{}, func(ctx context.Context, s *session, run engine.Run) error {
+				return s.bring(ctx, run, s.engine.Pause, engine.StatusPaused)
+			})
+		},
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) runsCancel() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cancel RUN",
+		Short: "End a run for good: what was begun is finished in order, the rest is cancelled",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.controlling(c.Context(), arguments[0], sandboxFlags{}, func(ctx context.Context, s *session, run engine.Run) error {
+				return s.bring(ctx, run, s.engine.Cancel, engine.StatusCancelled)
+			})
+		},
+	}
+	a.outputFlag(c)
+	return c
+}
+
+// controlling opens the project's ledger for work on one run, in the sandbox when that is where the run is.
+func (a *app) controlling(ctx context.Context, id string, options sandboxFlags, do func(context.Context, *session, engine.Run) error) (err error) {
+	project, err := a.openProject(".")
+	if err != nil {
+		return err
+	}
+	l, err := a.openReadOnly(ctx, project)
+	if err != nil {
+		return err
+	}
+	run, err := findRun(ctx, l, id)
+	if l != nil {
+		err = errors.Join(err, l.Close())
+	}
+	if err != nil {
+		return err
+	}
+	s, err := a.openSession(ctx, project, run.Sandbox, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	return do(ctx, s, run)
+}
+
+// bring asks for a run to be brought to a status, and waits until it is, or is over.
+func (s *session) bring(ctx context.Context, run engine.Run, ask func(context.Context, string) error, status engine.Status) error {
+	if err := ask(ctx, run.ID); err != nil {
+		return err
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
+			return err
+		}
+		now, err := s.ledger.Run(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		if now.Status == status || now.Status.Over() {
+			if err := s.app.one(viewRun(now), nowWriter(now)); err != nil {
+				return err
+			}
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.app.Interrupts:
+			return silently(exitStopped, "interrupted")
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+
+	"youmiflow/workflows"
+)
+
+// params reads --param NAME=VALUE. A file given here is relative to the current folder.
+func params(workflow *workflows.Workflow, given []string) (map[string]any, error) {
+	values := map[string]any{}
+	for _, text := range given {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, usage("--param %q: write it as NAME=VALUE", text)
+		}
+		if _, twice := values[name]; twice {
+			return nil, usage("--param %s is given twice", name)
+		}
+		values[name] = value
+		for _, param := range workflow.Params {
+			if param.Name == name && param.Type == workflows.ParamFile && value != "" {
+				path, err := filepath.Abs(value)
+				if err != nil {
+					return nil, err
+				}
+				values[name] = path
+			}
+		}
+	}
+	if _, err := workflow.BindParams(values); err != nil {
+		return nil, err
+	}
+	return values, nil
+}

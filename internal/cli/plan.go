@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/internal/limit"
+	"youmiflow/steps"
+	"youmiflow/workflows"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var given []string
+	c := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Show every call before any is made: nothing is sent, nothing is kept",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.plan(c.Context(), arguments[0], given)
+		},
+	}
+	c.Flags().StringArrayVarP(&given, "param", "p", nil, "a param of the workflow, as NAME=VALUE (may be repeated)")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) plan(ctx context.Context, file string, given []string) error {
+	project, err := a.openProject(file)
+	if err != nil {
+		return err
+	}
+	catalogue, err := steps.New(steps.Config{Resolve: project.resolve, Logger: a.logger()})
+	if err != nil {
+		return err
+	}
+	workflow, err := a.loadWorkflow(file, catalogue)
+	if err != nil {
+		return err
+	}
+	values, err := params(workflow, given)
+	if err != nil {
+		return err
+	}
+	plan, err := makePlan(ctx, project, catalogue, workflow, values)
+	if err != nil {
+		return err
+	}
+	view := viewPlan(plan, a.planWarnings(workflow, project, plan))
+	if err := a.one(view, func(w io.Writer) error { return writePlan(w, view) }); err != nil {
+		return err
+	}
+	command := "youmiflow run " + file
+	for _, text := range given {
+		command += " --param " + text
+	}
+	a.say("to run just this: %s --plan %s", command, plan.Digest)
+	return nil
+}
+
+// makePlan walks the workflow with a limiter of its own, on a virtual clock.
+func makePlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
+	values map[string]any) (*engine.Plan, error) {
+	clock := &engine.VirtualClock{}
+	planner := engine.New(engine.Config{
+		Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Shared: project.config.Limits, Now: clock.Now, Location: project.config.Timezone}),
+		Steps:   catalogue, Catalogue: catalogue, Limits: project.config.Limits,
+	})
+	plan, err := planner.Plan(ctx, engine.Submission{Workflow: workflow, Params: values}, clock)
+	if err != nil {
+		return nil, &exit{code: exitInvalid, cause: err}
+	}
+	return plan, nil
+}
+
+func (a *app) planWarnings(workflow *workflows.Workflow, project *project, plan *engine.Plan) []string {
+	warnings := []string{}
+	for _, warning := range workflows.LimitWarnings(workflow, project.config.Limits) {
+		warnings = append(warnings, warning.Message)
+	}
+	warnings = append(warnings, connectionWarnings(workflow, project.config)...)
+	if plan.FailureCount > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d items would fail before anything is sent to them", plan.FailureCount))
+	}
+	for _, failure := range plan.Failures {
+		warnings = append(warnings, fmt.Sprintf("item %s: %s", failure.Key, failure.Reason))
+	}
+	return warnings
+}
+
+// planView is a plan as it is printed (docs/json.md).
+type planView struct {
+	Digest   string       `json:"digest"`
+	Workflow string       `json:"workflow"`
+	Items    itemsView    `json:"items"`
+	Calls    plannedCalls `json:"calls"`
+	FirstAt  *time.Time   `json:"first_at"`
+	LastAt   *time.Time   `json:"last_at"`
+	Duration string       `json:"duration"`
+	Samples  []sampleView `json:"samples"`
+	Warnings []string     `json:"warnings"`
+}
+
+type itemsView struct {
+	Total    int            `json:"total"`
+	Selected int            `json:"selected"`
+	Skipped  map[string]int `json:"skipped"`
+}
+
+type plannedCalls struct {
+	ByOperation map[string]int `json:"by_operation"`
+	ByAccount   map[string]int `json:"by_account"`
+}
+
+type sampleView struct {
+	Key   string       `json:"key"`
+	Calls []sampleCall `json:"calls"`
+}
+
+type sampleCall struct {
+	Step      string          `json:"step"`
+	Operation string          `json:"operation"`
+	Account   string          `json:"account"`
+	Friend    string          `json:"friend"`
+	Request   json.RawMessage `json:"request"`
+}
+
+func viewPlan(plan *engine.Plan, warnings []string) planView {
+	view := planView{
+		Digest: plan.Digest, Workflow: plan.Workflow,
+		Items:   itemsView{Total: plan.Items.Total, Selected: plan.Items.Selected, Skipped: plan.Items.Skipped},
+		Calls:   plannedCalls{ByOperation: plan.Calls.ByOperation, ByAccount: plan.Calls.ByAccount},
+		FirstAt: when(plan.FirstAt), LastAt: when(plan.LastAt), Duration: plan.Duration.Round(time.Millisecond).String(),
+		Samples: []sampleView{}, Warnings: warnings,
+	}
+	for _, sample := range plan.Samples {
+		one := sampleView{Key: sample.Key, Calls: []sampleCall{}}
+		for _, call := range sample.Calls {
+			one.Calls = append(one.Calls, sampleCall(call))
+		}
+		view.Samples = append(view.Samples, one)
+	}
+	return view
+}
+
+func writePlan(w io.Writer, plan planView) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "plan       %s\nworkflow   %s\nitems      %d, %d selected\n", plan.Digest, plan.Workflow, plan.Items.Total, plan.Items.Selected)
+	for _, reason := range sortedKeys(plan.Items.Skipped) {
+		fmt.Fprintf(&b, "           %d skipped: %s\n", plan.Items.Skipped[reason], reason)
+	}
+	fmt.Fprintf(&b, "\ncalls\n")
+	for _, operation := range sortedKeys(plan.Calls.ByOperation) {
+		fmt.Fprintf(&b, "  %8d  %s\n", plan.Calls.ByOperation[operation], operation)
+	}
+	fmt.Fprintf(&b, "\naccounts\n")
+	for _, account := range sortedKeys(plan.Calls.ByAccount) {
+		name := account
+		if name == "" {
+			name = "(none)"
+		}
+		fmt.Fprintf(&b, "  %8d  %s\n", plan.Calls.ByAccount[account], name)
+	}
+	fmt.Fprintf(&b, "\nduration   %s at the limits, on a platform that answers at once\n", plan.Duration)
+	if plan.FirstAt != nil {
+		fmt.Fprintf(&b, "first      %s\nlast       %s\n", plan.FirstAt.Local().Format(time.DateTime), plan.LastAt.Local().Format(time.DateTime))
+	}
+	for _, sample := range plan.Samples {
+		fmt.Fprintf(&b, "\nsample %s\n", sample.Key)
+		for _, call := range sample.Calls {
+			fmt.Fprintf(&b, "  %s  %s\n", call.Operation, call.Request)
+		}
+	}
+	for _, warning := range plan.Warnings {
+		fmt.Fprintf(&b, "\nwarning: %s\n", warning)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func sortedKeys(counts map[string]int) []string {
+	keys := make([]string, 0, len(counts))
+	for key := range counts {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}

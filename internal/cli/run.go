@@ -1,0 +1,271 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/steps"
+	"youmiflow/workflows"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var given []string
+	var plan string
+	var sandboxed bool
+	var options sandboxFlags
+	c := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run a workflow now, with live progress",
+		Long: `Runs a workflow now. Ctrl-C once stops it in order: nothing new is begun, what is in flight is
+finished, and the command to resume is printed. Ctrl-C twice leaves at once; a resume loses
+nothing then either.
+
+Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configuration,
+4 finished with failed or unknown items, 5 stopped before the end (resumable).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.run(c.Context(), runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options})
+		},
+	}
+	flags := c.Flags()
+	flags.StringArrayVarP(&given, "param", "p", nil, "a param of the workflow, as NAME=VALUE (may be repeated)")
+	flags.BoolVar(&sandboxed, "sandbox", false, "run against the built-in simulator: nobody is messaged")
+	flags.StringVar(&plan, "plan", "", "the digest of a plan: refuse to run when the plan has changed since")
+	options.add(c)
+	a.outputFlag(c)
+	return c
+}
+
+type runRequest struct {
+	file      string
+	params    []string
+	plan      string
+	sandboxed bool
+	options   sandboxFlags
+}
+
+func (a *app) run(ctx context.Context, request runRequest) (err error) {
+	project, err := a.openProject(request.file)
+	if err != nil {
+		return err
+	}
+	catalogue, err := steps.New(steps.Config{Resolve: project.resolve, Logger: a.logger()})
+	if err != nil {
+		return err
+	}
+	workflow, err := a.loadWorkflow(request.file, catalogue)
+	if err != nil {
+		return err
+	}
+	values, err := params(workflow, request.params)
+	if err != nil {
+		return err
+	}
+	if request.plan != "" {
+		if err := a.checkPlan(ctx, project, catalogue, workflow, values, request.plan); err != nil {
+			return err
+		}
+	}
+	s, err := a.openSession(ctx, project, request.sandboxed, request.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	if err := s.preflight(ctx, workflow.Connection); err != nil {
+		return err
+	}
+	if !request.sandboxed {
+		a.warn(workflow, project)
+	}
+	submission := engine.Submission{Workflow: workflow, Params: values, Sandbox: request.sandboxed,
+		Plan: request.plan, Commit: gitCommit(ctx, filepath.Dir(request.file))}
+	return s.start(ctx, submission)
+}
+
+// warn prints what a careful person would want to know before the first message leaves.
+func (a *app) warn(workflow *workflows.Workflow, project *project) {
+	for _, warning := range workflows.LimitWarnings(workflow, project.config.Limits) {
+		a.say("warning: %s", warning.Message)
+	}
+	for _, warning := range connectionWarnings(workflow, project.config) {
+		a.say("warning: %s", warning)
+	}
+}
+
+// checkPlan refuses a run whose plan is not the one that was approved.
+func (a *app) checkPlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
+	values map[string]any, digest string) error {
+	plan, err := makePlan(ctx, project, catalogue, workflow, values)
+	if err != nil {
+		return err
+	}
+	if plan.Digest != digest {
+		return invalid("the plan has changed: it is %s now, not %s; look at `%s` again before you run it",
+			plan.Digest, digest, project.hint("youmiflow plan "+workflow.File))
+	}
+	return nil
+}
+
+// start adds the run and stays with it to its end. The process owns the ledger before the run is added whenever it
+// can, so that no other run is mistaken for a living one.
+func (s *session) start(ctx context.Context, submission engine.Submission) error {
+	if _, err := s.own(ctx, s.recovery("")); err != nil {
+		return err
+	}
+	run, err := s.engine.Create(ctx, submission)
+	if err != nil {
+		return err
+	}
+	return s.attend(ctx, run.ID)
+}
+
+// attend watches a run to its end, and works on it once this process owns the ledger.
+func (s *session) attend(ctx context.Context, id string) error {
+	attendance, err := s.ledger.Attend(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer attendance.Release()
+	s.app.say("run %s", id)
+	progress := s.app.newProgress()
+	run, err := s.follow(ctx, id, progress)
+	progress.end(run)
+	if err != nil {
+		return err
+	}
+	return s.app.report(s.project, run)
+}
+
+// errAbandoned says that the person did not want to wait for an orderly stop.
+var errAbandoned = errors.New("left at once")
+
+// follow looks at the run until it is over or paused.
+func (s *session) follow(ctx context.Context, id string, progress progress) (engine.Run, error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	interrupted, handedOver := false, false
+	for {
+		owner, err := s.own(ctx, s.recovery(id))
+		if err != nil {
+			return engine.Run{}, err
+		}
+		if !owner && !handedOver {
+			handedOver = true
+			s.app.say("another youmiflow process works on this ledger: the run is handed to it, and watched from here")
+		}
+		run, err := s.ledger.Run(ctx, id)
+		if err != nil {
+			return run, err
+		}
+		progress.update(run)
+		if run.Status.Over() || run.Status == engine.StatusPaused && run.Wanted == engine.WantPause {
+			return run, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return run, ctx.Err()
+		case <-s.app.Interrupts:
+			if interrupted {
+				s.leaveAtOnce(id)
+			}
+			interrupted = true
+			s.app.say("\nstopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
+			if err := s.engine.Pause(ctx, id); err != nil && !errors.As(err, new(*engine.StateError)) {
+				return run, err
+			}
+		}
+	}
+}
+
+// leaveAtOnce ends the process where it stands, as a crash would: the ledger knows what was begun.
+func (s *session) leaveAtOnce(id string) {
+	s.app.say("left at once; resume with: %s", s.project.hint("youmiflow runs resume "+id))
+	os.Exit(exitStopped)
+}
+
+// report prints how a run ended, and what can be done next.
+func (a *app) report(project *project, run engine.Run) error {
+	err := a.one(viewRun(run), func(w io.Writer) error { return writeRun(w, run) })
+	if err != nil {
+		return err
+	}
+	counts := viewRun(run).Counts
+	switch {
+	case run.Status == engine.StatusPaused:
+		a.say("stopped; resume with: %s", project.hint("youmiflow runs resume "+run.ID))
+	case counts.Failed+counts.Unknown > 0:
+		a.say("who was not reached: %s", project.hint("youmiflow runs items "+run.ID+" --status failed,unknown"))
+	case counts.Total > 0:
+		a.say("every recipient: %s", project.hint("youmiflow runs items "+run.ID))
+	}
+	if code := runExit(run); code != exitDone {
+		return silently(code, "the run is "+string(run.Status))
+	}
+	return nil
+}
+
+func writeRun(w io.Writer, run engine.Run) error {
+	view := viewRun(run)
+	var b strings.Builder
+	fmt.Fprintf(&b, "run        %s\nworkflow   %s\nstatus     %s\n", view.ID, view.Workflow, view.Status)
+	if view.StartedAt != nil {
+		fmt.Fprintf(&b, "started    %s\n", view.StartedAt.Local().Format(time.DateTime))
+	}
+	if view.FinishedAt != nil && view.StartedAt != nil {
+		fmt.Fprintf(&b, "took       %s\n", view.FinishedAt.Sub(*view.StartedAt).Round(time.Millisecond))
+	}
+	fmt.Fprintf(&b, "items      %d", view.Counts.Total)
+	for _, part := range countParts(view.Counts) {
+		fmt.Fprintf(&b, ", %s", part)
+	}
+	fmt.Fprintf(&b, "\ncalls      %d, %d succeeded, %d failed, %d unknown\n", view.Calls.Total, view.Calls.Succeeded,
+		view.Calls.Failed, view.Calls.Unknown)
+	fmt.Fprintf(&b, "takeovers  %d ended, %d held, %d stuck\n", view.Takeovers.Ended, view.Takeovers.Held, view.Takeovers.Stuck)
+	if view.Error != nil {
+		fmt.Fprintf(&b, "error      %s\n", view.Error.Message)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func countParts(counts countsView) []string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{counts.Succeeded, "succeeded"}, {counts.Failed, "failed"}, {counts.Unknown, "unknown"}, {counts.Skipped, "skipped"},
+		{counts.Cancelled, "cancelled"}, {counts.Held, "held"}, {counts.Pending, "pending"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
+		}
+	}
+	return parts
+}
+
+// gitCommit is the commit that the folder is at, "" where there is none to be found.
+func gitCommit(ctx context.Context, dir string) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, "git", "rev-parse", "HEAD")
+	command.Dir = dir
+	text, err := command.Output()
+	if err != nil {
+		return "" // no git, or no repository: a run needs neither
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func nowWriter(run engine.Run) func(io.Writer) error {
+	return func(w io.Writer) error { return writeRun(w, run) }
+}

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/internal/ledger"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "What was run, and what became of every recipient",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel())
+	return c
+}
+
+func (a *app) runsList() *cobra.Command {
+	var filter engine.RunFilter
+	var statuses string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List runs, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if filter.Statuses, err = parseStatuses(statuses); err != nil {
+				return err
+			}
+			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error { return a.listRuns(ctx, l, filter) })
+		},
+	}
+	c.Flags().StringVar(&filter.Workflow, "workflow", "", "only runs of this workflow")
+	c.Flags().StringVar(&statuses, "status", "", "only these statuses, separated by commas")
+	c.Flags().IntVar(&filter.Limit, "limit", 100, "at most so many; 0 for all")
+	a.outputFlag(c)
+	return c
+}
+
+// reading opens the ledger of the current project for reading; l is nil when there is none yet.
+func (a *app) reading(ctx context.Context, read func(context.Context, *ledger.Ledger) error) error {
+	project, err := a.openProject(".")
+	if err != nil {
+		return err
+	}
+	l, err := a.openReadOnly(ctx, project)
+	if err != nil {
+		return err
+	}
+	if l == nil {
+		return read(ctx, nil)
+	}
+	return errors.Join(read(ctx, l), l.Close())
+}
+
+func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunFilter) error {
+	list := newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+	if l != nil {
+		runs, err := l.Runs(ctx, filter)
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			view := viewRun(run)
+			started := ""
+			if view.StartedAt != nil {
+				started = view.StartedAt.Local().Format(time.DateTime)
+			}
+			if err := list.add(view, view.ID, view.Workflow, string(view.Status), started, fmt.Sprint(view.Counts.Total),
+				fmt.Sprint(view.Counts.Succeeded), fmt.Sprint(view.Counts.Failed), fmt.Sprint(view.Counts.Unknown),
+				fmt.Sprint(view.Counts.Skipped)); err != nil {
+				return err
+			}
+		}
+	}
+	if list.count == 0 && a.output == "table" {
+		a.say("no runs yet; start one with: youmiflow run FILE")
+	}
+	return list.end()
+}
+
+func (a *app) runsShow() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show one run (its id, the beginning of it, or last)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+				run, err := findRun(ctx, l, arguments[0])
+				if err != nil {
+					return err
+				}
+				return a.one(viewRun(run), func(w io.Writer) error { return writeRun(w, run) })
+			})
+		},
+	}
+	a.outputFlag(c)
+	return c
+}
+
+// findRun finds a run by its id, the beginning of its id, or the word last.
+func findRun(ctx context.Context, l engine.Ledger, id string) (engine.Run, error) {
+	if isNilLedger(l) {
+		return engine.Run{}, usage("there is no run %s: nothing was run in this project yet", id)
+	}
+	run, err := l.Run(ctx, id)
+	if err == nil || !errors.Is(err, engine.ErrNotFound) {
+		return run, err
+	}
+	runs, err := l.Runs(ctx, engine.RunFilter{})
+	if err != nil {
+		return run, err
+	}
+	if id == "last" && len(runs) > 0 {
+		return runs[0], nil
+	}
+	matching := slices.DeleteFunc(runs, func(run engine.Run) bool { return !strings.HasPrefix(run.ID, id) })
+	switch len(matching) {
+	case 1:
+		return matching[0], nil
+	case 0:
+		return run, usage("there is no run %s; see: youmiflow runs list", id)
+	}
+	return run, usage("%d runs begin with %s: give more of the id", len(matching), id)
+}
+
+func isNilLedger(l engine.Ledger) bool {
+	concrete, ok := l.(*ledger.Ledger)
+	return ok && concrete == nil
+}
+
+func (a *app) runsItems() *cobra.Command {
+	var statuses string
+	c := &cobra.Command{
+		Use:   "items RUN",
+		Short: "What became of every recipient",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			wanted, err := parseStatuses(statuses)
+			if err != nil {
+				return err
+			}
+			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+				return a.listItems(ctx, l, arguments[0], wanted)
+			})
+		},
+	}
+	c.Flags().StringVar(&statuses, "status", "", "only these statuses, separated by commas, such as failed,unknown")
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, statuses []engine.Status) error {
+	run, err := findRun(ctx, l, id)
+	if err != nil {
+		return err
+	}
+	filter := engine.ItemFilter{Run: run.ID, Statuses: statuses, Root: !run.Foreach}
+	list := newListing(a.output, a.Stdout, "STEP", "KEY", "LANE", "STATUS", "REASON", "CALLS")
+	for item, err := range l.Items(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		view, err := viewItem(ctx, l, item)
+		if err != nil {
+			return err
+		}
+		calls := make([]string, len(view.Calls))
+		for i, call := range view.Calls {
+			calls[i] = call.Step + " " + string(call.State)
+		}
+		if err := list.add(view, view.Step, view.Key, view.Lane, string(view.Status), view.Reason, strings.Join(calls, ", ")); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+func viewItem(ctx context.Context, l engine.Ledger, item engine.Item) (itemView, error) {
+	view := itemView{Step: item.Step, Key: item.Key, Lane: item.Lane, Status: item.Status, Reason: item.Reason,
+		Variant: item.Variant, Wave: item.Wave, Calls: []callView{}}
+	if item.Status == engine.StatusSkipped {
+		return view, nil // it never came to a call
+	}
+	for call, err := range l.Calls(ctx, engine.CallFilter{Run: item.Run, Item: item.ID}) {
+		if err != nil {
+			return view, err
+		}
+		view.Calls = append(view.Calls, viewCall(call))
+	}
+	return view, nil
+}
+
+func (a *app) runsCalls() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "calls RUN",
+		Short: "Every API call of a run",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+				return a.listCalls(ctx, l, arguments[0])
+			})
+		},
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error {
+	run, err := findRun(ctx, l, id)
+	if err != nil {
+		return err
+	}
+	list := newListing(a.output, a.Stdout, "STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE")
+	for call, err := range l.Calls(ctx, engine.CallFilter{Run: run.ID}) {
+		if err != nil {
+			return err
+		}
+		view := struct {
+			callView
+			Account string `json:"account"`
+			Friend  string `json:"friend"`
+			Message string `json:"message"`
+		}{viewCall(call), call.Account, call.Friend, call.Message}
+		if err := list.add(view, call.StartedAt.Local().Format(time.DateTime), call.Step, call.Operation, call.Account, call.Friend,
+			fmt.Sprint(call.Attempt), string(call.State), call.Code, call.Message); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+func parseStatuses(text string) ([]engine.Status, error) {
+	if text == "" {
+		return nil, nil
+	}
+	known := []engine.Status{engine.StatusPending, engine.StatusHeld, engine.StatusRunning, engine.StatusPaused,
+		engine.StatusSucceeded, engine.StatusPartial, engine.StatusFailed, engine.StatusUnknown, engine.StatusSkipped,
+		engine.StatusCancelled}
+	var statuses []engine.Status
+	for _, word := range strings.Split(text, ",") {
+		status := engine.Status(strings.TrimSpace(word))
+		if !slices.Contains(known, status) {
+			return nil, usage("--status %s: there is no such status", word)
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, nil
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/internal/sandbox"
+)
+
+// sandboxFlags are the options of the simulator that `sandbox` and `run --sandbox` share.
+type sandboxFlags struct {
+	seed    uint64
+	faults  []string
+	answer  string
+	journal string
+}
+
+func (f *sandboxFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.Uint64Var(&f.seed, "seed", 0, "the sandbox's seed (0: chosen and printed)")
+	flags.StringArrayVar(&f.faults, "fault", nil, "a fault of the sandbox, such as doSendPublicMes:lose:1% (may be repeated; see docs/sandbox.md)")
+	flags.StringVar(&f.answer, "takeover-answer", string(sandbox.AnswerKey), "what the sandbox answers to a takeover: key, object or none")
+}
+
+func (f *sandboxFlags) config() (sandbox.Config, error) {
+	config := sandbox.Config{Seed: f.seed, Journal: f.journal, TakeoverAnswer: sandbox.TakeoverAnswer(f.answer)}
+	for _, text := range f.faults {
+		fault, err := sandbox.ParseFault(text)
+		if err != nil {
+			return config, usage("--fault %s: %v", text, err)
+		}
+		config.Faults = append(config.Faults, fault)
+	}
+	return config, nil
+}
+
+func (a *app) sandboxCommand() *cobra.Command {
+	var options sandboxFlags
+	listen := "127.0.0.1:8787"
+	lifetime := time.Hour
+	c := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Serve a simulator of the API, with faults on request",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := options.config()
+			if err != nil {
+				return err
+			}
+			config.TokenLifetime = lifetime
+			return a.serveSandbox(c.Context(), config, listen)
+		},
+	}
+	options.add(c)
+	c.Flags().StringVar(&listen, "listen", listen, "the address to listen on")
+	c.Flags().StringVar(&options.journal, "journal", "", "a file to keep deliveries and takeovers in")
+	c.Flags().DurationVar(&lifetime, "token-lifetime", lifetime, "how long a token is good for")
+	return c
+}
+
+func (a *app) serveSandbox(ctx context.Context, config sandbox.Config, listen string) error {
+	s, err := sandbox.New(config)
+	if err != nil {
+		return usage("%v", err)
+	}
+	defer s.Close()
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return usage("--listen %s: %v", listen, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-a.Interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintf(a.Stdout, "%s\n", url)
+	a.say("The sandbox answers like the API. In youmiflow.yaml:\n\nconnections:\n  default:\n    base_url: %s\n    token_url: %s/connect/token\n    client_id: any\n    client_secret: any\n\nWhat it was sent: %s/_sandbox/deliveries\nSeed %d. Ctrl-C ends it.",
+		url, url, url, s.Seed())
+	return sandbox.Serve(ctx, s, listener)
+}
+
+// sandboxJournal is where the sandbox of `run --sandbox` keeps its world, so that a resumed run finds it again.
+func (p *project) sandboxJournal() string { return filepath.Join(p.dir, ".youmiflow", "sandbox.jsonl") }
