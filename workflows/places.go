@@ -73,7 +73,7 @@ func (w *walker) skip(set string) {
 
 // enter goes over an anchor, an opening quote or a block's header.
 func (w *walker) enter() {
-	if w.peek() == '&' && w.style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 || w.peek() == '&' {
+	if w.peek() == '&' {
 		for r := w.peek(); r >= 0 && !strings.ContainsRune(" \t\n", r); r = w.peek() {
 			w.next()
 		}
