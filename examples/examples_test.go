@@ -21,7 +21,11 @@ func files(t *testing.T) []string {
 	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		found = append(found, names...)
+		for _, name := range names {
+			if workflows.IsWorkflowFile(filepath.Base(name)) {
+				found = append(found, name)
+			}
+		}
 	}
 	require.GreaterOrEqual(t, len(found), 15)
 	return found
