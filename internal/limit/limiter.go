@@ -1,0 +1,223 @@
+package limit
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"youmiflow/engine"
+	"youmiflow/workflows"
+)
+
+// Config is what a Limiter needs.
+type Config struct {
+	// Store keeps the buckets. Required.
+	Store Store
+	// Shared are the limits of youmiflow.yaml: every call of every workflow passes them. Default: none.
+	Shared []*workflows.Limit
+	// Location is the time zone in which hourly and daily caps count. Default: UTC.
+	Location *time.Location
+	// Now is the time. A plan gives a virtual one. Default: time.Now.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// mostBuckets bounds the buckets that are held in memory. One that is dropped costs what it has leased, no more.
+const mostBuckets = 20_000
+
+// Limiter implements engine.Limiter. It is safe for concurrent use.
+type Limiter struct {
+	config Config
+
+	mu      sync.Mutex
+	rules   map[*workflows.Limit]*rule
+	answers map[question]answer
+	buckets map[string]*bucket
+	served  int // slots since the store last forgot
+}
+
+var _ engine.Limiter = (*Limiter)(nil)
+
+// New returns a limiter. It starts nothing and needs no end.
+func New(config Config) *Limiter {
+	return &Limiter{
+		config: config.withDefaults(), rules: map[*workflows.Limit]*rule{},
+		answers: map[question]answer{}, buckets: map[string]*bucket{},
+	}
+}
+
+// Reserve implements engine.Limiter. Without a limit that matches, the answer is now.
+func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (time.Time, error) {
+	now := l.config.Now()
+	var room [8]stop
+	stops, err := l.stops(room[:0], call, own)
+	if err != nil || len(stops) == 0 {
+		return now, err
+	}
+	at, err := l.pass(ctx, stops, now.UnixNano())
+	if err != nil {
+		return time.Time{}, err
+	}
+	if l.mayForget(); at <= now.UnixNano() {
+		return now, nil
+	}
+	return time.Unix(0, at).UTC(), nil
+}
+
+// stop is a bucket that a call passes.
+type stop struct {
+	rule   *rule
+	bucket *bucket
+	gap    int64
+	slot   taken
+}
+
+// pass finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as
+// those before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket
+// comes first, so that it mostly decides and the others follow.
+func (l *Limiter) pass(ctx context.Context, stops []stop, now int64) (int64, error) {
+	at := now
+	for agreed := false; !agreed; {
+		agreed = true
+		for i := range stops {
+			s := &stops[i]
+			if s.slot.held && s.slot.at == at {
+				continue
+			}
+			if s.slot.held {
+				s.bucket.release(ctx, s.slot)
+			}
+			slot, err := s.bucket.take(ctx, now, at, s.gap)
+			if err != nil {
+				s.slot.held = false
+				giveBack(ctx, stops)
+				return 0, s.rule.failed(err)
+			}
+			s.slot = slot
+			agreed = agreed && (slot.at == at || i == 0)
+			at = slot.at
+		}
+	}
+	return at, nil
+}
+
+func giveBack(ctx context.Context, stops []stop) {
+	for i := range stops {
+		if stops[i].slot.held {
+			stops[i].bucket.release(ctx, stops[i].slot)
+		}
+	}
+}
+
+// Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that
+// Reserve has given before stay as they are.
+func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit, until time.Time) error {
+	stops, err := l.stops(nil, call, own)
+	if err != nil {
+		return err
+	}
+	now := l.config.Now().UnixNano()
+	for _, s := range stops {
+		if err := s.bucket.keepBack(ctx, now, until.UnixNano()); err != nil {
+			return s.rule.failed(err)
+		}
+	}
+	return nil
+}
+
+// stops lists the buckets that a call passes, the slowest first.
+func (l *Limiter) stops(into []stop, call engine.LimitedCall, own []*workflows.Limit) ([]stop, error) {
+	if len(l.config.Shared) == 0 && len(own) == 0 {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
+		for _, limit := range limits {
+			rule := l.rule(limit)
+			answer, err := l.ask(rule, call)
+			if err != nil {
+				return nil, err
+			}
+			if answer.matches {
+				into = l.add(into, rule, answer, call)
+			}
+		}
+	}
+	return into, nil
+}
+
+// add keeps stops in order, and each bucket in them once.
+func (l *Limiter) add(stops []stop, rule *rule, answer answer, call engine.LimitedCall) []stop {
+	for _, s := range stops {
+		if s.bucket.key == answer.bucket {
+			return stops
+		}
+	}
+	b := l.bucket(rule, answer.bucket)
+	stops = append(stops, stop{rule: rule, bucket: b, gap: b.pace.gap(call.Seed, b.hash)})
+	for i := len(stops) - 1; i > 0 && stops[i].rule.slowness > stops[i-1].rule.slowness; i-- {
+		stops[i], stops[i-1] = stops[i-1], stops[i]
+	}
+	return stops
+}
+
+func (l *Limiter) bucket(rule *rule, key string) *bucket {
+	if b := l.buckets[key]; b != nil && b.pace == rule.pace && b.caps == rule.caps {
+		return b
+	}
+	for other := range l.buckets {
+		if len(l.buckets) < mostBuckets {
+			break
+		}
+		delete(l.buckets, other)
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(key)) // never fails
+	b := &bucket{
+		key: key, hash: hash.Sum64(), pace: rule.pace, caps: rule.caps, store: l.config.Store,
+		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{},
+	}
+	for i, kind := range [2]string{"hour", "day"} {
+		if most := rule.caps[i]; most > 0 {
+			b.windows = append(b.windows, newWindow(kind, most, l.config.Location))
+		}
+	}
+	l.buckets[key] = b
+	return b
+}
+
+// mayForget lets a store that can do so drop what is over, now and then.
+func (l *Limiter) mayForget() {
+	store, ok := l.config.Store.(interface{ Forget(now time.Time) })
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	l.served++
+	due := l.served >= mostBuckets
+	if due {
+		l.served = 0
+	}
+	l.mu.Unlock()
+	if due {
+		store.Forget(l.config.Now())
+	}
+}
+
+func (r *rule) failed(err error) error {
+	return fmt.Errorf("limit %q (%s:%d): %w", r.limit.Name, r.limit.File, r.limit.Span.Line, err)
+}
