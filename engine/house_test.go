@@ -13,6 +13,7 @@ import (
 	"youmiflow/engine"
 	"youmiflow/internal/dispatch"
 	"youmiflow/internal/ledger"
+	"youmiflow/internal/limit"
 	"youmiflow/internal/sandbox"
 	"youmiflow/internal/youmi"
 	"youmiflow/steps"
@@ -52,7 +53,7 @@ func build(t *testing.T, config sandbox.Config, limits ...*workflows.Limit) *hou
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.ledger.Close()) })
 	h.engine = engine.New(engine.Config{
-		Ledger: h.ledger, Limiter: free{}, Steps: h.catalogue,
+		Ledger: h.ledger, Limiter: limit.New(limit.Config{Store: h.ledger, Shared: limits}), Steps: h.catalogue,
 		Catalogue: h.catalogue, Limits: limits, Logger: logger,
 	})
 	h.dispatcher, err = dispatch.New(dispatch.Config{DB: h.ledger.DB(), Work: h.engine.Work, Logger: logger})
