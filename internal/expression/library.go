@@ -80,9 +80,9 @@ func chargeOnce(m *meter, arg any) error {
 	case string:
 		return m.charge(1 + len(v)/8)
 	case []any:
-		return m.charge(1 + len(v))
+		return m.charge(1 + 3*len(v))
 	case map[string]any:
-		return m.charge(1 + len(v))
+		return m.charge(1 + 3*len(v))
 	}
 	return m.chargeValue(arg)
 }

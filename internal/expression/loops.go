@@ -24,10 +24,11 @@ func isLoop(n *ast.BuiltinNode) bool {
 // loop keeps the machine's loop and puts a charge in front of it and into its body: the machine has no interrupt, and
 // loops within loops need next to no memory.
 func (r *rewriter) loop(n *ast.BuiltinNode) ast.Node {
-	if n.Name == "sum" {
-		formula := *n
-		formula.Name = "map"
-		return r.call(n, "sum", sum, r.loop(&formula))
+	switch n.Name {
+	case "sum":
+		return r.callAt(n.Location(), n, "sum", sum, r.loop(named(n, "map")))
+	case "findLastIndex":
+		return r.callAt(n.Location(), n, "#last yes", lastYes, r.loop(named(n, "map")))
 	}
 	c := *n
 	c.Arguments = slices.Clone(n.Arguments)
@@ -47,10 +48,38 @@ func (r *rewriter) loop(n *ast.BuiltinNode) ast.Node {
 	if len(n.Arguments) == 3 {
 		c.Arguments[2] = r.rewrite(n.Arguments[2])
 	}
-	if n.Name == "groupBy" {
+	switch n.Name {
+	case "groupBy":
 		return r.call(n, "#groups", groups, &c)
+	case "findLast":
+		c.Name = "find"
+		c.Arguments[0] = r.call(n.Arguments[0], "reverse", function("reverse"), c.Arguments[0])
 	}
 	return &c
+}
+
+func named(n *ast.BuiltinNode, name string) *ast.BuiltinNode {
+	c := *n
+	c.Name = name
+	return &c
+}
+
+// lastYes is findLastIndex once the test was made for each element: the index of the last yes, or nil. The machine's own
+// backward loops (findLast, findLastIndex) are not used, since version 1.17.8 leaves values on the stack there, which
+// then become arguments of whatever is called next.
+func lastYes(m *meter, args []any) (any, error) {
+	tests := args[0].([]any)
+	last := any(nil)
+	for i, test := range tests {
+		yes, ok := test.(bool)
+		if !ok {
+			return nil, wanted("a yes/no value", test)
+		}
+		if yes {
+			last = i
+		}
+	}
+	return last, m.charge(1 + len(tests)/8)
 }
 
 // groups turns what the machine's groupBy makes into an object.
@@ -78,7 +107,10 @@ func listFor(name string) operation {
 			return nil, errTooLong
 		}
 		factor := 1
-		if name == "sortBy" {
+		switch name {
+		case "groupBy":
+			factor = 5
+		case "sortBy":
 			factor = 10
 		}
 		return args[0], m.charge(loopStart + factor*v.Len())

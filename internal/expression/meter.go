@@ -17,7 +17,7 @@ const (
 	maxDepth     = 100 // nesting of a value that is compared, turned into text or given back
 	// loopStart is the price of starting a loop: the machine keeps the state of every loop it ever began.
 	loopStart    = 20
-	bytesPerUnit = 64 // bytes that are copied or compared in one unit
+	bytesPerUnit = 32 // bytes that are copied or compared in one unit
 )
 
 var (
