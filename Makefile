@@ -43,7 +43,8 @@ fuzz: ## Fuzz each target for FUZZTIME (10s)
 		done; \
 	done
 
-bench: ## Run the benchmarks and print their numbers
+bench: build ## Measure throughput, memory and start beside a plain program, then run the benchmarks; prints numbers, judges none
+	$(GO) run ./internal/bench -youmiflow $(CURDIR)/bin/youmiflow $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 build: ## Build bin/youmiflow
