@@ -143,7 +143,9 @@ func (g *group) dropItems(c engine.DropItems) error {
 		return err
 	}
 	_, err = g.exec(`DELETE FROM series WHERE id = ?`, series.id)
-	g.forget()
+	clear(g.series)
+	clear(g.lanes)
+	clear(g.epochs)
 	return err
 }
 
