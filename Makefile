@@ -5,6 +5,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # How long each fuzz target runs, and each benchmark.
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+# More for the bench program, such as BENCH='-rows 10000 -parts throughput'.
+BENCH     ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help test race lint vet fmt fuzz bench build generate check
