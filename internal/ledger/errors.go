@@ -59,6 +59,8 @@ func explain(path string, err error) error {
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_AUTH,
 		errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		reason = "cannot be written: make the file and its folder writable, or set database to a path that is"
+	case errors.Is(err, syscall.ENOTDIR):
+		reason = "lies below a file, not a folder: set database to another path"
 	case code == sqlite3.SQLITE_CANTOPEN:
 		reason = "cannot be opened: see that its folder exists and can be written"
 	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC):

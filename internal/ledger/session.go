@@ -63,6 +63,19 @@ func (s *session) enter(conn any) error {
 	return nil
 }
 
+// leave closes the statements, unless the connection they were prepared on is gone.
+func (s *session) leave(conn any) error {
+	if s.conn != conn {
+		return nil
+	}
+	var problems []error
+	for _, stmt := range s.prepared {
+		problems = append(problems, stmt.Close())
+	}
+	s.conn, s.prepared = nil, nil
+	return errors.Join(problems...)
+}
+
 func (s *session) full() bool {
 	return s.epochs == nil || len(s.epochs) > remembered || len(s.series) > remembered || len(s.lanes) > remembered
 }

@@ -133,6 +133,7 @@ func (w *writer) refuseRest() {
 
 func (w *writer) run() {
 	defer close(w.done)
+	defer w.finalize()
 	batch := make([]*pending, 0, groupSize)
 	for {
 		var first *pending
@@ -148,6 +149,17 @@ func (w *writer) run() {
 		batch = w.gather(append(batch[:0], first))
 		w.commit(batch)
 		clear(batch)
+	}
+}
+
+// finalize closes the statements: with one left open, SQLite would not checkpoint when the connection is closed.
+func (w *writer) finalize() {
+	conn, err := w.db.Conn(context.Background())
+	if err == nil {
+		err = errors.Join(conn.Raw(w.session.leave), closeConn(conn))
+	}
+	if err != nil {
+		w.logger.Warn("closing the ledger's statements", "error", err)
 	}
 }
 
