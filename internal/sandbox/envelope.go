@@ -13,8 +13,10 @@ const (
 	codeFetched      = 10004  // 获取数据成功
 	codeDone         = 20000  // 操作完成
 	codeTokenMissing = 200001 // TOKEN missing
+	codeNoSuchFriend = 200009 // no such friend
 	codeServerError  = 200011 // server error
 	codeParameters   = 200012 // wrong parameters from the caller
+	codeNoSuchID     = 200018 // WeChat id does not exist
 	codeFailed       = 200019 // operation failed
 )
 

@@ -136,6 +136,9 @@ func (s *Sandbox) doSendPublicMes(c call) result {
 		Account: c.text("WechatId"), Friend: c.text("ToUserName"), Takeover: c.text("TakeOverKey"),
 		Type: c.text("MsgType"), Body: c.body, At: c.at,
 	}
+	if err := s.config.World.check(d.Account, d.Friend); err != nil {
+		return failure(err)
+	}
 	d.content = messageDigest(c.fields)
 	d, err := s.world.deliver(d)
 	if err != nil {
@@ -151,6 +154,9 @@ func (s *Sandbox) applyTakeOver(c call) result {
 	}
 	if t.Account == "" || t.Friend == "" {
 		return refuse(codeParameters, "wechat_key and friend_key must be given: they name the conversation")
+	}
+	if err := s.config.World.check(t.Account, t.Friend); err != nil {
+		return failure(err)
 	}
 	t, err := s.world.apply(t)
 	if err != nil {

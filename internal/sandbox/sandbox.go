@@ -27,6 +27,8 @@ type Config struct {
 	TakeoverAnswer TakeoverAnswer
 	// RefuseIdleEnd makes endTakeOver fail for a conversation that is not held. Default: it succeeds.
 	RefuseIdleEnd bool
+	// World says which accounts and friends exist. Default: any.
+	World *World
 	// Journal is the path of the file that every delivery and takeover is appended to before it is answered, and that a
 	// new sandbox restores its world from. Default: none. Only one sandbox at a time can have it open.
 	Journal string
@@ -60,16 +62,16 @@ type TakeoverAnswer string
 
 // The answers.
 const (
-	AnswerKey    TakeoverAnswer = "string" // the key itself: "values": "..."
+	AnswerKey    TakeoverAnswer = "key"    // the key itself: "values": "..."
 	AnswerObject TakeoverAnswer = "object" // the key in an object: "values": {"TakeOverKey": "..."}
 	AnswerNone   TakeoverAnswer = "none"   // no key: "values": true
 )
 
-// ParseTakeoverAnswer reads string, object or none.
+// ParseTakeoverAnswer reads key, object or none.
 func ParseTakeoverAnswer(text string) (TakeoverAnswer, error) {
 	answer := TakeoverAnswer(text)
 	if !slices.Contains([]TakeoverAnswer{AnswerKey, AnswerObject, AnswerNone}, answer) {
-		return "", fmt.Errorf("takeover answer %q: write string, object or none", text)
+		return "", fmt.Errorf("takeover answer %q: write key, object or none", text)
 	}
 	return answer, nil
 }

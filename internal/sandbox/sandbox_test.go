@@ -198,9 +198,9 @@ func TestTakeoverAnswers(t *testing.T) {
 		require.Regexp(t, want, string(c.call("applyTakeOver", body).Values))
 		require.Equal(t, 1, c.box.Stats().OpenTakeovers)
 	}
-	_, err := ParseTakeoverAnswer("key")
-	require.ErrorContains(t, err, "write string, object or none")
-	_, err = New(Config{TakeoverAnswer: "key"})
+	_, err := ParseTakeoverAnswer("string")
+	require.ErrorContains(t, err, "write key, object or none")
+	_, err = New(Config{TakeoverAnswer: "string"})
 	require.Error(t, err)
 }
 
@@ -344,6 +344,18 @@ func TestMemoryIsBoundedAndCountsAreExact(t *testing.T) {
 	require.Equal(t, []string{"wxid_8", "wxid_9", "wxid_open"}, []string{takeovers[0].Friend, takeovers[1].Friend, takeovers[2].Friend})
 	require.Equal(t, []int{10, 10, 1, 10}, []int{int(stats.Deliveries), stats.Recipients, stats.OpenTakeovers, stats.EndedTakeovers})
 	require.Equal(t, 1, c.box.Delivered("1", "wxid_0"))
+}
+
+func TestSmallWorld(t *testing.T) {
+	c := open(t, Config{World: SmallWorld()})
+	require.True(t, c.call("doSendPublicMes", text("135380", "wxid_a", "x")).Succeed)
+	require.True(t, c.call("doSendPublicMes", `{"TakeOverKey":"`+c.take("135399", "wxid_a")+`","RelationType":0,"MsgType":"text","Text":"x"}`).Succeed)
+	for account, code := range map[string]int{"135400": 200018, "135380": 200009} {
+		a := c.call("doSendPublicMes", text(account, "nobody", "x"))
+		require.Equal(t, code, a.Code, a.description())
+		require.Equal(t, code, c.call("applyTakeOver", `{"wechat_key":"`+account+`","friend_key":"nobody"}`).Code)
+	}
+	require.EqualValues(t, 2, c.box.Stats().Deliveries)
 }
 
 func TestConfigIsChecked(t *testing.T) {
