@@ -48,9 +48,11 @@ func (c call) action(config Config, connection string) (engine.Action, error) {
 			if err != nil {
 				return outcome(err, c.effect)
 			}
+			outputs := c.outputs(response)
+			task, _ := outputs["task_id"].(string)
 			return engine.Outcome{
-				State: engine.Succeeded, Outputs: c.outputs(response), Code: strconv.Itoa(response.Code),
-				RequestID: response.RequestID, TaskID: response.TaskID(),
+				State: engine.Succeeded, Outputs: outputs, Code: strconv.Itoa(response.Code),
+				RequestID: response.RequestID, TaskID: task,
 			}
 		},
 	}, nil

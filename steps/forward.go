@@ -69,14 +69,14 @@ func flags(in inputs) ([]youmi.Flag, error) {
 	}
 	list := make([]youmi.Flag, len(elements))
 	for i, element := range elements {
-		if list[i], err = flag(element); err != nil {
+		if list[i], err = forwarded(element); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-func flag(in inputs) (f youmi.Flag, err error) {
+func forwarded(in inputs) (f youmi.Flag, err error) {
 	if f.Flag, err = in.identifier("flag"); err != nil {
 		return f, err
 	}

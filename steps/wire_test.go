@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/youmi"
 )
 
@@ -111,11 +112,13 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// requestSchemas are the bodies of openapi.yaml by operation.
-func requestSchemas(t require.TestingT) map[string]*openapi3.Schema {
+// schemaSet holds the bodies of openapi.yaml by operation.
+type schemaSet map[string]*openapi3.Schema
+
+func requestSchemas(t require.TestingT) schemaSet {
 	spec, err := youmi.Spec()
 	require.NoError(t, err)
-	schemas := map[string]*openapi3.Schema{}
+	schemas := schemaSet{}
 	for _, item := range spec.Paths.Map() {
 		for _, operation := range item.Operations() {
 			if media := operation.RequestBody.Value.Content.Get("application/json"); media != nil {
@@ -126,8 +129,18 @@ func requestSchemas(t require.TestingT) map[string]*openapi3.Schema {
 	return schemas
 }
 
-func conforms(t require.TestingT, schemas map[string]*openapi3.Schema, request *engine.Request) {
+func conforms(t require.TestingT, schemas schemaSet, request *engine.Request) {
 	var body any
 	require.NoError(t, json.Unmarshal(request.Body, &body))
 	require.NoError(t, schemas[request.Operation].VisitJSON(body), string(request.Body))
+}
+
+func errorsOf(problems diagnostic.List) []string {
+	var messages []string
+	for _, problem := range problems {
+		if problem.Severity == diagnostic.Error {
+			messages = append(messages, problem.Message)
+		}
+	}
+	return messages
 }

@@ -150,7 +150,7 @@ func readBounded(answer *http.Response) ([]byte, error) {
 		}
 		// The end has to be read too, or the connection is not given back.
 		_, err := answer.Body.Read(make([]byte, 1))
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = nil
 		}
 		return body, err

@@ -39,13 +39,13 @@ type envelope struct {
 	Values    json.RawMessage `json:"values"`
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+const byteOrderMark = "\xef\xbb\xbf"
 
 // ParseEnvelope reads an answer. It takes null, absent or oddly typed fields as they come, but insists on `succeed` and
 // on a code that is a whole number: without them nothing can be said about the call.
 func ParseEnvelope(body []byte) (*Response, error) {
 	var raw envelope
-	if err := json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &raw); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), &raw); err != nil {
 		return nil, fmt.Errorf("the answer is not the JSON envelope: %w", err)
 	}
 	if raw.Succeed == nil {

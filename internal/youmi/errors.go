@@ -110,7 +110,7 @@ func clip(s string) string {
 
 // tokenRefused reports an answer that a new token may cure.
 func tokenRefused(err error) bool {
-	e, ok := err.(*APIError)
+	e, ok := errors.AsType[*APIError](err)
 	if !ok {
 		return false
 	}

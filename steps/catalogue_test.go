@@ -1,0 +1,257 @@
+package steps
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"youmiflow/engine"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+func TestEveryEntryIsDescribed(t *testing.T) {
+	catalogue := newCatalogue(t, nil)
+	require.Equal(t, []string{"assert", "audience.file", "log", "message.batch", "message.forward", "message.send", "takeover.apply", "takeover.end"}, catalogue.Names())
+	operations, err := youmi.Operations()
+	require.NoError(t, err)
+	for _, name := range catalogue.Names() {
+		step, ok := catalogue.Lookup(name)
+		require.True(t, ok)
+		require.Equal(t, name, step.Name)
+		require.NotEmpty(t, step.Summary, name)
+		described(t, name, step.Inputs)
+		described(t, name, step.Outputs)
+		entry := catalogue.entries[name]
+		if entry.operation == "" {
+			require.Equal(t, workflows.EffectLocal, step.Effect, name)
+			require.Nil(t, step.Operation, name)
+			continue
+		}
+		i := slices.IndexFunc(operations, func(o youmi.Operation) bool { return o.ID == entry.operation })
+		require.Equal(t, operations[i].Effect, string(step.Effect), name)
+		require.Equal(t, &workflows.Operation{Method: "POST", Path: operations[i].Path, Status: operations[i].Status}, step.Operation, name)
+	}
+	_, ok := catalogue.Lookup("message.sent")
+	require.False(t, ok)
+	_, ok = catalogue.Step("message.sent")
+	require.False(t, ok)
+}
+
+func described(t *testing.T, where string, fields []workflows.Field) {
+	t.Helper()
+	for _, field := range fields {
+		where := where + " " + field.Name
+		require.Regexp(t, `^[a-z_]+$`, field.Name, where)
+		require.NotEmpty(t, field.Description, where)
+		described(t, where, field.Fields)
+		known := field.Type.Fields
+		if field.Type.Element != nil {
+			known = field.Type.Element.Fields
+		}
+		for _, inner := range field.Fields {
+			require.Contains(t, known, inner.Name, where)
+		}
+		if field.Scalar != "" {
+			require.True(t, slices.ContainsFunc(field.Fields, func(f workflows.Field) bool { return f.Name == field.Scalar }), where)
+		}
+	}
+}
+
+// TestContentsAreThoseOfTheLanguage compares the catalogue with the table of the language.
+func TestContentsAreThoseOfTheLanguage(t *testing.T) {
+	catalogue := newCatalogue(t, nil)
+	step, _ := catalogue.Lookup("message.send")
+	require.Equal(t, [][]string{{"text"}, {"image"}, {"video"}, {"file"}, {"link"}, {"card"}, {"wecom_card"}, {"mini_program"}, {"official_account"},
+		{"collect_payment"}, {"refund"}}, step.OneOf[1].Groups)
+	batch, _ := catalogue.Lookup("message.batch")
+	messages := batch.Inputs[len(batch.Inputs)-1]
+	require.Equal(t, [][]string{{"text"}, {"image"}, {"video"}, {"file"}, {"link"}}, messages.OneOf[0].Groups)
+}
+
+func TestConfirmedOperationsAreNoLongerAssumed(t *testing.T) {
+	operations, err := youmi.Operations()
+	require.NoError(t, err)
+	operations, err = youmi.Overridden(operations, map[string]youmi.Override{"endTakeOver": {Path: "/v2/ChatMess/finish", Confirmed: true}})
+	require.NoError(t, err)
+	catalogue, err := New(Config{Operations: operations})
+	require.NoError(t, err)
+	step, _ := catalogue.Lookup("takeover.end")
+	require.Equal(t, &workflows.Operation{Method: "POST", Path: "/v2/ChatMess/finish", Status: "confirmed"}, step.Operation)
+	_, err = New(Config{Operations: operations[:1]})
+	require.Error(t, err)
+}
+
+// TestExamplesRun validates each example as a workflow of its own, behind a step that takes the conversation over, and
+// performs it.
+func TestExamplesRun(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(folder, "lists"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "lists", "vip.csv"), []byte("运营号,客户\n135389,wxid_example\n"), 0o644))
+	api := &recorder{response: &youmi.Response{Succeed: true, Code: 20000, Values: []byte(`"key-1"`)}}
+	catalogue, err := New(Config{
+		API:     func(string) (API, error) { return api, nil },
+		Resolve: func(path string, _ []string) (string, error) { return filepath.Join(folder, path), nil },
+	})
+	require.NoError(t, err)
+	apply, _ := catalogue.Lookup("takeover.apply")
+	schemas := requestSchemas(t)
+	for _, name := range catalogue.Names() {
+		t.Run(name, func(t *testing.T) {
+			step, _ := catalogue.Lookup(name)
+			source := "steps:\n"
+			if strings.Contains(step.Example, "steps.hold") {
+				source += element(apply.Example)
+			}
+			source += element(step.Example)
+			workflow, problems := workflows.Parse("example.yaml", []byte(source), catalogue)
+			require.Empty(t, errorsOf(problems), source)
+			names := map[string]any{"steps": map[string]any{}}
+			for _, each := range workflow.Steps {
+				outcome := perform(t, catalogue, schemas, each, names)
+				require.Equal(t, engine.Succeeded, outcome.State, outcome.Message)
+				names["steps"].(map[string]any)[each.ID] = outcome.Outputs
+			}
+		})
+	}
+}
+
+func element(example string) string {
+	return "  - " + strings.ReplaceAll(strings.TrimSpace(example), "\n", "\n    ") + "\n"
+}
+
+func perform(t *testing.T, catalogue *Catalogue, schemas schemaSet, step *workflows.Step, names map[string]any) engine.Outcome {
+	t.Helper()
+	with, err := step.Uses.With.Eval(names)
+	require.NoError(t, err)
+	action, err := prepare(t, catalogue, step.Uses.Name, with.(map[string]any))
+	require.NoError(t, err)
+	require.Empty(t, action.Skip)
+	if action.Request != nil {
+		conforms(t, schemas, action.Request)
+	}
+	return action.Perform(t.Context())
+}
+
+// TestNothingIsDoneWithoutAConnection holds what validate relies on: a catalogue of the zero Config.
+func TestNothingIsDoneWithoutAConnection(t *testing.T) {
+	catalogue, err := New(Config{})
+	require.NoError(t, err)
+	action, err := prepare(t, catalogue, "message.send", recipient(map[string]any{"text": "a"}))
+	require.NoError(t, err)
+	outcome := action.Perform(t.Context())
+	require.Equal(t, engine.NotSent, outcome.State)
+	require.False(t, outcome.Retryable)
+	require.Contains(t, outcome.Message, "no connection is set up")
+}
+
+func TestTakeoverFlow(t *testing.T) {
+	tests := map[string]struct {
+		values  string
+		message string
+		end     string
+	}{
+		"a string": {`"key-1"`, `{"TakeOverKey":"key-1","RelationType":3,"MsgType":"text","Text":"a"}`,
+			`{"TakeOverKey":"key-1","WechatId":"7","ToUserName":"f"}`},
+		"an object": {`{"TakeOverKey":"key-1"}`, `{"TakeOverKey":"key-1","RelationType":3,"MsgType":"text","Text":"a"}`,
+			`{"TakeOverKey":"key-1","WechatId":"7","ToUserName":"f"}`},
+		"nothing": {``, `{"WechatId":"7","ToUserName":"f","RelationType":3,"MsgType":"text","Text":"a"}`, `{"WechatId":"7","ToUserName":"f"}`},
+		"true":    {`true`, `{"WechatId":"7","ToUserName":"f","RelationType":3,"MsgType":"text","Text":"a"}`, `{"WechatId":"7","ToUserName":"f"}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			api := &recorder{response: &youmi.Response{Succeed: true, Code: 20000, RequestID: "r1", Values: []byte(test.values)}}
+			catalogue := newCatalogue(t, api)
+			apply, err := prepare(t, catalogue, "takeover.apply", map[string]any{"account": 7, "friend": "f", "channel": "wecom"})
+			require.NoError(t, err)
+			require.Equal(t, engine.TakeoverApplies, apply.Request.Takeover)
+			require.JSONEq(t, `{"wechat_key":"7","friend_key":"f"}`, string(apply.Request.Body))
+			require.Equal(t, engine.Handle{"account": "7", "friend": "f", "channel": "wecom", "key": ""}, apply.Assumed["takeover"])
+			outcome := apply.Perform(t.Context())
+			require.Equal(t, engine.Succeeded, outcome.State)
+			require.Equal(t, "r1", outcome.RequestID)
+
+			// The ledger keeps outputs as JSON.
+			text, err := json.Marshal(outcome.Outputs)
+			require.NoError(t, err)
+			var outputs map[string]any
+			require.NoError(t, json.Unmarshal(text, &outputs))
+
+			send, err := prepare(t, catalogue, "message.send", map[string]any{"takeover": outputs["takeover"], "text": "a"})
+			require.NoError(t, err)
+			require.Equal(t, test.message, string(send.Request.Body))
+			require.Equal(t, "7", send.Request.Account)
+			require.Equal(t, "f", send.Request.Friend)
+
+			end, err := prepare(t, catalogue, "takeover.end", map[string]any{"takeover": outputs["takeover"]})
+			require.NoError(t, err)
+			require.Equal(t, engine.TakeoverEnds, end.Request.Takeover)
+			require.Equal(t, test.end, string(end.Request.Body))
+			require.Equal(t, "7", end.Request.Account)
+		})
+	}
+}
+
+func TestEndOfNothingIsSkipped(t *testing.T) {
+	action, err := prepare(t, newCatalogue(t, nil), "takeover.end", map[string]any{"takeover": nil})
+	require.NoError(t, err)
+	require.NotEmpty(t, action.Skip)
+	require.Nil(t, action.Request)
+}
+
+func TestLocalSteps(t *testing.T) {
+	catalogue := newCatalogue(t, nil)
+	for that, want := range map[any]engine.OutcomeState{true: engine.Succeeded, false: engine.Failed, nil: engine.Failed} {
+		action, err := prepare(t, catalogue, "assert", map[string]any{"that": that, "message": "the list is empty"})
+		require.NoError(t, err)
+		require.Nil(t, action.Assumed, "a plan asserts too")
+		outcome := action.Perform(t.Context())
+		require.Equal(t, want, outcome.State)
+		if want == engine.Failed {
+			require.Equal(t, "the list is empty", outcome.Message)
+		}
+	}
+	action, err := prepare(t, catalogue, "log", map[string]any{"message": "hello"})
+	require.NoError(t, err)
+	require.NotNil(t, action.Assumed, "a plan writes no line")
+}
+
+func TestAudience(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "vip.csv")
+	require.NoError(t, os.WriteFile(file, []byte("客户,name\nf1,小王\nf2,李😀\n"), 0o644))
+	catalogue := newCatalogue(t, nil)
+	run := func(with map[string]any) engine.Outcome {
+		action, err := prepare(t, catalogue, "audience.file", with)
+		require.NoError(t, err)
+		return action.Perform(t.Context())
+	}
+	outcome := run(map[string]any{"path": file, "columns": map[string]any{"rename": map[string]any{"客户": "friend"}, "require": []any{"friend"}}})
+	require.Equal(t, engine.Succeeded, outcome.State, outcome.Message)
+	rows := outcome.Outputs["rows"].(engine.Rows)
+	for range 2 { // it opens anew every time
+		reader, err := rows.Open(t.Context())
+		require.NoError(t, err)
+		row, number, err := reader.Next()
+		require.NoError(t, err)
+		require.Equal(t, map[string]any{"friend": "f1", "name": "小王"}, row)
+		require.Equal(t, 2, number)
+		require.NoError(t, reader.Close())
+	}
+	outcome = run(map[string]any{"path": file, "columns": map[string]any{"require": []any{"account"}}})
+	require.Equal(t, engine.Failed, outcome.State)
+	require.Contains(t, outcome.Message, "account")
+	outcome = run(map[string]any{"path": file + ".missing.csv"})
+	require.Equal(t, engine.Failed, outcome.State)
+	require.Contains(t, outcome.Message, "missing.csv")
+
+	refusing, err := New(Config{Resolve: func(string, []string) (string, error) { return "", errors.New("it leaves the project folder") }})
+	require.NoError(t, err)
+	_, err = prepare(t, refusing, "audience.file", map[string]any{"path": "../x.csv"})
+	require.ErrorContains(t, err, `path "../x.csv": it leaves the project folder`)
+}
