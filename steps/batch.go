@@ -63,7 +63,7 @@ func batchField(kinds []content) workflows.Field {
 		field := kind.field
 		if field.Name == "image" {
 			field = objectField("image", field.Description, "url",
-				urlField("ImageUrl", "the picture's address; in a batch it must carry the file's suffix, or the platform does not send it"), formatField("Format"))
+				urlField("ImageUrl", "the picture's address; in a batch it must carry the file's suffix, or the platform does not send it"), formatField("png"))
 		}
 		fields = append(fields, field)
 		groups = append(groups, []string{field.Name})

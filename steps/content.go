@@ -20,18 +20,18 @@ type content struct {
 func contents() []content {
 	return []content{
 		{textField(), true, buildText},
-		{objectField("image", "a picture (图片)", "url", urlField("Url", "the picture's address"), formatField("Format")), true, buildImage},
+		{objectField("image", "a picture (图片)", "url", urlField("Url", "the picture's address"), formatField("png")), true, buildImage},
 		{objectField("video", "a video (视频)", "url",
-			urlField("Url", "the video's address; it must carry the file's suffix, or the platform does not send it"), formatField("Format"),
+			urlField("Url", "the video's address; it must carry the file's suffix, or the platform does not send it"), formatField("mp4"),
 			optional("title", "Title", "the title"), optional("description", "Description", "the description"),
 			optional("thumbnail", "ThumbnailUrl", "the preview picture's address")), true, buildVideo},
 		{objectField("file", "a file (文件)", "url", urlField("Url", "where to download it"),
 			optional("title", "Title", "its name; default the last part of the address. It is URL-encoded for the platform, and gets the format as its suffix when it has none"),
-			formatField("Format")), true, buildFile},
+			formatField("pdf")), true, buildFile},
 		{objectField("link", "a link (链接)", "url", urlField("Url", "where it leads"), optional("title", "Title", "the title"),
 			optional("description", "Description", "the description"), optional("thumbnail", "ThumbMediaUrl", "the picture's address")), true, buildLink},
 		{nameField("card", "the name card of a person (个微名片)", "the person's nickname"), false, buildNamed("card", youmi.TypeCard)},
-		{objectField("wecom_card", "the name card of a WeCom member (企微名片)", "name", mustText("name", "Text", "the member's nickname"),
+		{objectField("wecom_card", "the name card of a WeCom member (企微名片)", "", mustText("name", "Text", "the member's nickname"),
 			mustText("company", "CompanyName", "the member's company")), false, buildWecomCard},
 		{nameField("mini_program", "a mini program (小程序)", "its name"), false, buildNamed("mini_program", youmi.TypeMiniProgram)},
 		{nameField("official_account", "an official account (公众号)", "its name"), false, buildNamed("official_account", youmi.TypeOfficialAccount)},
@@ -60,8 +60,8 @@ func urlField(apiName, description string) workflows.Field {
 	return mustText("url", apiName, description)
 }
 
-func formatField(apiName string) workflows.Field {
-	return optional("format", apiName, "the file's suffix, such as png; default that of the address")
+func formatField(example string) workflows.Field {
+	return optional("format", "Format", "the file's suffix, such as "+example+"; default that of the address")
 }
 
 func mustText(name, apiName, description string) workflows.Field {
@@ -153,7 +153,7 @@ func buildNamed(field, msgType string) func(inputs) (youmi.Content, error) {
 }
 
 func buildWecomCard(in inputs) (youmi.Content, error) {
-	in, err := in.object("wecom_card", "name")
+	in, err := in.object("wecom_card", "")
 	if err != nil {
 		return youmi.Content{}, err
 	}

@@ -74,7 +74,10 @@ func documentType(field workflows.Field) string {
 
 func documentField(field workflows.Field) string {
 	text := field.Description
-	if len(field.Enum) > 0 {
+	switch {
+	case len(field.Enum) == 1:
+		text += fmt.Sprintf("; can only be `%v`", field.Enum[0])
+	case len(field.Enum) > 1:
 		values := make([]string, len(field.Enum))
 		for i, value := range field.Enum {
 			values[i] = fmt.Sprintf("`%v`", value)

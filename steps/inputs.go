@@ -82,7 +82,7 @@ func (in inputs) whole(field string) (int64, error) {
 	return 0, fmt.Errorf("%s is missing", in.name(field))
 }
 
-// objects reads a list of objects, of one to most elements. bare says what a bare scalar in the list stands for.
+// objects reads a list of objects, of one to most elements.
 func (in inputs) objects(field string, most int) ([]inputs, error) {
 	list, ok := in.values[field].([]any)
 	if !ok {
@@ -102,11 +102,14 @@ func (in inputs) objects(field string, most int) ([]inputs, error) {
 	return objects, nil
 }
 
-// object reads an object, or a bare scalar as the field it stands for.
+// object reads an object, or a bare scalar as the field it stands for ("" for none).
 func (in inputs) object(field, scalar string) (inputs, error) {
 	value := in.values[field]
 	if object, ok := value.(map[string]any); ok {
 		return inputs{values: object, where: in.name(field) + "."}, nil
+	}
+	if scalar == "" {
+		return inputs{}, fmt.Errorf("%s must be an object, not %s", in.name(field), kind(value))
 	}
 	if _, ok := plain(value); !ok {
 		return inputs{}, fmt.Errorf("%s must be a text or an object, not %s", in.name(field), kind(value))

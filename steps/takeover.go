@@ -9,6 +9,9 @@ import (
 func takeoverApply(config Config) *entry {
 	account, friend := accountField("wechat_key"), friendField("friend_key")
 	account.Required, friend.Required = true, true
+	account.Description += ". The vendor calls it a key (运营机标识) here and an id (运营号ID) in messages, and does not say whether they differ"
+	channel := channelField("what the messages of this conversation go over when they do not say; default personal; this step does not send it")
+	channel.APIName = ""
 	return &entry{
 		operation: youmi.OperationApplyTakeover,
 		StepType: workflows.StepType{
@@ -18,7 +21,7 @@ func takeoverApply(config Config) *entry {
 			Inputs: []workflows.Field{
 				account,
 				friend,
-				channelField("what the messages of this conversation go over, when they do not say; default personal. Not sent by this step."),
+				channel,
 				{Name: "applicant", APIName: "apply_key", Description: "who applies: the applicant key (申请人标识)"},
 				{Name: "applicant_name", Type: textType(), APIName: "apply_name", Description: "the applicant's nickname"},
 				{Name: "reason", Type: textType(), APIName: "apply_reason", Description: "why"},
