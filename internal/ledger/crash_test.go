@@ -24,8 +24,8 @@ import (
 const (
 	crashEnv      = "YOUMIFLOW_TEST_CRASH_LEDGER"
 	crashRoundEnv = "YOUMIFLOW_TEST_CRASH_ROUND"
-	crashItems    = 20000
-	crashRounds   = 5
+	crashItems    = 6000
+	crashRounds   = 4
 )
 
 // appendUntilKilled works on items with many goroutines, and says so once something is durable: "i 7" for the intent
@@ -93,7 +93,7 @@ func TestNothingAcknowledgedIsLostToKill9(t *testing.T) {
 	require.NoError(t, l.Close())
 	acknowledged := 0
 	for round := 1; round <= crashRounds; round++ {
-		said := killAfter(t, path, round, 1+random.IntN(2*crashItems/crashRounds/2))
+		said := killAfter(t, path, round, 1+random.IntN(crashItems/crashRounds))
 		acknowledged += len(said)
 		l := open(t, path)
 		for line := range said {

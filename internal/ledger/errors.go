@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -57,12 +59,13 @@ func explain(path string, err error) error {
 	case code == sqlite3.SQLITE_CORRUPT:
 		reason = "is damaged: restore it from a backup, or move it away and start a new one"
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_AUTH,
+		code == sqlite3.SQLITE_CANTOPEN && !writable(filepath.Dir(path)),
 		errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		reason = "cannot be written: make the file and its folder writable, or set database to a path that is"
 	case errors.Is(err, syscall.ENOTDIR):
 		reason = "lies below a file, not a folder: set database to another path"
 	case code == sqlite3.SQLITE_CANTOPEN:
-		reason = "cannot be opened: see that its folder exists and can be written"
+		reason = "cannot be opened: see that the file and its folder can be read and written"
 	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC):
 		reason = "cannot grow: the disk is full, make room"
 	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
@@ -73,6 +76,15 @@ func explain(path string, err error) error {
 		return fmt.Errorf("the ledger %s: %w", path, err)
 	}
 	return &FileError{Path: path, Reason: reason, Err: err}
+}
+
+// writable reports whether files can be made in the folder.
+func writable(folder string) bool {
+	file, err := os.CreateTemp(folder, ".youmiflow-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name())) == nil
 }
 
 // resultCode gives SQLite's primary result code, or 0.

@@ -27,8 +27,6 @@ const (
 // errRefused wraps the errors of entries that are refused before anything of them is done.
 type errRefused struct{ error }
 
-func (e errRefused) Unwrap() error { return e.error }
-
 // apply does what the batch asks for. Its error is that of a statement; a refused entry has its own in pending.err.
 func (g *group) apply(batch []*pending, careful bool) error {
 	for _, p := range batch {

@@ -3,29 +3,15 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
-
-	"github.com/gofrs/flock"
-	"github.com/pressly/goose/v3"
 
 	"youmiflow/engine"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// version is that of the newest migration. It is kept as PRAGMA user_version, which is read in a fraction of the time
-// that looking through the migrations takes.
-const version = 1
 
 // Durability says what a commit survives.
 type Durability string
@@ -111,15 +97,11 @@ func OpenReadOnly(ctx context.Context, dsn string) (*Ledger, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	read, err := openRead(path)
+	read, have, err := openThere(ctx, path)
 	if err != nil {
-		return nil, err
+		return nil, explain(path, err)
 	}
-	l := &Ledger{path: path, read: read}
-	have, err := userVersion(ctx, l.read)
 	switch {
-	case err != nil:
-		err = explain(path, err)
 	case have == 0:
 		err = fmt.Errorf("%s: %w", path, ErrAbsent)
 	case have > version:
@@ -128,142 +110,33 @@ func OpenReadOnly(ctx context.Context, dsn string) (*Ledger, error) {
 		err = &FileError{Path: path, Reason: "was made by an older youmiflow: the next run updates it"}
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.read.Close())
+		return nil, errors.Join(err, read.Close())
 	}
-	return l, nil
+	return &Ledger{path: path, read: read}, nil
 }
 
-// filePath gives the absolute path that a DSN names.
-func filePath(dsn string) (string, error) {
-	path, isURL := strings.CutPrefix(dsn, "sqlite://")
-	if !isURL && strings.Contains(dsn, "://") {
-		scheme, _, _ := strings.Cut(dsn, "://")
-		return "", fmt.Errorf("database: %s:// is not supported: use sqlite://PATH", scheme)
-	}
-	if path == "" {
-		return "", errors.New("database names no file: use sqlite://PATH, such as sqlite://.youmiflow/ledger.db")
-	}
-	return filepath.Abs(path)
-}
-
-// checkFile refuses what SQLite would report in words of its own.
-func checkFile(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return explain(path, err)
-	case info.IsDir():
-		return &FileError{Path: path, Reason: "is a folder: set database to a file in it, such as " + filepath.Join(path, "ledger.db")}
-	case !info.Mode().IsRegular():
-		return &FileError{Path: path, Reason: "is not a regular file: set database to another path"}
-	}
-	return nil
-}
-
-// openFile prepares the connections; none is made yet.
-func openFile(path string, durability Durability) (*Ledger, error) {
-	// Transactions take the write lock when they begin, so that they never fail half way for want of it.
-	write, err := sql.Open("sqlite", dataSource(path, "rwc", url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {
-			"busy_timeout(5000)", "journal_mode(wal)", "synchronous(" + string(durability) + ")",
-			// A checkpoint every 8 MB: seldom enough not to be felt, often enough to keep the file small.
-			"wal_autocheckpoint(2000)", "journal_size_limit(67108864)",
-			"cache_size(-16384)", "temp_store(memory)",
-		},
-	}))
+// openThere opens a file for reading and looks at its version.
+func openThere(ctx context.Context, path string) (*sql.DB, int, error) {
+	db, err := openRead(path, "rw")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	write.SetMaxOpenConns(1)
-	write.SetMaxIdleConns(1)
-	read, err := openRead(path)
-	if err != nil {
-		return nil, errors.Join(err, write.Close())
+	have, err := userVersion(ctx, db)
+	if err == nil {
+		return db, have, nil
 	}
-	return &Ledger{path: path, write: write, read: read}, nil
-}
-
-// openRead prepares connections that cannot write.
-func openRead(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dataSource(path, "rw", url.Values{
-		"_pragma": {"busy_timeout(5000)", "query_only(1)", "cache_size(-4096)", "temp_store(memory)"},
-	}))
-	if err != nil {
-		return nil, err
+	err = errors.Join(err, db.Close())
+	// A log needs files beside the ledger. Where none can be made, nobody writes, and without a log none is needed.
+	if _, log := os.Stat(path + "-wal"); !errors.Is(log, fs.ErrNotExist) || writable(filepath.Dir(path)) {
+		return nil, 0, err
 	}
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(2)
-	db.SetConnMaxIdleTime(time.Minute)
-	return db, nil
-}
-
-// dataSource names the file as SQLite's URIs do, whatever characters its path has.
-func dataSource(path, mode string, options url.Values) string {
-	options.Set("mode", mode)
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}).String()
-}
-
-// migrate brings the schema up to date. When it is already, that is one small read.
-func (l *Ledger) migrate(ctx context.Context) error {
-	have, err := userVersion(ctx, l.write)
-	if err != nil {
-		return err
+	if db, err = openRead(path, "ro"); err != nil {
+		return nil, 0, err
 	}
-	if have == version {
-		return nil
+	if have, err = userVersion(ctx, db); err != nil {
+		return nil, 0, errors.Join(err, db.Close())
 	}
-	// Processes that start at once take turns; goose has no lock of its own for SQLite.
-	turn := flock.New(l.path + ".migrate.lock")
-	if _, err := turn.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return err
-	}
-	defer func() { _ = turn.Close() }()
-	if have, err = userVersion(ctx, l.write); err != nil {
-		return err
-	}
-	if have > version {
-		return &VersionError{Path: l.path, Have: have, Known: version}
-	}
-	return l.applyMigrations(ctx)
-}
-
-func (l *Ledger) applyMigrations(ctx context.Context) error {
-	if err := l.refuseForeign(ctx); err != nil {
-		return err
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, l.write, files)
-	if err != nil {
-		return err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return err
-	}
-	_, err = l.write.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
-	return err
-}
-
-// refuseForeign sees to it that another program's database does not get our tables.
-func (l *Ledger) refuseForeign(ctx context.Context) error {
-	var tables, ours int
-	err := l.write.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version')
-		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`).Scan(&tables, &ours)
-	if err == nil && tables > 0 && ours == 0 {
-		return &FileError{Path: l.path, Reason: "is the database of another program: set database to another file"}
-	}
-	return err
-}
-
-func userVersion(ctx context.Context, db *sql.DB) (int, error) {
-	var have int
-	err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
-	return have, err
+	return db, have, nil
 }
 
 // SetWake sets what has lanes worked on. It applies to what is appended from now on.

@@ -66,6 +66,22 @@ func TestOpenReadOnly(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrAbsent)
 }
 
+// TestReadingFromAReadOnlyFolder: history can be looked at where nothing can be written.
+func TestReadingFromAReadOnlyFolder(t *testing.T) {
+	unlessRoot(t)
+	path := newPath(t)
+	l := open(t, path)
+	commit(t, l, engine.AddRun{Run: engine.Run{ID: "r", Trigger: "manual"}})
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o500))
+	defer func() { require.NoError(t, os.Chmod(filepath.Dir(path), 0o700)) }()
+	l, err := ledger.OpenReadOnly(t.Context(), path)
+	require.NoError(t, err)
+	_, err = l.Run(t.Context(), "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
+
 func TestANewerLedgerIsRefused(t *testing.T) {
 	path := newPath(t)
 	require.NoError(t, tryOpen(path))
@@ -108,7 +124,7 @@ func TestWhatIsNoLedgerIsRefusedInWords(t *testing.T) {
 		"read-only folder": {func(t *testing.T, path string) {
 			unlessRoot(t)
 			require.NoError(t, os.Chmod(filepath.Dir(path), 0o500))
-		}, "see that its folder exists and can be written"},
+		}, "cannot be written: make the file and its folder writable"},
 		"in a file": {func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(filepath.Dir(path)))
 			require.NoError(t, os.WriteFile(filepath.Dir(path), nil, 0o600))
