@@ -52,7 +52,7 @@ func (c *attempts) one(ctx context.Context) (bool, error) {
 	if err := s.awaitSlot(ctx, c.step.Path, c.request); err != nil {
 		return false, err
 	}
-	if err := s.turn.gate.claim(ctx); err != nil {
+	if err := s.claim(ctx); err != nil {
 		return false, err
 	}
 	defer s.turn.gate.settle()

@@ -31,6 +31,13 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 	return s.waitUntil(ctx, at, key)
 }
 
+// claim waits for leave to commit an intent.
+func (s *scope) claim(ctx context.Context) error {
+	s.turn.pause()
+	defer s.turn.proceed()
+	return s.turn.gate.claim(ctx)
+}
+
 // waitUntil sleeps where that is short, and suspends the item where it is not.
 func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error {
 	for {
