@@ -80,5 +80,6 @@ func TestSendReachesTheWireAsDocumented(t *testing.T) {
 	require.Equal(t, "Bearer token-1", authorization)
 	require.Equal(t, "tenant-7", tenant)
 	require.Equal(t, "youmiflow/1.2.3", agent)
-	require.Equal(t, `{"WechatId":"135389","ToUserName":"wxid_example","RelationType":0,"MsgType":"text","Text":"<你好> & 😀"}`, body)
+	require.JSONEq(t, `{"WechatId":"135389","ToUserName":"wxid_example","RelationType":0,"MsgType":"text","Text":"<你好> & 😀"}`, body)
+	require.Contains(t, body, `<你好> & 😀`, "written as it reads")
 }

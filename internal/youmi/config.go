@@ -16,7 +16,7 @@ const (
 	// DefaultTimeout bounds one call, from taking a connection to the last byte of the answer.
 	DefaultTimeout = 30 * time.Second
 	// DefaultConcurrency is how many connections are kept open between calls.
-	DefaultConcurrency = 64
+	DefaultConcurrency = 256
 	// DefaultUserAgent is sent when none is given.
 	DefaultUserAgent = "youmiflow/dev"
 )
