@@ -43,12 +43,8 @@ type taken struct {
 	held    bool
 }
 
-// take takes the first slot from want on.
+// take takes the first slot from want on. It is the caller's turn, as with everything below.
 func (b *bucket) take(ctx context.Context, now, want, gap int64) (taken, error) {
-	if err := b.turn.Acquire(ctx, 1); err != nil {
-		return taken{}, err
-	}
-	defer b.turn.Release(1)
 	if err := b.enter(ctx, now); err != nil {
 		return taken{}, err
 	}
@@ -93,12 +89,8 @@ func (b *bucket) commit(k int64, at place) taken {
 }
 
 // release gives a slot back that was not told to anybody. It is lost, which is the safe side, where others have built
-// on it since, or ctx ends the wait.
-func (b *bucket) release(ctx context.Context, t taken) {
-	if err := b.turn.Acquire(ctx, 1); err != nil {
-		return
-	}
-	defer b.turn.Release(1)
+// on it since.
+func (b *bucket) release(t taken) {
 	if t.changes != b.changes {
 		return
 	}

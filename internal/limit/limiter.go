@@ -67,7 +67,7 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 	if err != nil || len(stops) == 0 {
 		return now, err
 	}
-	at, err := l.pass(ctx, stops, now.UnixNano())
+	at, err := pass(ctx, stops, now.UnixNano())
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -75,51 +75,6 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 		return now, nil
 	}
 	return time.Unix(0, at).UTC(), nil
-}
-
-// stop is a bucket that a call passes.
-type stop struct {
-	rule   *rule
-	bucket *bucket
-	gap    int64
-	slot   taken
-}
-
-// pass finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as
-// those before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket
-// comes first, so that it mostly decides and the others follow.
-func (l *Limiter) pass(ctx context.Context, stops []stop, now int64) (int64, error) {
-	at := now
-	for agreed := false; !agreed; {
-		agreed = true
-		for i := range stops {
-			s := &stops[i]
-			if s.slot.held && s.slot.at == at {
-				continue
-			}
-			if s.slot.held {
-				s.bucket.release(ctx, s.slot)
-			}
-			slot, err := s.bucket.take(ctx, now, at, s.gap)
-			if err != nil {
-				s.slot.held = false
-				giveBack(ctx, stops)
-				return 0, s.rule.failed(err)
-			}
-			s.slot = slot
-			agreed = agreed && (slot.at == at || i == 0)
-			at = slot.at
-		}
-	}
-	return at, nil
-}
-
-func giveBack(ctx context.Context, stops []stop) {
-	for i := range stops {
-		if stops[i].slot.held {
-			stops[i].bucket.release(ctx, stops[i].slot)
-		}
-	}
 }
 
 // Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that
