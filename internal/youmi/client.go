@@ -117,6 +117,7 @@ func read(operation string, answer *http.Response) (*Response, error) {
 	defer answer.Body.Close()
 	body, err := readBounded(answer)
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		// The status says what it proves, also when the body cannot be read.
 		return nil, refused(operation, answer, body)
 	}
 	if err != nil {
