@@ -81,7 +81,7 @@ func (b *bucket) commit(k int64, at place) taken {
 		w.use(at.at)
 	}
 	if !b.pace.none() {
-		t.undo = b.slices[k].take(&b.pace, at)
+		t.undo = b.slices[k].take(&b.pace, at, b.clock)
 		b.advance()
 	}
 	t.changes = b.changes
@@ -113,6 +113,9 @@ func (b *bucket) find(ctx context.Context, want, gap int64) (int64, place, error
 			return 0, place{}, err
 		}
 		from, s := max(want, b.pace.start(k)), b.at(k)
+		if s.expire(&b.pace, b.clock) {
+			b.changes++
+		}
 		if at, ok := s.find(&b.pace, from, gap); ok {
 			return k, at, nil
 		}

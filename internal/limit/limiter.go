@@ -62,8 +62,7 @@ func New(config Config) *Limiter {
 // Reserve implements engine.Limiter. Without a limit that matches, the answer is now.
 func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (time.Time, error) {
 	now := l.config.Now()
-	var room [8]stop
-	stops, err := l.stops(room[:0], call, own)
+	stops, err := l.stops(call, own)
 	if err != nil || len(stops) == 0 {
 		return now, err
 	}
@@ -80,7 +79,7 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 // Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that
 // Reserve has given before stay as they are.
 func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit, until time.Time) error {
-	stops, err := l.stops(nil, call, own)
+	stops, err := l.stops(call, own)
 	if err != nil {
 		return err
 	}
@@ -94,10 +93,11 @@ func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*work
 }
 
 // stops lists the buckets that a call passes, the slowest first.
-func (l *Limiter) stops(into []stop, call engine.LimitedCall, own []*workflows.Limit) ([]stop, error) {
+func (l *Limiter) stops(call engine.LimitedCall, own []*workflows.Limit) ([]stop, error) {
 	if len(l.config.Shared) == 0 && len(own) == 0 {
 		return nil, nil
 	}
+	into := make([]stop, 0, len(l.config.Shared)+len(own))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {

@@ -292,3 +292,35 @@ func TestMemoryStoreForgetsWhatIsOver(t *testing.T) {
 	store.Forget(c.now())
 	require.LessOrEqual(t, len(store.buckets), 3)
 }
+
+// The clocks of two processes differ by a second, and one is in a new slice already, to which it has carried over what
+// was left of the burst: the other must not go on in the old one.
+func TestBurstIsNotGivenTwiceWhereSlicesMeet(t *testing.T) {
+	limit := &workflows.Limit{Name: "tenant", Rate: perSecond(1), Burst: 6}
+	p := paceOf(limit)
+	border := time.Unix(0, p.start(p.slice(start.UnixNano())+1)).UTC()
+	store := NewMemoryStore()
+	process := func(now time.Time) (*Limiter, *clock) {
+		c := &clock{at: now}
+		return New(Config{Store: store, Shared: []*workflows.Limit{limit}, Now: c.now}), c
+	}
+	slow, slowClock := process(border.Add(-time.Second))
+	fast, _ := process(border.Add(100 * time.Millisecond))
+	var all []time.Time
+	take := func(l *Limiter, n int) {
+		for range n {
+			at, err := l.Reserve(t.Context(), engine.LimitedCall{}, nil)
+			require.NoError(t, err)
+			all = append(all, at)
+		}
+	}
+	take(slow, 1)
+	take(fast, 6)
+	require.Equal(t, border.Add(100*time.Millisecond), all[6], "the burst is there at once")
+	slowClock.add(500 * time.Millisecond)
+	take(slow, 6)
+	slices.SortFunc(all, time.Time.Compare)
+	for i := 6; i < len(all); i++ {
+		require.GreaterOrEqual(t, all[i].Sub(all[i-6]), time.Second, "call %d of %v", i, all)
+	}
+}

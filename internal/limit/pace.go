@@ -65,9 +65,9 @@ func (p *pace) fit(l lease, want, gap int64) (int64, bool) {
 	return at, at <= l.until-gap && (p.interval == 0 || max(l.arrival, at) <= l.end-p.interval)
 }
 
-// usable reports whether any call can still leave within the lease.
-func (p *pace) usable(l lease) bool {
-	_, ok := p.fit(l, 0, p.gapMin)
+// usable reports whether any call can leave within the lease from an instant on.
+func (p *pace) usable(l lease, from int64) bool {
+	_, ok := p.fit(l, from, p.gapMin)
 	return ok
 }
 
@@ -87,7 +87,7 @@ func (p *pace) advance(k int64, r row, own *lease, want, gap int64) (row, lease,
 		base = row{own.arrival, own.floor}
 	}
 	at := max(want, base.floor, base.arrival-p.credit)
-	if at > p.start(k+1)-gap {
+	if at >= p.start(k+1) || at > p.start(k+1)-gap {
 		return r, lease{}, false
 	}
 	next, l := r, lease{floor: base.floor, until: never, arrival: base.arrival, end: never}

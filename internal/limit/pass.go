@@ -115,4 +115,3 @@ func byKey(stops []stop) []*bucket {
 	slices.SortFunc(buckets, func(a, b *bucket) int { return cmp.Compare(a.key, b.key) })
 	return buckets
 }
-

@@ -1,13 +1,16 @@
 package limit
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // slice is what this process has of one slice of a bucket's time.
 type slice struct {
 	row   row     // as this process left it in the store
 	known bool    // whether row says anything
 	tail  lease   // reaches up to row
-	holes []lease // before tail, in the order of time
+	holes []lease // before tail, in the order of time, also of their until
 	full  bool    // the store has no room left
 }
 
@@ -19,8 +22,9 @@ type place struct {
 
 // find looks for the first instant, from want on, among the leases.
 func (s *slice) find(p *pace, want, gap int64) (place, bool) {
-	for i, hole := range s.holes {
-		if at, ok := p.fit(hole, want, gap); ok {
+	first, _ := slices.BinarySearchFunc(s.holes, want, func(l lease, want int64) int { return cmp.Compare(l.until, want) })
+	for i := first; i < len(s.holes); i++ {
+		if at, ok := p.fit(s.holes[i], want, gap); ok {
 			return place{at, gap, i}, true
 		}
 	}
@@ -39,12 +43,12 @@ type undo struct {
 	tail   bool
 }
 
-// take lets a call leave at a place that find has found.
-func (s *slice) take(p *pace, at place) undo {
+// take lets a call leave at a place that find has found. What it leaves over of the time before now is dropped.
+func (s *slice) take(p *pace, at place, now int64) undo {
 	if at.index == len(s.holes) {
 		u := undo{before: s.tail, index: at.index, tail: true}
 		left, right := p.split(s.tail, at.at, at.gap)
-		if s.tail = right; p.usable(left) {
+		if s.tail = right; p.usable(left, now) {
 			s.holes, u.pieces = append(s.holes, left), 1
 		}
 		return u
@@ -53,7 +57,7 @@ func (s *slice) take(p *pace, at place) undo {
 	left, right := p.split(u.before, at.at, at.gap)
 	var parts [2]lease
 	for _, part := range []lease{left, right} {
-		if p.usable(part) {
+		if p.usable(part, now) {
 			parts[u.pieces] = part
 			u.pieces++
 		}
@@ -72,13 +76,24 @@ func (s *slice) putBack(u undo) {
 
 // extend adds what advance has given. Own tells that the old tail is part of it.
 func (s *slice) extend(p *pace, r row, l lease, own bool) {
-	if s.known && !own && p.usable(s.tail) {
+	if s.known && !own && p.usable(s.tail, 0) {
+		s.tail.until = min(s.tail.until, s.tail.end)
 		s.holes = append(s.holes, s.tail)
 	}
 	s.row, s.tail, s.known = r, l, true
 }
 
+// expire drops the holes that are over at now, and reports whether there were any.
+func (s *slice) expire(p *pace, now int64) bool {
+	n := 0
+	for n < len(s.holes) && !p.usable(s.holes[n], now) {
+		n++
+	}
+	s.holes = s.holes[n:]
+	return n > 0
+}
+
 // spent reports that nothing more can leave in this slice.
 func (s *slice) spent(p *pace) bool {
-	return s.full && len(s.holes) == 0 && (!s.known || !p.usable(s.tail))
+	return s.full && len(s.holes) == 0 && (!s.known || !p.usable(s.tail, 0))
 }
