@@ -16,6 +16,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/ledger"
+	"youmiflow/internal/ledger/ledgertest"
 )
 
 // log collects what is logged.
@@ -153,6 +154,72 @@ func TestWakesAreOfTheTransaction(t *testing.T) {
 	var n int
 	require.NoError(t, l.DB().QueryRow("SELECT count(*) FROM audit").Scan(&n))
 	require.Zero(t, n)
+}
+
+// together has the writer commit the entries in one group: it is kept busy until all of them are queued.
+func together(t *testing.T, l *ledger.Ledger, entries ...[]engine.Change) (problems []error) {
+	t.Helper()
+	busy, release := make(chan struct{}), make(chan struct{})
+	var blocked sync.WaitGroup
+	blocked.Go(func() {
+		if err := l.UpdateBucket(t.Context(), "busy", func(b engine.Bucket) engine.Bucket {
+			close(busy)
+			<-release
+			return b
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-busy
+	var receipts []engine.Receipt
+	for _, changes := range entries {
+		receipts = append(receipts, l.Append(t.Context(), engine.Entry{Changes: changes}))
+	}
+	close(release)
+	blocked.Wait()
+	for _, receipt := range receipts {
+		problems = append(problems, receipt.Wait(t.Context()))
+	}
+	return problems
+}
+
+// TestAFailureLeavesNothingToItsGroup: neither rows nor wakes, nor what the writer remembered of it.
+func TestAFailureLeavesNothingToItsGroup(t *testing.T) {
+	l := open(t, newPath(t))
+	var woken []engine.Wake
+	l.SetWake(func(_ context.Context, _ *sql.Tx, wakes []engine.Wake) (func(), error) {
+		woken = append(woken, wakes...)
+		return nil, nil
+	})
+	commit(t, l, engine.AddRun{Run: engine.Run{ID: "r", Trigger: "manual", Foreach: true}})
+	add := func(keys ...string) engine.Change {
+		add := engine.AddItems{Run: "r", Step: "s"}
+		for i, key := range keys {
+			add.Items = append(add.Items, engine.Item{Sequence: int64(i), Key: key, Lane: "lane of " + key, Status: engine.StatusPending})
+		}
+		return add
+	}
+	lanes := engine.AddLanes{Run: "r", Step: "s"}
+	problems := together(t, l,
+		[]engine.Change{add("a"), lanes, engine.SetRun{ID: "none"}},
+		[]engine.Change{add("b", "a"), lanes},
+		[]engine.Change{add("c"), engine.SetRun{ID: "none"}},
+	)
+	require.ErrorIs(t, problems[0], engine.ErrNotFound)
+	require.NoError(t, problems[1])
+	require.ErrorIs(t, problems[2], engine.ErrNotFound)
+	key := engine.LaneKey{Run: "r", Step: "s"}
+	key.Lane = "lane of b"
+	want := []engine.Wake{{LaneKey: key}}
+	key.Lane = "lane of a"
+	require.Equal(t, append(want, engine.Wake{LaneKey: key}), woken)
+	var got []string
+	for item, err := range l.Items(t.Context(), engine.ItemFilter{Run: "r"}) {
+		require.NoError(t, err)
+		got = append(got, item.Key+" "+item.Lane+" "+string(item.Status))
+	}
+	require.Equal(t, []string{"b lane of b pending", "a lane of a pending"}, got)
+	ledgertest.CountsEqualRows(t, l, "r")
 }
 
 func TestUpdateBucket(t *testing.T) {
