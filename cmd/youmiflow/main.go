@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // Windows and slim containers have no zone database of their own
 
 	"youmiflow/internal/cli"
 )

@@ -9,9 +9,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"youmiflow/internal/diagnostic"
 )
 
 // Environment is what the command has of the world around it.
@@ -46,9 +49,20 @@ func Main(ctx context.Context, arguments []string, environment Environment) int 
 	err := root.ExecuteContext(ctx)
 	var stop *exit
 	if err != nil && (!errors.As(err, &stop) || !stop.silent) {
-		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", err)
+		a.complain(err)
 	}
 	return exitCode(err)
+}
+
+// complain says what went wrong; problems that have a place are all printed, each at its place.
+func (a *app) complain(err error) {
+	var list diagnostic.List
+	if !errors.As(err, &list) {
+		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", err)
+		return
+	}
+	a.printDiagnostics(list)
+	fmt.Fprintf(a.Stderr, "youmiflow: %s, and nothing was done\n", list.Count())
 }
 
 func (a *app) root() *cobra.Command {
@@ -74,15 +88,22 @@ Start with:  youmiflow init my-campaigns`,
 	})
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.runCommand(), a.runsCommand(),
 		a.stepsCommand(), a.sandboxCommand(), a.versionCommand())
+	root.InitDefaultCompletionCmd()
 	checkArguments(root)
 	return root
 }
 
 // checkArguments makes wrong arguments of any command a usage error.
 func checkArguments(c *cobra.Command) {
+	if c.RunE == nil && c.Run == nil { // without one, Cobra prints the help whatever the arguments are
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, arguments []string) error {
 			if err := check(c, arguments); err != nil {
+				if strings.HasPrefix(err.Error(), "accepts ") {
+					return usage("%d arguments do not fit: write %s\nSee: %s --help", len(arguments), c.UseLine(), c.CommandPath())
+				}
 				return usage("%v\nSee: %s --help", err, c.CommandPath())
 			}
 			return nil

@@ -17,10 +17,7 @@ func (a *app) runsResume() *cobra.Command {
 		Short: "Go on with a run that was stopped or interrupted",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c.Context(), arguments[0], options, func(ctx context.Context, s *session, run engine.Run) error {
-				if err := s.preflight(ctx, run.Connection); err != nil {
-					return err
-				}
+			return a.controlling(c, arguments[0], &options, func(ctx context.Context, s *session, run engine.Run) error {
 				if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
 					return err
 				}
@@ -42,7 +39,7 @@ func (a *app) runsPause() *cobra.Command {
 		Short: "Stop a run in order; it can be resumed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c.Context(), arguments[0], sandboxFlags{}, func(ctx context.Context, s *session, run engine.Run) error {
+			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
 				return s.bring(ctx, run, s.engine.Pause, engine.StatusPaused)
 			})
 		},
@@ -57,7 +54,7 @@ func (a *app) runsCancel() *cobra.Command {
 		Short: "End a run for good: what was begun is finished in order, the rest is cancelled",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c.Context(), arguments[0], sandboxFlags{}, func(ctx context.Context, s *session, run engine.Run) error {
+			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
 				return s.bring(ctx, run, s.engine.Cancel, engine.StatusCancelled)
 			})
 		},
@@ -66,8 +63,10 @@ func (a *app) runsCancel() *cobra.Command {
 	return c
 }
 
-// controlling opens the project's ledger for work on one run, in the sandbox when that is where the run is.
-func (a *app) controlling(ctx context.Context, id string, options sandboxFlags, do func(context.Context, *session, engine.Run) error) (err error) {
+// controlling opens the project's ledger for work on one run, in the sandbox when that is where the run is. With options
+// the run is to go on, so that its connection must be good.
+func (a *app) controlling(c *cobra.Command, id string, options *sandboxFlags, do func(context.Context, *session, engine.Run) error) (err error) {
+	ctx := c.Context()
 	project, err := a.openProject(".")
 	if err != nil {
 		return err
@@ -83,7 +82,15 @@ func (a *app) controlling(ctx context.Context, id string, options sandboxFlags, 
 	if err != nil {
 		return err
 	}
-	s, err := a.openSession(ctx, project, run.Sandbox, options)
+	connection := ""
+	if options == nil {
+		options = &sandboxFlags{}
+	} else if connection = run.Connection; !run.Sandbox {
+		if err := options.without(c, "run "+run.ID+" is a real one"); err != nil {
+			return err
+		}
+	}
+	s, err := a.openSession(ctx, project, connection, run.Sandbox, *options)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func runExit(run engine.Run) int {
 		return exitDone
 	case engine.StatusPartial:
 		return exitPartial
-	case engine.StatusPaused:
+	case engine.StatusPaused, engine.StatusPending:
 		return exitStopped
 	}
 	if run.Error != nil && run.Calls[engine.CallSucceeded]+run.Calls[engine.CallUnknown] == 0 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -22,9 +23,38 @@ func (a *app) newProgress() progress {
 	case a.quiet:
 		return silence{}
 	case isTerminal(a.Stderr):
-		return &bar{app: a, began: time.Now()}
+		return &bar{app: a}
 	}
 	return &lines{app: a, last: time.Now(), every: 2 * time.Second}
+}
+
+// pace tells how fast items end by being worked on. What was skipped when the list was read, or had ended before this
+// process came, took no time and says nothing about the rest.
+type pace struct {
+	known bool
+	from  int
+	since time.Time
+}
+
+func worked(counts countsView) int {
+	return counts.Succeeded + counts.Failed + counts.Unknown + counts.Cancelled
+}
+
+// begin has the pace be measured from here.
+func (p *pace) begin(counts countsView, now time.Time) {
+	p.known, p.from, p.since = true, worked(counts), now
+}
+
+// measure returns the items per second since begin, and how long the rest takes at that; 0 when that cannot be told.
+func (p *pace) measure(counts countsView, now time.Time) (rate float64, left time.Duration) {
+	took := now.Sub(p.since).Seconds()
+	if !p.known || took <= 0 {
+		return 0, 0
+	}
+	if rate = float64(worked(counts)-p.from) / took; rate > 0 {
+		left = time.Duration(float64(counts.Pending+counts.Held) / rate * float64(time.Second)).Round(time.Second)
+	}
+	return rate, left
 }
 
 type silence struct{}
@@ -37,28 +67,28 @@ type lines struct {
 	app   *app
 	last  time.Time
 	every time.Duration
-	done  int
+	pace  pace
 	wrote int
 }
 
 func (l *lines) update(run engine.Run) {
-	if time.Since(l.last) < l.every {
+	counts, now := viewRun(run).Counts, time.Now()
+	if counts.Total > 0 && !l.pace.known {
+		l.pace.begin(counts, now)
+	}
+	if counts.Total == 0 || now.Sub(l.last) < l.every {
 		return
 	}
-	counts := viewRun(run).Counts
 	done := counts.Total - counts.Pending - counts.Held
-	if counts.Total == 0 {
-		return
+	rate, left := l.pace.measure(counts, now)
+	remaining := ""
+	if left > 0 {
+		remaining = ", about " + left.String() + " left"
 	}
-	rate := float64(done-l.done) / time.Since(l.last).Seconds()
-	left := ""
-	if rate > 0 {
-		seconds := float64(counts.Total-done) / rate
-		left = ", about " + (time.Duration(seconds) * time.Second).String() + " left"
-	}
-	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", time.Now().Format(time.TimeOnly), done, counts.Total,
-		done*100/counts.Total, counts.Failed, counts.Unknown, rate, left)
-	l.done, l.last = done, time.Now()
+	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", now.Format(time.TimeOnly), done, counts.Total,
+		done*100/counts.Total, counts.Failed, counts.Unknown, rate, remaining)
+	l.pace.begin(counts, now)
+	l.last = now
 	if l.wrote++; l.wrote%10 == 0 && l.every < time.Minute {
 		l.every *= 2
 	}
@@ -69,11 +99,10 @@ func (l *lines) end(engine.Run) {}
 // bar draws one bar over the items that end.
 type bar struct {
 	app      *app
-	began    time.Time
+	pace     pace
 	progress *mpb.Progress
 	bar      *mpb.Bar
-	failed   int
-	unknown  int
+	counts   atomic.Pointer[countsView] // the bar reads it when it draws
 }
 
 func (b *bar) update(run engine.Run) {
@@ -81,13 +110,15 @@ func (b *bar) update(run engine.Run) {
 	if counts.Total == 0 {
 		return
 	}
-	b.failed, b.unknown = counts.Failed, counts.Unknown
+	b.counts.Store(&counts)
 	if b.bar == nil {
+		b.pace.begin(counts, time.Now())
 		b.progress = mpb.New(mpb.WithOutput(b.app.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
 		b.bar = b.progress.AddBar(int64(counts.Total),
 			mpb.PrependDecorators(decor.CountersNoUnit("%d of %d ")),
 			mpb.AppendDecorators(decor.Percentage(), decor.Any(func(decor.Statistics) string {
-				return fmt.Sprintf("  %d failed, %d unknown", b.failed, b.unknown)
+				counts := b.counts.Load()
+				return fmt.Sprintf("  %d failed, %d unknown", counts.Failed, counts.Unknown)
 			}), decor.Any(b.left)))
 	}
 	b.bar.SetTotal(int64(counts.Total), false)
@@ -95,13 +126,12 @@ func (b *bar) update(run engine.Run) {
 }
 
 // left says how long it will take at the pace so far.
-func (b *bar) left(stats decor.Statistics) string {
-	took := time.Since(b.began)
-	if stats.Current == 0 || stats.Current >= stats.Total || took < 2*time.Second {
+func (b *bar) left(decor.Statistics) string {
+	_, left := b.pace.measure(*b.counts.Load(), time.Now())
+	if left == 0 || time.Since(b.pace.since) < 2*time.Second {
 		return ""
 	}
-	left := time.Duration(float64(took) * float64(stats.Total-stats.Current) / float64(stats.Current))
-	return "  about " + left.Round(time.Second).String() + " left"
+	return "  about " + left.String() + " left"
 }
 
 func (b *bar) end(run engine.Run) {

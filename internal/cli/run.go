@@ -34,6 +34,11 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 4 finished with failed or unknown items, 5 stopped before the end (resumable).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
+			if !sandboxed {
+				if err := options.without(c, "add --sandbox, or leave it out"); err != nil {
+					return err
+				}
+			}
 			return a.run(c.Context(), runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options})
 		},
 	}
@@ -76,14 +81,11 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 			return err
 		}
 	}
-	s, err := a.openSession(ctx, project, request.sandboxed, request.options)
+	s, err := a.openSession(ctx, project, workflow.Connection, request.sandboxed, request.options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	if err := s.preflight(ctx, workflow.Connection); err != nil {
-		return err
-	}
 	if !request.sandboxed {
 		a.warn(workflow, project)
 	}
@@ -143,17 +145,20 @@ func (s *session) attend(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.app.report(s.project, run)
+	err = s.app.report(s.project, run)
+	s.settle(ctx)
+	return err
 }
 
-// errAbandoned says that the person did not want to wait for an orderly stop.
-var errAbandoned = errors.New("left at once")
+// unheard is how long a run that another process was to take up may wait, once it is to stop.
+const unheard = 3 * time.Second
 
 // follow looks at the run until it is over or paused.
 func (s *session) follow(ctx context.Context, id string, progress progress) (engine.Run, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	interrupted, handedOver := false, false
+	var interrupted time.Time
+	handedOver := false
 	for {
 		owner, err := s.own(ctx, s.recovery(id))
 		if err != nil {
@@ -161,7 +166,7 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 		}
 		if !owner && !handedOver {
 			handedOver = true
-			s.app.say("another youmiflow process works on this ledger: the run is handed to it, and watched from here")
+			s.app.say("another youmiflow process works on this ledger%s", s.otherOwner(ctx))
 		}
 		run, err := s.ledger.Run(ctx, id)
 		if err != nil {
@@ -171,15 +176,18 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 		if run.Status.Over() || run.Status == engine.StatusPaused && run.Wanted == engine.WantPause {
 			return run, nil
 		}
+		if !owner && run.Status == engine.StatusPending && !interrupted.IsZero() && time.Since(interrupted) > unheard {
+			return run, nil // nobody has begun it, and nobody will while the other process lives
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return run, ctx.Err()
 		case <-s.app.Interrupts:
-			if interrupted {
+			if !interrupted.IsZero() {
 				s.leaveAtOnce(id)
 			}
-			interrupted = true
+			interrupted = time.Now()
 			s.app.say("\nstopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
 			if err := s.engine.Pause(ctx, id); err != nil && !errors.As(err, new(*engine.StateError)) {
 				return run, err
@@ -202,7 +210,7 @@ func (a *app) report(project *project, run engine.Run) error {
 	}
 	counts := viewRun(run).Counts
 	switch {
-	case run.Status == engine.StatusPaused:
+	case !run.Status.Over():
 		a.say("stopped; resume with: %s", project.hint("youmiflow runs resume "+run.ID))
 	case counts.Failed+counts.Unknown > 0:
 		a.say("who was not reached: %s", project.hint("youmiflow runs items "+run.ID+" --status failed,unknown"))

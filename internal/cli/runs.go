@@ -184,7 +184,21 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 			return err
 		}
 	}
+	if list.count == 0 {
+		a.say("run %s has no items%s", run.ID, ofStatus(statuses))
+	}
 	return list.end()
+}
+
+func ofStatus(statuses []engine.Status) string {
+	words := make([]string, len(statuses))
+	for i, status := range statuses {
+		words[i] = string(status)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " that are " + strings.Join(words, " or ")
 }
 
 func viewItem(ctx context.Context, l engine.Ledger, item engine.Item) (itemView, error) {

@@ -12,7 +12,8 @@ import (
 	"youmiflow/internal/sandbox"
 )
 
-// sandboxFlags are the options of the simulator that `sandbox` and `run --sandbox` share.
+// sandboxFlags are the options of the simulator that `sandbox` and `run --sandbox` share. The zero value stands for
+// the defaults.
 type sandboxFlags struct {
 	seed    uint64
 	faults  []string
@@ -27,8 +28,25 @@ func (f *sandboxFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.answer, "takeover-answer", string(sandbox.AnswerKey), "what the sandbox answers to a takeover: key, object or none")
 }
 
+// without refuses the options where there is no sandbox that they could be meant for.
+func (f *sandboxFlags) without(c *cobra.Command, hint string) error {
+	for _, name := range []string{"seed", "fault", "takeover-answer"} {
+		if c.Flags().Changed(name) {
+			return usage("--%s is for the sandbox: %s", name, hint)
+		}
+	}
+	return nil
+}
+
 func (f *sandboxFlags) config() (sandbox.Config, error) {
-	config := sandbox.Config{Seed: f.seed, Journal: f.journal, TakeoverAnswer: sandbox.TakeoverAnswer(f.answer)}
+	if f.answer == "" {
+		f.answer = string(sandbox.AnswerKey)
+	}
+	answer, err := sandbox.ParseTakeoverAnswer(f.answer)
+	if err != nil {
+		return sandbox.Config{}, usage("--takeover-answer %s: %v", f.answer, err)
+	}
+	config := sandbox.Config{Seed: f.seed, Journal: f.journal, TakeoverAnswer: answer}
 	for _, text := range f.faults {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"sync"
 	"time"
 
@@ -14,9 +12,7 @@ import (
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/limit"
 	"youmiflow/internal/sandbox"
-	"youmiflow/internal/youmi"
 	"youmiflow/steps"
-	"youmiflow/workflows"
 )
 
 // session is a ledger that is open for work, with the engine over it. The engine works only while this process owns
@@ -26,75 +22,30 @@ type session struct {
 	project    *project
 	database   string
 	sandboxed  bool
+	options    sandbox.Config
 	clients    *clients
 	ledger     *ledger.Ledger
 	engine     *engine.Engine
 	dispatcher *dispatch.Dispatcher
 	ownership  *ledger.Ownership
+	suspended  []string       // runs of dead processes that this one brings to rest
 	closers    []func() error // run in reverse
 	watching   sync.WaitGroup
 	stopWatch  context.CancelFunc
 }
 
-// clients makes one API client per connection, when it is first needed.
-type clients struct {
-	project *project
-	version string
-	sandbox string // URL of the sandbox; "" for the real connections
-
-	mu   sync.Mutex
-	made map[string]*youmi.Client
-}
-
-func (c *clients) get(name string) (*youmi.Client, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if client := c.made[name]; client != nil {
-		return client, nil
-	}
-	config, err := c.config(name)
-	if err != nil {
+// openSession opens the project's ledger and puts an engine over it. Before it leaves any trace, it finds out whether
+// the connection can be used; with "" it does not.
+func (a *app) openSession(ctx context.Context, project *project, connection string, sandboxed bool, options sandboxFlags) (_ *session, err error) {
+	s := &session{app: a, project: project, sandboxed: sandboxed, clients: newClients(project, a.Version, sandboxed)}
+	if s.options, err = options.config(); err != nil {
 		return nil, err
 	}
-	client, err := youmi.New(config)
-	if err != nil {
-		return nil, err
+	if connection != "" {
+		if err := s.clients.preflight(ctx, connection); err != nil {
+			return nil, err
+		}
 	}
-	c.made[name] = client
-	return client, nil
-}
-
-func (c *clients) config(name string) (youmi.Config, error) {
-	config := youmi.Config{UserAgent: "youmiflow/" + c.version}
-	if c.sandbox != "" {
-		config.BaseURL, config.TokenURL = c.sandbox, c.sandbox+"/connect/token"
-		config.ClientID, config.ClientSecret = "sandbox", "sandbox"
-		return config, nil
-	}
-	connection, err := c.project.config.Connection(name)
-	if err != nil {
-		return config, invalid("%w; --sandbox needs none", err)
-	}
-	resolved, err := connection.Resolve()
-	if err != nil {
-		return config, err
-	}
-	config.BaseURL, config.TokenURL, config.TenantID = resolved.BaseURL, resolved.TokenURL, resolved.TenantID
-	config.ClientID, config.ClientSecret = resolved.ClientID, resolved.ClientSecret.Reveal()
-	config.Operations = map[string]youmi.Override{}
-	for id, override := range resolved.Operations {
-		config.Operations[id] = youmi.Override{Method: override.Method, Path: override.Path, Confirmed: override.Confirmed}
-	}
-	return config, nil
-}
-
-// api is the same as the steps ask for it.
-func (c *clients) api(name string) (steps.API, error) { return c.get(name) }
-
-// openSession opens the project's ledger and puts an engine over it.
-func (a *app) openSession(ctx context.Context, project *project, sandboxed bool, options sandboxFlags) (_ *session, err error) {
-	s := &session{app: a, project: project, sandboxed: sandboxed,
-		clients: &clients{project: project, version: a.Version, made: map[string]*youmi.Client{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close(ctx))
@@ -107,26 +58,14 @@ func (a *app) openSession(ctx context.Context, project *project, sandboxed bool,
 		return nil, err
 	}
 	s.closers = append(s.closers, s.ledger.Close)
-	if s.ownership, _, err = ledger.Lock(s.database); err != nil {
-		return nil, err
-	}
-	if sandboxed {
-		if err := s.startSandbox(ctx, options); err != nil {
-			return nil, err
-		}
-	}
 	return s, s.wire()
 }
 
-// startSandbox serves the simulator inside the process. Its world is kept beside the ledger.
-func (s *session) startSandbox(ctx context.Context, options sandboxFlags) error {
-	config, err := options.config()
-	if err != nil {
-		return err
-	}
-	if s.ownership != nil {
-		config.Journal = s.project.sandboxJournal()
-	}
+// startSandbox serves the simulator inside the process that owns the ledger. Its world is kept beside the ledger, so
+// that the next owner finds what was delivered and taken over.
+func (s *session) startSandbox(ctx context.Context) error {
+	config := s.options
+	config.Journal = s.project.sandboxJournal()
 	box, err := sandbox.New(config)
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
@@ -135,7 +74,7 @@ func (s *session) startSandbox(ctx context.Context, options sandboxFlags) error 
 	if err != nil {
 		return errors.Join(err, box.Close())
 	}
-	s.clients.sandbox = url
+	s.clients.simulate(url)
 	s.closers = append(s.closers, func() error { stop(); return box.Close() })
 	return nil
 }
@@ -153,49 +92,12 @@ func (s *session) wire() error {
 		Limits:    s.project.config.Limits,
 		Logger:    s.app.logger(),
 	})
-	s.dispatcher, err = dispatch.New(dispatch.Config{DB: s.ledger.DB(), Work: s.engine.Work, Logger: s.app.logger()})
+	s.dispatcher, err = dispatch.New(dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {
 		return err
 	}
 	s.ledger.SetWake(s.dispatcher.Wake)
 	return nil
-}
-
-// preflight finds out, before anything is done, whether the connection can be used at all.
-func (s *session) preflight(ctx context.Context, connection string) error {
-	client, err := s.clients.get(connection)
-	if err != nil {
-		return err
-	}
-	if s.sandboxed {
-		return nil
-	}
-	if err := client.Authenticate(ctx); err != nil {
-		return invalid("%v", err)
-	}
-	config, err := s.clients.config(connection)
-	if err != nil {
-		return err
-	}
-	return reachable(ctx, config.BaseURL)
-}
-
-// reachable tries to connect to the API's host, and sends nothing.
-func reachable(ctx context.Context, base string) error {
-	address, err := url.Parse(base)
-	if err != nil {
-		return invalid("base_url %q: %v", base, err)
-	}
-	port := address.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[address.Scheme]
-	}
-	dialer := net.Dialer{Timeout: 10 * time.Second}
-	connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(address.Hostname(), port))
-	if err != nil {
-		return invalid("base_url %s cannot be reached: %v; check the address and the network", base, err)
-	}
-	return connection.Close()
 }
 
 // own tries to become the process that works on the ledger, and when it does, starts the engine. decide says what
@@ -210,6 +112,11 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 			return false, err
 		}
 		s.ownership = ownership
+	}
+	if s.sandboxed {
+		if err := s.startSandbox(ctx); err != nil {
+			return false, err
+		}
 	}
 	if err := s.dispatcher.Reset(ctx); err != nil {
 		return false, err
@@ -232,6 +139,19 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 	return true, nil
 }
 
+// work works on a lane, but never on one of a run that is meant for the sandbox when this process talks to the real
+// platform, nor the other way round: such a run waits for a process of its own kind.
+func (s *session) work(ctx context.Context, lane engine.LaneKey) (*time.Time, error) {
+	run, err := s.ledger.Run(ctx, lane.Run)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return nil, fmt.Errorf("run %s: %w", lane.Run, err)
+	}
+	if err == nil && run.Sandbox != s.sandboxed {
+		return nil, nil
+	}
+	return s.engine.Work(ctx, lane)
+}
+
 // recovery decides about the runs that an earlier process left: those that a living process waits for go on, the
 // others are settled and wait for somebody to resume them.
 func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
@@ -242,8 +162,52 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 		case run.ID == mine, s.ledger.Attended(run.ID):
 			return engine.Drive
 		}
+		s.suspended = append(s.suspended, run.ID)
 		return engine.Suspend
 	}
+}
+
+// settleWithin bounds how long a process stays to bring the runs of dead processes to rest.
+const settleWithin = 10 * time.Second
+
+// settle waits until the runs that dead processes left have handed back what they held. What cannot be had in time is
+// left to the next process that opens the ledger.
+func (s *session) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for _, id := range s.suspended {
+		for {
+			run, err := s.ledger.Run(ctx, id)
+			if err != nil || run.Status.Over() || run.Status == engine.StatusPaused {
+				break
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			case <-s.app.Interrupts:
+				return
+			}
+		}
+	}
+}
+
+// otherOwner says what it means for a run of this process that another one owns the ledger.
+func (s *session) otherOwner(ctx context.Context) string {
+	runs, err := s.ledger.Runs(ctx, engine.RunFilter{Statuses: []engine.Status{engine.StatusRunning}})
+	if err == nil {
+		for _, run := range runs {
+			if run.Sandbox != s.sandboxed && s.ledger.Attended(run.ID) {
+				return map[bool]string{
+					true:  " for real: this run in the sandbox waits until that has ended",
+					false: " in the sandbox: this run for real waits until that has ended",
+				}[s.sandboxed]
+			}
+		}
+	}
+	return ": the run is handed to it, and watched from here"
 }
 
 // close stops the engine in order and lets the ledger go.
@@ -278,53 +242,4 @@ func (a *app) openReadOnly(ctx context.Context, project *project) (*ledger.Ledge
 		return nil, nil
 	}
 	return l, err
-}
-
-// connectionWarnings are about the operations of a workflow that rest on a guess.
-func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project) []string {
-	var warnings []string
-	confirmed := map[string]bool{}
-	if connection := config.Connections[workflow.Connection]; connection != nil {
-		for id, override := range connection.Operations {
-			confirmed[id] = override.Confirmed
-		}
-	}
-	seen := map[string]bool{}
-	eachStep(workflow, func(step *workflows.Step) {
-		if step.Uses == nil || step.Uses.Type.Operation == nil || step.Uses.Type.Operation.Status != "assumed" || seen[step.Uses.Name] {
-			return
-		}
-		seen[step.Uses.Name] = true
-		path := step.Uses.Type.Operation.Path
-		if id := path[len(path)-len(lastSegment(path)):]; confirmed[id] {
-			return
-		}
-		warnings = append(warnings, fmt.Sprintf(
-			"%s uses %s, which the vendor's documents do not show: try it on a real account, then set operations.%s.confirmed in youmiflow.yaml",
-			step.Uses.Name, path, lastSegment(path)))
-	})
-	return warnings
-}
-
-func lastSegment(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' {
-			return path[i+1:]
-		}
-	}
-	return path
-}
-
-// eachStep visits every step of a workflow.
-func eachStep(workflow *workflows.Workflow, visit func(*workflows.Step)) {
-	var walk func([]*workflows.Step)
-	walk = func(list []*workflows.Step) {
-		for _, step := range list {
-			visit(step)
-			walk(step.Steps)
-			walk(step.Finally)
-		}
-	}
-	walk(workflow.Steps)
-	walk(workflow.Finally)
 }

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,15 +32,16 @@ project of the current folder. Exit code 3 when there are errors; warnings alone
 }
 
 func (a *app) validate(arguments []string, format string) error {
-	files, problems, err := a.filesToValidate(arguments)
+	chosen, err := a.selectFiles(arguments)
 	if err != nil {
 		return err
 	}
+	problems := chosen.problems
 	catalogue, err := steps.New(steps.Config{})
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
+	for _, file := range chosen.files {
 		workflow, found := workflows.Load(file, catalogue)
 		problems = append(problems, found...)
 		if workflow != nil {
@@ -52,12 +53,22 @@ func (a *app) validate(arguments []string, format string) error {
 		return err
 	}
 	if format == "text" {
-		a.say("%d files checked: %s", len(files), problems.Count())
+		a.say("%s checked: %s", counted(len(chosen.files), "file"), problems.Count())
+	}
+	if len(chosen.passed) > 0 {
+		a.say("%s passed over, without the key steps: %s", counted(len(chosen.passed), "file"), strings.Join(chosen.passed, ", "))
 	}
 	if problems.HasErrors() {
 		return silently(exitInvalid, "there are errors")
 	}
 	return nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // warnings are what the project has to say about a valid workflow.
@@ -83,78 +94,4 @@ func (a *app) printProblems(problems diagnostic.List, format string) error {
 		return diagnostic.SARIF(a.Stdout, problems)
 	}
 	return diagnostic.Text(a.Stdout, problems, os.ReadFile, isTerminal(a.Stdout) && a.colours())
-}
-
-// filesToValidate lists the workflow files that the arguments name, and the problems of the youmiflow.yaml of each
-// project that was named as a folder.
-func (a *app) filesToValidate(arguments []string) ([]string, diagnostic.List, error) {
-	if len(arguments) == 0 {
-		dir, _, err := a.findProject(".")
-		if err != nil {
-			return nil, nil, err
-		}
-		arguments = []string{relative(dir)}
-	}
-	var files []string
-	var problems diagnostic.List
-	for _, argument := range arguments {
-		info, err := os.Stat(argument)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			return nil, nil, usage("%s: there is no such file or folder", argument)
-		case err != nil:
-			return nil, nil, usage("%v", err)
-		case !info.IsDir():
-			files = append(files, argument)
-			continue
-		}
-		found, more, err := a.folder(argument)
-		if err != nil {
-			return nil, nil, err
-		}
-		files, problems = append(files, found...), append(problems, more...)
-	}
-	return files, problems, nil
-}
-
-// folder lists a folder's workflow files: those of the project's workflows folder when it is a project.
-func (a *app) folder(dir string) ([]string, diagnostic.List, error) {
-	var problems diagnostic.List
-	if _, err := os.Stat(filepath.Join(dir, "youmiflow.yaml")); err == nil {
-		config, found := workflows.LoadProject(dir, a.Lookup)
-		problems = found
-		sub := filepath.Join(dir, "workflows")
-		if config != nil {
-			sub = config.Workflows
-		}
-		if info, err := os.Stat(sub); err == nil && info.IsDir() {
-			dir = sub
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, nil, usage("reading %s: %v", dir, err)
-	}
-	var files []string
-	for _, entry := range entries {
-		if !entry.IsDir() && workflows.IsWorkflowFile(entry.Name()) {
-			files = append(files, filepath.Join(dir, entry.Name()))
-		}
-	}
-	if len(files) == 0 && len(problems) == 0 {
-		return nil, nil, usage("%s has no workflow files (*.yaml)", dir)
-	}
-	return files, problems, nil
-}
-
-// relative shortens a path for people, where that is shorter.
-func relative(path string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if short, err := filepath.Rel(here, path); err == nil && len(short) < len(path) {
-		return short
-	}
-	return path
 }
