@@ -303,6 +303,32 @@ func TestChanceIsAsProbableAsItSays(t *testing.T) {
 	}
 }
 
+// Two faults of the same probability are drawn apart, not both or neither.
+func TestChancesAreIndependent(t *testing.T) {
+	const n = 4000
+	set := newFaultSet(1, []Fault{{Operation: "*", Kind: KindExpire, Probability: 0.5}, {Operation: "*", Kind: KindLose, Probability: 0.5}})
+	both := 0
+	for i := range n {
+		if v := set.judge("doSendPublicMes", "", fmt.Append(nil, i)); v.expire && v.fault.Kind == KindLose {
+			both++
+		}
+	}
+	require.InDelta(t, 0.25, float64(both)/n, 0.03)
+}
+
+func TestSeedDecidesChance(t *testing.T) {
+	pattern := func(seed uint64) string {
+		c := open(t, Config{Seed: seed, Faults: []Fault{{Operation: "*", Kind: KindCode, Code: 7, Probability: 0.5}}})
+		var hits strings.Builder
+		for i := range 40 {
+			fmt.Fprintf(&hits, "%t ", c.call("doSendPublicMes", text("1", fmt.Sprint(i), "x")).Succeed)
+		}
+		return hits.String()
+	}
+	require.Equal(t, pattern(7), pattern(7))
+	require.NotEqual(t, pattern(7), pattern(8))
+}
+
 // A retry of the same content is drawn anew, so that a probable fault does not hit one content for ever.
 func TestRetriesGetThrough(t *testing.T) {
 	c := inject(t, "doSendPublicMes:code=200011:50%")

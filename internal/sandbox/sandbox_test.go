@@ -191,6 +191,19 @@ func TestTakeoverKeysAreTheSameInEveryRun(t *testing.T) {
 	require.NotEqual(t, first.take("135389", "wxid_a"), other.take("135389", "wxid_a"))
 }
 
+// Not even when the sandbox has forgotten the old takeovers.
+func TestTakeoverKeysAreNotUsedTwice(t *testing.T) {
+	c := open(t, Config{KeepTakeovers: 1})
+	seen := map[string]bool{}
+	for range 4 {
+		seen[c.take("135389", "wxid_a")] = true
+		require.True(t, c.call("endTakeOver", `{"WechatId":"135389","ToUserName":"wxid_a"}`).Succeed)
+		c.take("135389", "wxid_b")
+		require.True(t, c.call("endTakeOver", `{"WechatId":"135389","ToUserName":"wxid_b"}`).Succeed)
+	}
+	require.Len(t, seen, 4)
+}
+
 func TestTakeoverAnswers(t *testing.T) {
 	const body = `{"wechat_key":"135389","friend_key":"wxid_a"}`
 	for kind, want := range map[TakeoverAnswer]string{AnswerKey: `^"tok-[0-9a-f]+"$`, AnswerObject: `^{"TakeOverKey":"tok-[0-9a-f]+"}$`, AnswerNone: `^true$`} {

@@ -16,8 +16,6 @@ const stopGrace = time.Second
 // Serve serves the sandbox on a listener until the context ends, then waits a second for answers in flight. It closes
 // the listener, returns when every connection is closed, and returns nil when the context was what ended it.
 func Serve(ctx context.Context, s *Sandbox, listener net.Listener) error {
-	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	var answering gate
 	server := &http.Server{
 		Handler:           answering.guard(s),
@@ -25,14 +23,13 @@ func Serve(ctx context.Context, s *Sandbox, listener net.Listener) error {
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
 	var stopped sync.WaitGroup
 	done := make(chan struct{})
 	stopped.Go(func() {
 		select {
 		case <-ctx.Done():
-			shutDown(server, cancel)
+			shutDown(server)
 		case <-done:
 		}
 	})
@@ -71,14 +68,14 @@ func (g *gate) close() {
 	g.closed = true
 }
 
-// shutDown lets answers in flight end for a while, then cuts them off: delays, too, end with their request's context.
-func shutDown(server *http.Server, cancel context.CancelFunc) {
+// shutDown lets answers in flight end for a while, then cuts them off. A request whose
+// connection is cut is cancelled, so delays end too.
+func shutDown(server *http.Server) {
 	grace, end := context.WithTimeout(context.Background(), stopGrace)
 	defer end()
 	if server.Shutdown(grace) == nil {
 		return
 	}
-	cancel()
 	_ = server.Close() // the listener is closed already; there is nothing else that closing could fail at
 }
 

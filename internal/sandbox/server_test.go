@@ -65,6 +65,32 @@ func TestStopCutsDelaysShort(t *testing.T) {
 	require.Zero(t, box.Stats().Deliveries)
 }
 
+func TestGateWaitsForAnswers(t *testing.T) {
+	var g gate
+	entered, release, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	answered := false
+	guarded := g.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(entered); <-release; answered = true }))
+	go guarded.ServeHTTP(nil, nil)
+	<-entered
+	go func() { g.close(); close(closed) }()
+	require.Eventually(t, func() bool { // until the gate waits to be closed, which keeps readers out
+		free := g.mu.TryRLock()
+		if free {
+			g.mu.RUnlock()
+		}
+		return !free
+	}, 10*time.Second, time.Millisecond)
+	select {
+	case <-closed:
+		t.Fatal("the gate is closed while a request is being answered")
+	default:
+	}
+	close(release)
+	<-closed
+	require.True(t, answered)
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { guarded.ServeHTTP(nil, nil) })
+}
+
 func TestManyAtOnce(t *testing.T) {
 	const workers, each = 16, 50
 	c := open(t, Config{Journal: filepath.Join(t.TempDir(), "journal"), Faults: []Fault{{Operation: "*", Kind: KindLose, Probability: 0.05}}})
