@@ -142,8 +142,6 @@ func openRegular(path string) (*os.File, error) {
 		return nil, &RowError{File: path, Problem: "this is a folder", Hint: "name a file in it"}
 	case !info.Mode().IsRegular():
 		return nil, &RowError{File: path, Problem: "this is not a regular file", Hint: "write the list to a file first"}
-	case info.Size() == 0:
-		return nil, emptyFile(path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -18,6 +18,7 @@ type table struct {
 	text  *text
 	csv   *csv.Reader
 	names []string
+	after int // the line after the last row
 }
 
 func newTable(file *os.File, path string, comma rune, options Options) (*table, error) {
@@ -25,7 +26,7 @@ func newTable(file *os.File, path string, comma rune, options Options) (*table, 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize))}
+	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize)), after: 1}
 	t.csv.Comma = comma
 	t.csv.ReuseRecord = true
 	t.csv.FieldsPerRecord = -1 // counted here, for a better message
@@ -70,7 +71,9 @@ func (t *table) record() ([]string, int, error) {
 		}
 		row, _ := t.csv.FieldPos(0)
 		blank, size := true, len(cells)
+		t.after = row + 1
 		for i, cell := range cells {
+			t.after += strings.Count(cell, "\n")
 			if len(cell) > maxField {
 				return nil, 0, fieldTooLong(t.path, row, t.name(i))
 			}
@@ -100,11 +103,7 @@ func (t *table) explain(err error) error {
 	var parse *csv.ParseError
 	isParse := errors.As(err, &parse)
 	if t.text.told && t.text.err != io.EOF && (!isParse || parse.Line >= t.text.errLine || t.text.err == errTooLong) {
-		row := t.text.errLine
-		if isParse {
-			row = parse.StartLine
-		}
-		return t.text.problem(row)
+		return t.text.problem(t.after)
 	}
 	if err == io.EOF {
 		return io.EOF

@@ -33,6 +33,7 @@ const (
 type text struct {
 	path     string
 	encoding string // for people
+	said     bool   // whether it was named, not found out
 	source   io.Reader
 	decoded  bool // whether a decoder may have put U+FFFD in place of broken bytes
 	buffer   []byte
@@ -59,7 +60,7 @@ func newText(file io.Reader, path, name string) (*text, error) {
 		return nil, err
 	}
 	all := io.MultiReader(bytes.NewReader(bytes.TrimPrefix(sample, []byte(bom))), file)
-	t := &text{path: path, encoding: found, source: all, buffer: make([]byte, sampleSize)}
+	t := &text{path: path, encoding: found, said: name != "", source: all, buffer: make([]byte, sampleSize)}
 	switch found {
 	case "UTF-16":
 		t.source = transform.NewReader(all, unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder())
@@ -220,14 +221,17 @@ func (t *text) check(p []byte, whole bool) (int, error) {
 	return good, problem
 }
 
-// problem words what stopped the text; row is where the row at hand starts.
+// problem words what stopped the text; row is the line on which the row at hand starts, or a blank one before it.
 func (t *text) problem(row int) *RowError {
 	e := &RowError{File: t.path, Row: t.errLine}
 	switch {
 	case errors.Is(t.err, errNUL):
 		e.Problem, e.Hint = "there is a NUL byte, so this is no text file or a damaged one", "save the list anew as UTF-8 text"
 	case errors.Is(t.err, errEncoding):
-		e.Problem = fmt.Sprintf("the text is not %s here, as it is before", t.encoding)
+		e.Problem = fmt.Sprintf("the text is not %s here, although it begins so", t.encoding)
+		if t.said {
+			e.Problem = fmt.Sprintf("the text is not %s here, as it was said to be", t.encoding)
+		}
 		e.Hint = "save the whole file as UTF-8 (in Excel: \"CSV UTF-8\")"
 	case errors.Is(t.err, errTooLong):
 		return rowTooLong(t.path, row)

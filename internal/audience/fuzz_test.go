@@ -1,0 +1,80 @@
+package audience
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fuzz reads whatever comes: it ends, every row has every column, numbers rise, text is UTF-8, and an error is a
+// *RowError of one line.
+func fuzz(f *testing.F, suffix string) {
+	folder := f.TempDir()
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(folder, "list"+suffix)
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		reader, err := Open(path, Options{})
+		if err != nil {
+			checkError(t, err)
+			return
+		}
+		defer func() { require.NoError(t, reader.Close()) }()
+		last := 0
+		for {
+			row, number, err := reader.Next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				checkError(t, err)
+				return
+			}
+			require.Greater(t, number, last)
+			last = number
+			if suffix != ".jsonl" {
+				require.Len(t, row, len(reader.Columns()))
+			}
+			for name, value := range row {
+				require.True(t, utf8.ValidString(name))
+				if text, ok := value.(string); ok {
+					require.True(t, utf8.ValidString(text))
+					require.NotContains(t, text, "\x00")
+				}
+			}
+		}
+	})
+}
+
+func checkError(t *testing.T, err error) {
+	var rowError *RowError
+	require.True(t, errors.As(err, &rowError), "%T: %v", err, err)
+	require.Zero(t, strings.Count(err.Error(), "\n"), err.Error())
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, seed := range []string{"a,b\n1,2\n", "\xEF\xBB\xBFa,b\r\n\"1\n\",2\r\n", "\xFF\xFEa\x00\n\x001\x00", "\xD5\xCB,b\n\xB0\xA1,\"\n", "a\n\xff"} {
+		f.Add([]byte(seed))
+	}
+	fuzz(f, ".csv")
+}
+
+func FuzzJSONL(f *testing.F) {
+	for _, seed := range []string{`{"a":1}`, "{\"a\":[1.5,{\"b\":null}]}\n\n{\"a\":1e3}", `{"a":1,"a":2}`, "{\"a\":\"\xff\"}"} {
+		f.Add([]byte(seed))
+	}
+	fuzz(f, ".jsonl")
+}
+
+func FuzzXLSX(f *testing.F) {
+	content, err := os.ReadFile(sheet(f, []any{"account", "friend"}, []any{"wx1", 5}, nil, []any{"", "f2"}))
+	require.NoError(f, err)
+	f.Add(content)
+	f.Add(content[:len(content)/2])
+	fuzz(f, ".xlsx")
+}
