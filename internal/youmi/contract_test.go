@@ -80,6 +80,9 @@ func bodySchemas(t *testing.T) map[string]func(any) error {
 	schemas := map[string]func(any) error{}
 	for _, item := range spec.Paths.Map() {
 		for _, operation := range item.Operations() {
+			if operation.RequestBody == nil {
+				continue
+			}
 			if media := operation.RequestBody.Value.Content.Get("application/json"); media != nil {
 				schemas[operation.OperationID] = func(body any) error { return media.Schema.Value.VisitJSON(body) }
 			}
@@ -132,7 +135,7 @@ func TestConfiguration(t *testing.T) {
 		"a query":            {func(c *Config) { c.BaseURL = "https://a.b/?x=1" }, "a host and a path only"},
 		"a bad token_url":    {func(c *Config) { c.TokenURL = "sso" }, "token_url"},
 		"no secret":          {func(c *Config) { c.ClientSecret = "" }, "client_secret"},
-		"no such operation":  {func(c *Config) { c.Operations = map[string]Override{"send": {}} }, "operations.send: no such operation; there are applyTakeOver, doSendPublicMes"},
+		"no such operation":  {func(c *Config) { c.Operations = map[string]Override{"send": {}} }, "operations.send: no such operation; there are ActivationConversation, AddRecord"},
 		"a path without /":   {func(c *Config) { c.Operations = map[string]Override{OperationSend: {Path: "v2"}} }, "must begin with a slash"},
 		"a method like that": {func(c *Config) { c.Operations = map[string]Override{OperationSend: {Method: "SEND"}} }, "is not GET, POST"},
 	} {

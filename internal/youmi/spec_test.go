@@ -21,11 +21,11 @@ func TestEveryOperationIsMarked(t *testing.T) {
 		ids = append(ids, operation.ID)
 		require.Contains(t, []string{"documented", "partial", "assumed"}, operation.Status, operation.ID)
 		require.Contains(t, []string{"read", "idempotent", "message"}, operation.Effect, operation.ID)
-		require.Regexp(t, `^api-\d+$`, operation.Source, operation.ID)
+		require.Regexp(t, `^((api|doc)-\d+|contents)$`, operation.Source, operation.ID)
 		require.NotEmpty(t, operation.Summary, operation.ID)
 		if operation.Status != "documented" {
 			require.NotEmpty(t, operation.Guess, operation.ID)
 		}
 	}
-	require.Equal(t, []string{OperationApplyTakeover, OperationSend, OperationEndTakeover, OperationGetToken}, ids)
+	require.Len(t, ids, 30)
 }
