@@ -4,21 +4,22 @@ import (
 	"youmiflow/engine"
 )
 
-// insertIntent binds only what an intent has: every bound value costs, and this is the hottest statement.
-const insertIntent = `INSERT INTO call (item, step, attempt, ordinal, operation, effect, account, friend, request,
-	started_at, state, code, message, request_id, task_id, finished_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'intent', '', '', '', '', 0)`
+const insertCall = `INSERT INTO call (ordinal, item, step, attempt, operation, effect, account, friend, request, started_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// addCall adds an intent. What an outcome would say of it is for SetCall.
 func (g *group) addCall(c engine.Call) error {
+	if err := g.loadOpen(); err != nil {
+		return err
+	}
 	ordinal, err := g.nextOrdinal()
 	if err != nil {
 		return err
 	}
-	if _, err := g.exec(insertIntent, c.Item, c.Step, int64(c.Attempt), ordinal, c.Operation, string(c.Effect), c.Account,
+	if _, err := g.exec(insertCall, ordinal, c.Item, c.Step, int64(c.Attempt), c.Operation, string(c.Effect), c.Account,
 		c.Friend, document(c.Request), micros(c.StartedAt)); err != nil {
 		return err
 	}
+	g.open[c.CallKey] = ordinal
 	g.count(c.Run, countCalls, "", string(engine.CallIntent), 1)
 	return nil
 }
@@ -36,27 +37,70 @@ func (g *group) nextOrdinal() (int64, error) {
 	return g.era<<32 | g.intent, nil
 }
 
-const setCall = `UPDATE call SET state = ?, code = ?, message = ?, request_id = ?, task_id = ?, finished_at = ?
-	WHERE item = ? AND step = ? AND attempt = ? AND state = `
+// loadOpen finds the calls without an outcome, once as long as nobody else writes.
+func (g *group) loadOpen() error {
+	if g.open != nil {
+		return nil
+	}
+	open := map[engine.CallKey]int64{}
+	err := g.each(`SELECT call.item, call.step, call.attempt, call.ordinal FROM call
+		LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
+		WHERE call.ordinal > (SELECT settled FROM era) AND call_outcome.ordinal IS NULL`, nil, func(row values) bool {
+		open[engine.CallKey{Item: row.int(0), Step: row.text(1), Attempt: int(row.int(2))}] = row.int(3)
+		return true
+	})
+	if err == nil {
+		g.open = open
+	}
+	return err
+}
 
-// setCall tries the common state first: which statement applied tells what the state was.
+const (
+	insertOutcome = `INSERT INTO call_outcome (ordinal, state, code, message, request_id, task_id, finished_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	settleUnknown = `UPDATE call_outcome SET state = ?, code = ?, message = ?, request_id = ?, task_id = ?, finished_at = ?
+		WHERE state = 'unknown' AND ordinal = (SELECT ordinal FROM call WHERE item = ? AND step = ? AND attempt = ?)`
+)
+
 func (g *group) setCall(c engine.SetCall) error {
-	for _, from := range []struct {
-		state engine.CallState
-		query string
-	}{{engine.CallIntent, setCall + "'intent'"}, {engine.CallUnknown, setCall + "'unknown'"}} {
-		n, err := g.exec(from.query, string(c.State), c.Code, c.Message, c.RequestID, c.TaskID, micros(c.FinishedAt),
-			c.Item, c.Step, int64(c.Attempt))
-		if err != nil {
+	if err := g.loadOpen(); err != nil {
+		return err
+	}
+	from := engine.CallIntent
+	if ordinal, open := g.open[c.CallKey]; open {
+		if _, err := g.exec(insertOutcome, ordinal, string(c.State), c.Code, c.Message, c.RequestID, c.TaskID,
+			micros(c.FinishedAt)); err != nil {
 			return err
 		}
-		if n == 1 {
-			g.count(c.Run, countCalls, "", string(from.state), -1)
-			g.count(c.Run, countCalls, "", string(c.State), 1)
-			return nil
+		delete(g.open, c.CallKey)
+	} else {
+		from = engine.CallUnknown
+		n, err := g.exec(settleUnknown, string(c.State), c.Code, c.Message, c.RequestID, c.TaskID, micros(c.FinishedAt),
+			c.Item, c.Step, int64(c.Attempt))
+		if err != nil || n == 0 {
+			return err
 		}
 	}
+	g.count(c.Run, countCalls, "", string(from), -1)
+	g.count(c.Run, countCalls, "", string(c.State), 1)
 	return nil
+}
+
+// settledEvery is how many intents may go by before the ledger notes again up to where all are settled.
+const settledEvery = 2000
+
+// noteSettled notes up to which ordinal every call has an outcome.
+func (g *group) noteSettled() error {
+	if g.open == nil || g.era == 0 || g.intent-g.noted < settledEvery && (len(g.open) > 0 || g.intent == g.noted) {
+		return nil
+	}
+	settled := g.era<<32 | g.intent
+	for _, ordinal := range g.open {
+		settled = min(settled, ordinal-1)
+	}
+	g.noted = g.intent
+	_, err := g.exec(`UPDATE era SET settled = ?`, settled)
+	return err
 }
 
 func (g *group) setTakeover(t engine.Takeover) error {

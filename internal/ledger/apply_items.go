@@ -34,18 +34,8 @@ func (g *group) addItems(c engine.AddItems) error {
 	return err
 }
 
-const insertItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, over,
-	status, reason, progress) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-
-// insertPending is insertItem for what nearly all items are: binding half the values saves a tenth of the time.
-const insertPending = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, over,
-	status, reason, progress) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, 1, 0, 'pending', '', NULL) ON CONFLICT DO NOTHING`
-
-// plain reports whether an item is as insertPending writes it.
-func plain(item *engine.Item) bool {
-	return item.Status == engine.StatusPending && item.Variant == "" && item.Wave == 0 && item.Reason == "" &&
-		len(item.Progress) == 0
-}
+const insertItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, status,
+	reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 // addItem adds one item and returns the status it got. The unique index on chosen keys finds the duplicates.
 func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, error) {
@@ -54,24 +44,25 @@ func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, err
 		return "", err
 	}
 	insert := func(chosen int64, status engine.Status, reason string) (int64, error) {
-		if chosen == 1 && plain(item) {
-			return g.exec(insertPending, id, series, lane, item.Sequence, int64(item.Row), item.Key, document(item.Data))
-		}
 		return g.exec(insertItem, id, series, lane, item.Sequence, int64(item.Row), item.Key, document(item.Data),
-			item.Variant, int64(item.Wave), chosen, boolean(status.Over()), string(status), reason, document(item.Progress))
+			item.Variant, int64(item.Wave), chosen, string(status), reason)
 	}
-	status, reason := item.Status, item.Reason
-	if status != engine.StatusSkipped {
-		if n, err := insert(1, status, reason); err != nil || n == 1 {
-			return status, err
+	if item.Status != engine.StatusSkipped {
+		n, err := insert(1, item.Status, item.Reason)
+		if err == nil && n == 1 && len(item.Progress) > 0 {
+			_, err = g.exec(`INSERT INTO item_state (id, status, reason, progress) VALUES (?, ?, ?, ?)`, id,
+				string(item.Status), item.Reason, document(item.Progress))
 		}
-		status, reason = engine.StatusSkipped, engine.ReasonDuplicate
+		if err != nil || n == 1 {
+			return item.Status, err
+		}
+		item.Status, item.Reason = engine.StatusSkipped, engine.ReasonDuplicate
 	}
-	n, err := insert(0, status, reason)
+	n, err := insert(0, item.Status, item.Reason)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("item %d is there already", id)
 	}
-	return status, err
+	return item.Status, err
 }
 
 // seriesOf finds or makes the series of a step.
@@ -142,12 +133,17 @@ func (g *group) dropItems(c engine.DropItems) error {
 		return err
 	}
 	span := []driver.Value{series.id, series.first, series.last}
-	err = g.each(`SELECT status, count(*) FROM item WHERE series = ? AND id BETWEEN ? AND ? GROUP BY status`, span,
+	err = g.each(`SELECT coalesce(item_state.status, item.status), count(*) FROM item LEFT JOIN item_state ON item_state.id = item.id
+		WHERE series = ? AND item.id BETWEEN ? AND ? GROUP BY 1`, span,
 		func(row values) bool {
 			g.count(c.Run, countItems, c.Step, row.text(0), -row.int(1))
 			return true
 		})
 	if err != nil {
+		return err
+	}
+	if _, err := g.exec(`DELETE FROM item_state WHERE id BETWEEN ? AND ? AND id IN (SELECT id FROM item WHERE series = ?)`,
+		series.first, series.last, series.id); err != nil {
 		return err
 	}
 	if _, err := g.exec(`DELETE FROM item WHERE series = ? AND id BETWEEN ? AND ?`, span...); err != nil {
@@ -164,11 +160,12 @@ func (g *group) dropItems(c engine.DropItems) error {
 }
 
 const (
-	// moveItem is for statuses on the same side of over, endItem for the others: setting over touches item_open.
-	moveItem = `UPDATE item SET status = ?, reason = ?, progress = coalesce(?, progress)
-		WHERE id = ? AND status = ? AND series = ?`
-	endItem = `UPDATE item SET status = ?, reason = ?, progress = coalesce(?, progress), over = ?
-		WHERE id = ? AND status = ? AND series = ?`
+	// firstMove is for items that may still be as they were at first, laterMove for the others.
+	firstMove = `INSERT INTO item_state (id, status, reason, progress) SELECT id, ?, ?, ? FROM item
+		WHERE id = ? AND series = ? AND status = ? ON CONFLICT DO UPDATE SET status = excluded.status,
+		reason = excluded.reason, progress = coalesce(excluded.progress, progress) WHERE item_state.status = ?`
+	laterMove = `UPDATE item_state SET status = ?, reason = ?, progress = coalesce(?, progress)
+		WHERE id = ? AND status = ? AND EXISTS (SELECT 1 FROM item WHERE item.id = item_state.id AND series = ?)`
 )
 
 func (g *group) setItem(c engine.SetItem) error {
@@ -176,12 +173,9 @@ func (g *group) setItem(c engine.SetItem) error {
 	if err != nil || series == nil {
 		return err
 	}
-	var n int64
-	if c.From.Over() == c.To.Over() {
-		n, err = g.exec(moveItem, string(c.To), c.Reason, document(c.Progress), c.ID, string(c.From), series.id)
-	} else {
-		n, err = g.exec(endItem, string(c.To), c.Reason, document(c.Progress), boolean(c.To.Over()), c.ID, string(c.From),
-			series.id)
+	n, err := g.exec(firstMove, string(c.To), c.Reason, document(c.Progress), c.ID, series.id, string(c.From), string(c.From))
+	if err == nil && n == 0 {
+		n, err = g.exec(laterMove, string(c.To), c.Reason, document(c.Progress), c.ID, string(c.From), series.id)
 	}
 	if n == 1 && c.From != c.To {
 		g.count(c.Run, countItems, c.Step, string(c.From), -1)
@@ -191,9 +185,12 @@ func (g *group) setItem(c engine.SetItem) error {
 }
 
 func (g *group) cancelItems(c engine.CancelItems) error {
-	n, err := g.exec(`UPDATE item INDEXED BY item_open SET status = 'cancelled', reason = ?, over = 1
-		WHERE over = 0 AND status = 'pending' AND progress IS NULL AND lane = (SELECT lane.id FROM lane
-		JOIN series ON series.id = lane.series WHERE series.run = ? AND series.step = ? AND lane.name = ?)`,
+	n, err := g.exec(`INSERT INTO item_state (id, status, reason, progress) SELECT item.id, 'cancelled', ?, NULL
+		FROM item INDEXED BY item_lane LEFT JOIN item_state AS now ON now.id = item.id
+		WHERE item.chosen = 1 AND coalesce(now.status, item.status) = 'pending' AND now.progress IS NULL
+		AND item.lane = (SELECT lane.id FROM lane JOIN series ON series.id = lane.series
+		WHERE series.run = ? AND series.step = ? AND lane.name = ?)
+		ON CONFLICT DO UPDATE SET status = excluded.status, reason = excluded.reason`,
 		c.Reason, c.Run, c.Step, c.Lane)
 	if n > 0 {
 		g.count(c.Run, countItems, c.Step, string(engine.StatusPending), -n)

@@ -15,7 +15,7 @@ func (g *group) addLanes(c engine.AddLanes) error {
 		return err
 	}
 	if _, err := g.exec(`UPDATE lane SET added = 1 WHERE series = ? AND added = 0 AND EXISTS (SELECT 1 FROM item
-		INDEXED BY item_open WHERE item.lane = lane.id AND item.over = 0 AND item.status = 'pending')`, series.id); err != nil {
+		INDEXED BY item_lane WHERE item.chosen = 1 AND item.lane = lane.id AND item.status = 'pending')`, series.id); err != nil {
 		return err
 	}
 	return g.each(`SELECT name FROM lane WHERE series = ? AND added = 1 AND done = 0 ORDER BY id`,

@@ -138,5 +138,5 @@ func (g *group) keep() error {
 			return err
 		}
 	}
-	return nil
+	return g.noteSettled()
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
-	"strings"
 
 	"youmiflow/engine"
 )
@@ -21,11 +20,11 @@ func (c *conditions) within(id string, series []seriesRow) {
 
 // list writes the numbers of the series.
 func (c *conditions) list(series []seriesRow) string {
-	ids := make([]string, len(series))
+	ids := make([]int64, len(series))
 	for i, s := range series {
-		ids[i] = fmt.Sprint(s.id)
+		ids[i] = s.id
 	}
-	return strings.Join(ids, ", ")
+	return numbers(ids)
 }
 
 // Calls implements engine.Ledger.
@@ -72,14 +71,17 @@ func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (strin
 	}
 	index := ""
 	if len(filter.States) == 1 && filter.States[0] == engine.CallIntent {
-		where.add("call.state = 'intent'")
-		index = "INDEXED BY call_intent "
+		where.add("call.ordinal > (SELECT settled FROM era) AND call_outcome.ordinal IS NULL")
+		index = "NOT INDEXED "
+	} else {
+		in(&where, "coalesce(call_outcome.state, 'intent')", filter.States)
 	}
-	in(&where, "call.state", filter.States)
 	return `SELECT call.ordinal, series.run, call.item, call.step, call.attempt, call.operation, call.effect, call.account,
-		call.friend, call.request, call.state, call.code, call.message, call.request_id, call.task_id, call.started_at,
-		call.finished_at FROM call ` + index + `CROSS JOIN item ON item.id = call.item
-		CROSS JOIN series ON series.id = item.series` + where.clause() +
+		call.friend, call.request, coalesce(call_outcome.state, 'intent'), coalesce(call_outcome.code, ''),
+		coalesce(call_outcome.message, ''), coalesce(call_outcome.request_id, ''), coalesce(call_outcome.task_id, ''),
+		call.started_at, coalesce(call_outcome.finished_at, 0)
+		FROM call ` + index + `LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
+		CROSS JOIN item ON item.id = call.item CROSS JOIN series ON series.id = item.series` + where.clause() +
 		fmt.Sprintf(` ORDER BY call.item, call.ordinal LIMIT %d`, chunk), where.args, nil
 }
 

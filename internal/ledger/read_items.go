@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"strconv"
+	"strings"
 
 	"youmiflow/engine"
 )
@@ -59,18 +61,34 @@ func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (strin
 	where.within("item.id", series)
 	index := "NOT INDEXED" // by id, within the range
 	if filter.Lane != nil {
-		where.add("item.lane IN (SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+"))", *filter.Lane)
+		lanes, err := collect(ctx, l.read, scanNumber, "SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+")", *filter.Lane)
+		if err != nil || len(lanes) == 0 {
+			return "", nil, err
+		}
+		where.add("item.lane IN (" + numbers(lanes) + ")")
 		if open(filter.Statuses) {
-			where.add("item.over = 0")
-			index = "INDEXED BY item_open"
+			where.add("item.chosen = 1")
+			index = "INDEXED BY item_lane"
 		}
 	}
-	in(&where, "item.status", filter.Statuses)
+	in(&where, "coalesce(item_state.status, item.status)", filter.Statuses)
 	return `SELECT item.id, series.run, series.step, item.sequence, item.source_row, item.item_key, lane.name, item.data,
-		item.variant, item.wave, item.status, item.reason, item.progress
-		FROM item ` + index + ` CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane` +
+		item.variant, item.wave, coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason),
+		item_state.progress FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id
+		CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane` +
 		where.clause() + ` ORDER BY item.id LIMIT ?`, where.args, nil
 }
+
+// numbers writes numbers as a list of SQL.
+func numbers(list []int64) string {
+	texts := make([]string, len(list))
+	for i, n := range list {
+		texts[i] = strconv.FormatInt(n, 10)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func scanNumber(row scanner) (n int64, err error) { return n, row.Scan(&n) }
 
 // open reports whether the statuses are all of items that are not over.
 func open(statuses []engine.Status) bool {

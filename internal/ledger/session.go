@@ -29,6 +29,9 @@ type memory struct {
 	lastID int64 // of items; -1 is not known
 	era    int64 // of this process; 0 is not known
 	intent int64 // counts intents within the era
+	noted  int64 // the intent at which settled was noted last
+	// open are the calls without an outcome, with their ordinals; nil is not known.
+	open map[engine.CallKey]int64
 }
 
 type seriesKey struct{ run, step string }

@@ -64,6 +64,8 @@ CREATE TABLE lane (
     UNIQUE (series, name)
 );
 
+-- The audience as it was when the foreach started: these rows never change, so that what became of them (item_state)
+-- is written to few pages.
 CREATE TABLE item (
     id       INTEGER PRIMARY KEY,
     series   INTEGER NOT NULL,
@@ -74,36 +76,46 @@ CREATE TABLE item (
     data     TEXT,
     variant  TEXT NOT NULL,
     wave     INTEGER NOT NULL,
-    chosen   INTEGER NOT NULL, -- 1 for the item that has the key; never changes
-    over     INTEGER NOT NULL, -- follows status
+    chosen   INTEGER NOT NULL, -- 1 for the item that has the key
+    status   TEXT NOT NULL, -- at first
+    reason   TEXT NOT NULL
+);
+CREATE UNIQUE INDEX item_chosen ON item (series, item_key) WHERE chosen = 1;
+CREATE INDEX item_lane ON item (lane) WHERE chosen = 1;
+
+-- Where an item is that is not any more as it was at first.
+CREATE TABLE item_state (
+    id       INTEGER PRIMARY KEY,
     status   TEXT NOT NULL,
     reason   TEXT NOT NULL,
     progress TEXT
 );
-CREATE UNIQUE INDEX item_chosen ON item (series, item_key) WHERE chosen = 1;
-CREATE INDEX item_open ON item (lane) WHERE over = 0;
 
+-- Intents. They are only ever added, in the order of their ordinals.
 CREATE TABLE call (
-    item        INTEGER NOT NULL,
-    step        TEXT NOT NULL,
-    attempt     INTEGER NOT NULL,
-    ordinal     INTEGER NOT NULL, -- the order of intents, whatever the clock did
-    operation   TEXT NOT NULL,
-    effect      TEXT NOT NULL,
-    account     TEXT NOT NULL,
-    friend      TEXT NOT NULL,
-    request     TEXT,
+    ordinal    INTEGER PRIMARY KEY, -- the order of intents, whatever the clock did
+    item       INTEGER NOT NULL,
+    step       TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    operation  TEXT NOT NULL,
+    effect     TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    friend     TEXT NOT NULL,
+    request    TEXT,
+    started_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX call_key ON call (item, step, attempt);
+
+-- What came of a call; absent while that is open.
+CREATE TABLE call_outcome (
+    ordinal     INTEGER PRIMARY KEY,
     state       TEXT NOT NULL,
     code        TEXT NOT NULL,
     message     TEXT NOT NULL,
     request_id  TEXT NOT NULL,
     task_id     TEXT NOT NULL,
-    started_at  INTEGER NOT NULL,
-    finished_at INTEGER NOT NULL,
-    PRIMARY KEY (item, step, attempt)
-) WITHOUT ROWID;
--- Only what is in flight: it stays as small as the concurrency, and finds what a dead worker left.
-CREATE INDEX call_intent ON call (item) WHERE state = 'intent';
+    finished_at INTEGER NOT NULL
+);
 
 CREATE TABLE takeover (
     run        TEXT NOT NULL,
@@ -170,5 +182,6 @@ CREATE TABLE audit (
 );
 
 -- Raised when a process first writes a call, so that ordinals grow from one process to the next.
-CREATE TABLE era (n INTEGER NOT NULL);
-INSERT INTO era VALUES (0);
+-- Every call up to settled has an outcome: what is open is found without looking through all.
+CREATE TABLE era (n INTEGER NOT NULL, settled INTEGER NOT NULL);
+INSERT INTO era VALUES (0, 0);
