@@ -1,6 +1,8 @@
 package audience
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -14,11 +16,11 @@ import (
 
 // fuzz reads whatever comes: it ends, every row has every column, numbers rise, text is UTF-8, and an error is a
 // *RowError of one line.
-func fuzz(f *testing.F, suffix string) {
+func fuzz(f *testing.F, suffix string, wrap func(*testing.T, []byte) []byte) {
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(folder, "list"+suffix)
-		require.NoError(t, os.WriteFile(path, content, 0o600))
+		require.NoError(t, os.WriteFile(path, wrap(t, content), 0o600))
 		reader, err := Open(path, Options{})
 		if err != nil {
 			checkError(t, err)
@@ -51,6 +53,8 @@ func fuzz(f *testing.F, suffix string) {
 	})
 }
 
+func asIs(_ *testing.T, content []byte) []byte { return content }
+
 func checkError(t *testing.T, err error) {
 	var rowError *RowError
 	require.True(t, errors.As(err, &rowError), "%T: %v", err, err)
@@ -61,20 +65,44 @@ func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{"a,b\n1,2\n", "\xEF\xBB\xBFa,b\r\n\"1\n\",2\r\n", "\xFF\xFEa\x00\n\x001\x00", "\xD5\xCB,b\n\xB0\xA1,\"\n", "a\n\xff"} {
 		f.Add([]byte(seed))
 	}
-	fuzz(f, ".csv")
+	fuzz(f, ".csv", asIs)
 }
 
 func FuzzJSONL(f *testing.F) {
 	for _, seed := range []string{`{"a":1}`, "{\"a\":[1.5,{\"b\":null}]}\n\n{\"a\":1e3}", `{"a":1,"a":2}`, "{\"a\":\"\xff\"}"} {
 		f.Add([]byte(seed))
 	}
-	fuzz(f, ".jsonl")
+	fuzz(f, ".jsonl", asIs)
 }
 
+// FuzzXLSX changes a sheet within a sound archive: changes of the archive's bytes would all end at its check sums.
 func FuzzXLSX(f *testing.F) {
-	content, err := os.ReadFile(sheet(f, []any{"account", "friend"}, []any{"wx1", 5}, nil, []any{"", "f2"}))
+	parts := map[string][]byte{}
+	archive, err := zip.OpenReader(sheet(f, []any{"account", "friend"}, []any{"wx1", 5}, nil, []any{"", "f2"}))
 	require.NoError(f, err)
-	f.Add(content)
-	f.Add(content[:len(content)/2])
-	fuzz(f, ".xlsx")
+	for _, part := range archive.File {
+		reader, err := part.Open()
+		require.NoError(f, err)
+		parts[part.Name], err = io.ReadAll(reader)
+		require.NoError(f, err)
+	}
+	require.NoError(f, archive.Close())
+	const changed = "xl/worksheets/sheet1.xml"
+	f.Add(parts[changed])
+	f.Add([]byte(`<worksheet><sheetData><row r="1"><c t="inlineStr"><is><t>a</t></is></c></row><row><c><v>1</v></c></row></sheetData></worksheet>`))
+	fuzz(f, ".xlsx", func(t *testing.T, content []byte) []byte {
+		var out bytes.Buffer
+		writer := zip.NewWriter(&out)
+		for name, body := range parts {
+			if name == changed {
+				body = content
+			}
+			part, err := writer.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+			require.NoError(t, err)
+			_, err = part.Write(body)
+			require.NoError(t, err)
+		}
+		require.NoError(t, writer.Close())
+		return out.Bytes()
+	})
 }
