@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -44,14 +45,15 @@ func (t turn) proceed() {
 	}
 }
 
-// leaving says that the process is to stop, and since when.
+// leaving says that the slice is to end, and since when.
 type leaving struct {
-	done <-chan struct{}
-	once sync.Once
-	at   time.Time
+	done  <-chan struct{}
+	cause func() error
+	once  sync.Once
+	at    time.Time
 }
 
-func newLeaving(ctx context.Context) *leaving { return &leaving{done: ctx.Done()} }
+func newLeaving(ctx context.Context) *leaving { return &leaving{done: ctx.Done(), cause: ctx.Err} }
 
 // now reports whether the process is to stop.
 func (l *leaving) now() bool {
@@ -73,4 +75,16 @@ func (l *leaving) channel() <-chan struct{} {
 		return nil
 	}
 	return l.done
+}
+
+// ending reports whether the process is to stop, unlike a slice that has merely used up its time: what cannot be done
+// in slices goes on then.
+func (l *leaving) ending() bool { return l.now() && errors.Is(l.cause(), context.Canceled) }
+
+// end is closed when the process is to stop; nil once the slice has used up its time.
+func (l *leaving) end() <-chan struct{} {
+	if l.now() && !l.ending() {
+		return nil
+	}
+	return l.channel()
 }

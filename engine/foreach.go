@@ -98,7 +98,7 @@ func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Ste
 		batch = make([]Item, 0, snapshotBatch)
 		return nil
 	}
-	err := eachItem(ctx, s, step, func(item Item, _ map[string]any) error {
+	err := eachItem(ctx, s, step, &snapshotPacer{s, step}, func(item Item, _ map[string]any) error {
 		batch = append(batch, item)
 		if len(batch) == snapshotBatch {
 			return flush()
@@ -108,6 +108,9 @@ func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Ste
 	var problem *audienceError
 	if errors.As(err, &problem) {
 		return failed("audience", problem.error), e.commit(ctx, drop)
+	}
+	if errors.Is(err, errCancelled) {
+		return &result{Status: StatusCancelled}, e.commit(ctx, drop)
 	}
 	if err != nil {
 		return nil, err
@@ -125,9 +128,10 @@ type audienceError struct{ error }
 func (a *audienceError) Unwrap() error { return a.error }
 
 // eachItem goes over the audience of a foreach and makes an item of each row: selected, or skipped with a reason.
-// Duplicates are found by whoever keeps the items. The row as expressions see it comes along.
-func eachItem(ctx context.Context, s *scope, step *workflows.Step, yield func(Item, map[string]any) error) error {
-	reader, err := openRows(ctx, s, step.Foreach)
+// Duplicates are found by whoever keeps the items. The row as expressions see it comes along. An audience on the platform is
+// read at the pacer's pace.
+func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, yield func(Item, map[string]any) error) error {
+	reader, err := openRows(ctx, s, step.Foreach, pacer)
 	if err != nil {
 		return &audienceError{err}
 	}
@@ -137,6 +141,9 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, yield func(It
 		row, number, err := reader.Next()
 		if err == io.EOF {
 			return nil
+		}
+		if stopsSnapshot(err) {
+			return err
 		}
 		if err != nil {
 			return &audienceError{err}
@@ -158,7 +165,7 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, yield func(It
 	}
 }
 
-func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach) (RowReader, error) {
+func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach, pacer Pacer) (RowReader, error) {
 	value, err := foreach.In.Eval(s.names)
 	if err != nil {
 		return nil, err
@@ -167,7 +174,7 @@ func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach) (RowRea
 	if err != nil {
 		return nil, err
 	}
-	return rows.Open(ctx)
+	return open(ctx, rows, pacer)
 }
 
 // selectItem fills in the item's key and lane, and whether it takes part.

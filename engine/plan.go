@@ -166,7 +166,7 @@ func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (
 	p.looped = true
 	seen := map[uint64]struct{}{}
 	counts := map[Status]int{}
-	err := eachItem(ctx, s, step, func(item Item, row map[string]any) error {
+	err := eachItem(ctx, s, step, &planPacer{p, s, step}, func(item Item, row map[string]any) error {
 		p.plan.Items.Total++
 		if item.Status == StatusPending {
 			hash := maphash.String(p.seed, item.Key)

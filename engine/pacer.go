@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// PacedRows is an audience that is read from the platform call by call, while its snapshot is taken. Such reads are not in
+// the ledger: what they gave is, row by row, and a snapshot that was interrupted is taken again from the start. They keep
+// the limits all the same.
+type PacedRows interface {
+	Rows
+	// OpenPaced makes a reader that asks the pacer before each of its calls. Opening itself calls nobody.
+	OpenPaced(ctx context.Context, pacer Pacer) (RowReader, error)
+}
+
+// Pacer lets the reads of an audience leave when the limits allow it.
+type Pacer interface {
+	// Await waits until notBefore, and until every limit that matches the request lets it leave. Its error says that
+	// the run is to stop, or that the limits cannot be kept: it ends the reading and is returned as it is.
+	Await(ctx context.Context, request Request, notBefore time.Time) error
+	// Hold keeps back every call that shares a limit with the request, for as long as the platform asks for.
+	Hold(ctx context.Context, request Request, pause time.Duration) error
+}
+
+func open(ctx context.Context, rows Rows, pacer Pacer) (RowReader, error) {
+	if paced, ok := rows.(PacedRows); ok {
+		return paced.OpenPaced(ctx, pacer)
+	}
+	return rows.Open(ctx)
+}
+
+// snapshotPacer paces the reads of a run's snapshot. It waits where it is, however long that takes: a snapshot cannot go
+// on later where it stopped.
+type snapshotPacer struct {
+	scope *scope
+	step  *workflows.Step
+}
+
+func (p *snapshotPacer) Await(ctx context.Context, request Request, notBefore time.Time) error {
+	if err := p.wait(ctx, notBefore); err != nil {
+		return err
+	}
+	at, err := p.scope.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.scope.active.limits)
+	if err != nil {
+		return fmt.Errorf("taking a slot of the limits: %w", err)
+	}
+	return p.wait(ctx, at)
+}
+
+func (p *snapshotPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
+	call := p.scope.limited(p.step.Path, request)
+	if err := p.scope.engine.Limiter.Hold(ctx, call, p.scope.active.limits, time.Now().Add(pause)); err != nil {
+		return fmt.Errorf("holding the limits after a request to slow down: %w", err)
+	}
+	return nil
+}
+
+// wait waits for an instant, or ends with the error that stops the snapshot.
+func (p *snapshotPacer) wait(ctx context.Context, at time.Time) error {
+	for {
+		wanted, _, stop := p.scope.active.state()
+		ending := p.scope.turn.leaving.ending()
+		switch {
+		case wanted == WantCancel:
+			return errCancelled
+		case wanted == WantPause || ending:
+			return &suspended{}
+		}
+		pause := time.Until(at)
+		if pause <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-stop:
+		case <-p.scope.turn.leaving.end():
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// stopsSnapshot reports an error that a Pacer gave because the run is to stop: it is nobody's fault.
+func stopsSnapshot(err error) bool {
+	_, stop := isSuspended(err)
+	return stop || errors.Is(err, errCancelled)
+}
+
+// planPacer paces the reads that a plan makes of an audience. They are real calls, made now; the limits that a plan keeps
+// are its own, so they hold among its reads and not against what other processes do.
+type planPacer struct {
+	planner *planner
+	scope   *scope
+	step    *workflows.Step
+}
+
+func (p *planPacer) Await(ctx context.Context, request Request, notBefore time.Time) error {
+	if err := sleepUntil(ctx, notBefore); err != nil {
+		return err
+	}
+	p.planner.clock.at = time.Now()
+	at, err := p.planner.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits)
+	if err != nil {
+		return fmt.Errorf("taking a slot of the limits: %w", err)
+	}
+	return sleepUntil(ctx, at)
+}
+
+func (p *planPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
+	now := time.Now()
+	p.planner.clock.at = now
+	return p.planner.engine.Limiter.Hold(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits, now.Add(pause))
+}
+
+func sleepUntil(ctx context.Context, at time.Time) error {
+	pause := time.Until(at)
+	if pause <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
