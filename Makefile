@@ -52,7 +52,8 @@ bench: build ## Measure throughput, memory and start beside a plain program, the
 build: ## Build bin/youmiflow
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/youmiflow ./cmd/youmiflow
 
-generate: ## Make again what is made: the example's list of customers
+generate: ## Make again what is made: the API's types and table from openapi.yaml, and the example's list of customers
+	$(GO) run ./internal/youmi/generate
 	$(GO) run ./examples/double11/generate > examples/double11/audience.csv.new
 	mv examples/double11/audience.csv.new examples/double11/audience.csv
 

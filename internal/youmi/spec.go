@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -12,24 +11,38 @@ import (
 //go:embed openapi.yaml
 var document []byte
 
-// The operations, as openapi.yaml names them.
+// The versions of the API.
 const (
-	OperationGetToken      = "getToken"
-	OperationSend          = "doSendPublicMes"
-	OperationApplyTakeover = "applyTakeOver"
-	OperationEndTakeover   = "endTakeOver"
+	V2 = "v2" // a bearer token, JSON
+	V1 = "v1" // signed, `text/json`, queries
 )
 
 // Operation is one call of the API as openapi.yaml describes it.
 type Operation struct {
 	ID      string // such as "doSendPublicMes"
+	Version string // V1 or V2
+	Group   string // as in the vendor's table of contents, such as "ChatMess"
 	Method  string
-	Path    string
+	Path    string // below the base URL of its version
 	Status  string // documented, partial or assumed
 	Effect  string // read, idempotent or message
 	Summary string
-	Source  string // page id, such as "api-73950154"
+	Source  string // page id, such as "api-73950154"; "contents" when only the table of contents names it
 	Guess   string // what no page says, and what the guess rests on; "" when nothing is guessed
+	Paging  *Paging
+	// Plausible is the schema of openapi.yaml that `values` of the answer is taken to have; "" when the page shows it, or
+	// nothing is known. It is a guess: readers must do without any of its fields.
+	Plausible string
+	// Fields renames top-level fields of the request on the wire, as a project's configuration says: ours to theirs.
+	Fields map[string]string
+}
+
+// Paging says which fields of a request page a list.
+type Paging struct {
+	Page  string // the field with the number of the page
+	Size  string // the field with the size of a page
+	First int    // the number of the first page
+	Guess string // what of this no page says; "" when nothing
 }
 
 // Document is the text of openapi.yaml.
@@ -44,35 +57,6 @@ func Spec() (*openapi3.T, error) {
 	return spec, nil
 }
 
-// Operations lists the operations of openapi.yaml by ID.
-func Operations() ([]Operation, error) {
-	spec, err := Spec()
-	if err != nil {
-		return nil, err
-	}
-	var operations []Operation
-	for path, item := range spec.Paths.Map() {
-		for method, operation := range item.Operations() {
-			operations = append(operations, describe(method, path, operation))
-		}
-	}
-	slices.SortFunc(operations, func(a, b Operation) int { return strings.Compare(a.ID, b.ID) })
-	return operations, nil
-}
-
-func describe(method, path string, operation *openapi3.Operation) Operation {
-	extension := func(name string) string {
-		text, _ := operation.Extensions[name].(string)
-		return text
-	}
-	return Operation{
-		ID:      operation.OperationID,
-		Method:  method,
-		Path:    path,
-		Status:  extension("x-status"),
-		Effect:  extension("x-effect"),
-		Summary: operation.Summary,
-		Source:  extension("x-source"),
-		Guess:   extension("x-guess"),
-	}
-}
+// Operations lists the operations of openapi.yaml by ID. They are generated from it, so that a program that starts need
+// not parse it; the error is always nil.
+func Operations() ([]Operation, error) { return described(), nil }
