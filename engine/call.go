@@ -225,9 +225,14 @@ func (s *scope) save(ctx context.Context, changes []Change) error {
 	return nil
 }
 
-// progress is the item's row as it stands.
+// move brings the item to a status.
+func (s *scope) move(status Status, reason string) SetItem {
+	return SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: StatusPending, To: status, Reason: reason}
+}
+
+// progress does so, and keeps what its steps gave.
 func (s *scope) progress(status Status, reason string) (SetItem, error) {
-	change := SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: StatusPending, To: status, Reason: reason}
+	change := s.move(status, reason)
 	if len(s.results) == 0 {
 		return change, nil
 	}

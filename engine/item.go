@@ -39,12 +39,12 @@ func (s *scope) flush(ctx context.Context) error {
 // finish commits how the item ended.
 func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 	status, reason := itemEnd(st, late)
-	change, err := s.progress(status, reason)
-	if err != nil {
-		return err
-	}
-	if status == StatusSucceeded && len(s.results) <= 1 {
-		change.Progress = nil // one call, and its row says everything
+	change := s.move(status, reason)
+	if status != StatusSucceeded || len(s.results) > 1 { // else there is one call, and its row says everything
+		var err error
+		if change, err = s.progress(status, reason); err != nil {
+			return err
+		}
 	}
 	receipt := s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)})
 	s.unsaved = nil

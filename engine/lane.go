@@ -31,6 +31,7 @@ type laneWork struct {
 	stopped bool      // an item was suspended until somebody resumes the run
 	failure error
 	working sync.WaitGroup
+	idle    chan Item // takes an item when a worker has none
 }
 
 // workLane works on a lane of a foreach for a slice.
@@ -50,6 +51,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: time.Now().Add(e.Slice), leaving: leave,
+		idle: make(chan Item),
 	}
 	w.changed = sync.NewCond(&w.mu)
 	if !lane.Clean {
@@ -78,6 +80,7 @@ func (e *Engine) concurrency(step *workflows.Step) int {
 // It reports whether every item of the lane has ended.
 func (w *laneWork) run(ctx context.Context) (bool, error) {
 	exhausted, err := w.feed(ctx)
+	close(w.idle)
 	w.working.Wait()
 	if err == nil {
 		err = w.failure
@@ -121,11 +124,20 @@ func (w *laneWork) begin(ctx context.Context, item Item) {
 	w.mu.Lock()
 	w.open++
 	w.mu.Unlock()
-	w.working.Add(1)
-	go func() {
-		defer w.working.Done()
+	select {
+	case w.idle <- item:
+	default:
+		w.working.Add(1)
+		go w.worker(ctx, item)
+	}
+}
+
+// worker works on items until the feed ends. Workers are kept, since the stack that a call needs is dear to grow.
+func (w *laneWork) worker(ctx context.Context, item Item) {
+	defer w.working.Done()
+	for more := true; more; item, more = <-w.idle {
 		w.ended(w.item(ctx, item))
-	}()
+	}
 }
 
 func (w *laneWork) ended(err error) {

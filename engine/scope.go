@@ -25,7 +25,8 @@ type scope struct {
 	record func(ctx context.Context, path string, r *result) error
 
 	names    map[string]any
-	steps    map[string]any // names["steps"], owned by this scope
+	steps    map[string]any // names["steps"]: the outer ones until a step of this scope has a result
+	own      bool           // steps belongs to this scope
 	results  map[string]*result
 	standing *standing       // of the list being run
 	ending   bool            // in a finally
@@ -78,12 +79,12 @@ var errCancelled = errors.New("the run was cancelled")
 func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*scope, error) {
 	s := &scope{
 		engine: e, active: active, item: item,
-		results: map[string]*result{}, names: maps.Clone(active.names), steps: maps.Clone(outer),
+		results: map[string]*result{}, names: make(map[string]any, 16), steps: outer,
 	}
-	if s.steps == nil {
-		s.steps = map[string]any{}
+	maps.Copy(s.names, active.names)
+	if outer != nil {
+		s.names["steps"] = outer
 	}
-	s.names["steps"] = s.steps
 	s.names["success"] = func() bool {
 		return s.standing.clean() && (s.standing.body == nil || s.standing.body.clean()) && !s.cancelled()
 	}
@@ -153,7 +154,7 @@ func (s *scope) list(ctx context.Context, list []*workflows.Step, st *standing) 
 // take lets a result count: for the names, and for the standing of the list.
 func (s *scope) take(step *workflows.Step, r *result, st *standing) {
 	if step.ID != "" {
-		s.steps[step.ID] = stepNames(r)
+		s.name(step.ID, r)
 	}
 	switch r.Status {
 	case StatusSkipped:
@@ -167,6 +168,17 @@ func (s *scope) take(step *workflows.Step, r *result, st *standing) {
 		return
 	}
 	st.ran = true
+}
+
+// name lets expressions see a result.
+func (s *scope) name(id string, r *result) {
+	if !s.own {
+		steps := make(map[string]any, len(s.steps)+4)
+		maps.Copy(steps, s.steps)
+		s.steps, s.own = steps, true
+		s.names["steps"] = steps
+	}
+	s.steps[id] = stepNames(r)
 }
 
 func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*result, error) {

@@ -50,7 +50,7 @@ func openFile(path string, durability Durability) (*Ledger, error) {
 			"busy_timeout(5000)", "journal_mode(wal)", "synchronous(" + string(durability) + ")",
 			// A checkpoint every 8 MB: seldom enough not to be felt, often enough to keep the file small.
 			"wal_autocheckpoint(2000)", "journal_size_limit(67108864)",
-			"cache_size(-16384)", "temp_store(memory)",
+			"cache_size(-8192)", "temp_store(memory)",
 		},
 	}))
 	if err != nil {
@@ -67,7 +67,7 @@ func openFile(path string, durability Durability) (*Ledger, error) {
 
 // openRead prepares connections that do not write. With mode "ro", nobody may.
 func openRead(path, mode string) (*sql.DB, error) {
-	options := url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)", "cache_size(-4096)", "temp_store(memory)"}}
+	options := url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)", "cache_size(-2048)", "temp_store(memory)"}}
 	if mode == "ro" {
 		options.Set("immutable", "1")
 	}
