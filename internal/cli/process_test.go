@@ -88,14 +88,20 @@ func (p *process) wait(within time.Duration) int {
 // sees waits until the process has written the text to stderr.
 func (p *process) sees(text string) {
 	p.t.Helper()
+	p.writes(p.err, text)
+}
+
+func (p *process) writes(to *buffer, text string) {
+	p.t.Helper()
 	limit := time.After(soon)
-	for !strings.Contains(p.err.String(), text) {
+	for !strings.Contains(to.String(), text) {
 		select {
-		case <-p.err.changed:
+		case <-to.changed:
 		case <-p.done:
-			require.Contains(p.t, p.err.String(), text)
+			require.Contains(p.t, to.String(), text, p.err)
+			return
 		case <-limit:
-			require.Contains(p.t, p.err.String(), text)
+			require.Contains(p.t, to.String(), text, p.err)
 		}
 	}
 }
@@ -122,7 +128,7 @@ type platform struct {
 func startPlatform(t *testing.T, arguments ...string) platform {
 	t.Helper()
 	p := begin(t, t.TempDir(), append([]string{"sandbox", "--listen", "127.0.0.1:0"}, arguments...)...)
-	p.sees("Ctrl-C ends it")
+	p.writes(p.out, "\n")
 	return platform{t: t, url: strings.TrimSpace(p.out.String())}
 }
 
@@ -168,4 +174,15 @@ func read[T any](t *testing.T, arguments ...string) (value T) {
 	require.Zero(t, r.code, r.err)
 	require.NoError(t, json.Unmarshal([]byte(r.out), &value), r.out)
 	return value
+}
+
+// faults replaces the platform's faults.
+func (p platform) faults(list ...string) {
+	p.t.Helper()
+	body, err := json.Marshal(append([]string{}, list...))
+	require.NoError(p.t, err)
+	answer, err := http.Post(p.url+"/_sandbox/faults", "application/json", bytes.NewReader(body))
+	require.NoError(p.t, err)
+	require.NoError(p.t, answer.Body.Close())
+	require.Equal(p.t, http.StatusOK, answer.StatusCode)
 }
