@@ -1,0 +1,147 @@
+package engine_test
+
+import (
+	"context"
+	"sort"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"youmiflow/engine"
+	"youmiflow/internal/sandbox"
+)
+
+const limited = `
+name: limited
+limits: { account: { rate: 600/min, gap: 50ms } }
+steps:
+  - id: people
+    uses: audience.file
+    with: { path: people.csv }
+  - id: reach
+    foreach: { in: "${{ steps.people.rows }}", as: who, key: who.friend, concurrency: 8 }
+    steps:
+      - uses: message.send
+        with: { account: "${{ who.account }}", friend: "${{ who.friend }}", text: hello }
+`
+
+func TestNoAccountIsFasterThanItsLimit(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", manyPeople(40, 4))
+	run := h.wait(h.start(limited), over)
+	require.Equal(t, engine.StatusSucceeded, run.Status)
+	arrivals := map[string][]time.Time{}
+	for _, delivery := range h.box.Deliveries() {
+		arrivals[delivery.Account] = append(arrivals[delivery.Account], delivery.At)
+	}
+	require.Len(t, arrivals, 4)
+	for account, times := range arrivals {
+		sort.Slice(times, func(i, j int) bool { return times[i].Before(times[j]) })
+		span := times[len(times)-1].Sub(times[0])
+		// 600 a minute is one per 100 ms. What lies between the slot and the arrival may shorten a single gap, not the whole.
+		require.Greater(t, span, 9*100*time.Millisecond-50*time.Millisecond, "account %s", account)
+	}
+}
+
+// A call whose slot lies beyond the slice must keep it, or it would never come to its turn.
+func TestASlotBeyondTheSliceIsKept(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.engine.Slice = 20 * time.Millisecond
+	h.file("people.csv", manyPeople(6, 1))
+	run := h.wait(h.start(limited), over)
+	require.Equal(t, engine.StatusSucceeded, run.Status)
+	require.Len(t, h.box.Deliveries(), 6)
+	require.Less(t, run.FinishedAt.Sub(run.StartedAt), 5*time.Second)
+}
+
+// What another process does to a lane that was only slow: it takes it over, and the intent it finds is unknown.
+func TestATakenOverLaneSendsNothingMore(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:delay:300ms")})
+	h.file("people.csv", "account,friend,name,tier\n1,a,A,gold\n1,b,B,gold\n1,c,C,gold\n")
+	id := h.start(`
+name: slow
+steps:
+  - id: people
+    uses: audience.file
+    with: { path: people.csv }
+  - id: reach
+    foreach: { in: "${{ steps.people.rows }}", as: who, key: who.friend, concurrency: 1 }
+    steps:
+      - uses: message.send
+        with: { account: "${{ who.account }}", friend: "${{ who.friend }}", text: hello }
+`)
+	h.wait(id, func(run engine.Run) bool { return run.Calls[engine.CallIntent] > 0 })
+	key := engine.LaneKey{Run: id, Step: "reach", Lane: "1"}
+	_, err := h.ledger.Seize(t.Context(), key)
+	require.NoError(t, err)
+	wake := engine.Wake{LaneKey: key}
+	require.NoError(t, h.ledger.Append(t.Context(), engine.Entry{Changes: []engine.Change{wake}}).Wait(t.Context()))
+	run := h.wait(id, over)
+	total := 0
+	for _, n := range run.Counts {
+		total += n
+	}
+	require.Equal(t, 3, total)
+	require.Zero(t, h.box.Stats().Duplicates)
+}
+
+func TestAnIntentOfADeadProcessIsUnknownAndItsFinallyRuns(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:delay:2s:first=1")})
+	h.file("people.csv", "account,friend,name,tier\n1,a,A,gold\n")
+	id := h.start(campaign)
+	h.wait(id, func(run engine.Run) bool {
+		return run.Takeovers[engine.TakeoverHeld] == 1 && run.Calls[engine.CallIntent] == 1
+	})
+	// The ledger as a killed process leaves it: the engine over it is new and knows of nothing.
+	again := engine.New(h.engine.Config)
+	key := engine.LaneKey{Run: id, Step: "reach", Lane: "1"}
+	_, err := again.Work(t.Context(), key)
+	require.NoError(t, err)
+	item := h.items(id)["a"]
+	require.Equal(t, engine.StatusUnknown, item.Status)
+	require.Zero(t, h.box.Stats().OpenTakeovers)
+}
+
+func TestPlanAndRunAgree(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", people)
+	workflow := h.parse(campaign)
+	clock := &engine.VirtualClock{}
+	plan, err := engine.New(h.engine.Config).Plan(t.Context(), engine.Submission{Workflow: workflow}, clock)
+	require.NoError(t, err)
+	require.Empty(t, h.box.Stats().Requests)
+	run := h.wait(h.start(campaign), over)
+	require.Equal(t, plan.Calls.Total, run.Calls[engine.CallSucceeded])
+	require.Equal(t, plan.Items.Selected, run.Counts[engine.StatusSucceeded])
+	skipped := map[string]int{}
+	for item, err := range h.ledger.Items(t.Context(), engine.ItemFilter{Run: run.ID, Statuses: []engine.Status{engine.StatusSkipped}}) {
+		require.NoError(t, err)
+		skipped[item.Reason]++
+	}
+	require.Equal(t, plan.Items.Skipped, skipped)
+	operations := map[string]int{}
+	for call, err := range h.ledger.Calls(t.Context(), engine.CallFilter{Run: run.ID}) {
+		require.NoError(t, err)
+		operations[call.Operation]++
+	}
+	require.Equal(t, plan.Calls.ByOperation, operations)
+	again, err := engine.New(h.engine.Config).Plan(t.Context(), engine.Submission{Workflow: workflow}, clock)
+	require.NoError(t, err)
+	require.Equal(t, plan.Digest, again.Digest)
+}
+
+func TestSuspendHandsBackAndResumeAppliesAgain(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:http=429,retry_after=3600:first=1")})
+	h.engine.Grace = 50 * time.Millisecond
+	h.file("people.csv", "account,friend,name,tier\n1,a,A,gold\n")
+	id := h.start(campaign + "\nlimits: { account: { rate: 100/s } }\n")
+	h.wait(id, func(run engine.Run) bool {
+		return run.Takeovers[engine.TakeoverHeld] == 1 && run.Calls[engine.CallFailed] == 1
+	})
+	require.NoError(t, h.engine.Pause(context.Background(), id))
+	run := h.wait(id, func(run engine.Run) bool { return run.Status == engine.StatusPaused })
+	require.Equal(t, 1, run.Takeovers[engine.TakeoverEnded])
+	require.Zero(t, h.box.Stats().OpenTakeovers)
+	require.Empty(t, h.box.Deliveries())
+}
