@@ -18,6 +18,7 @@ type sandboxFlags struct {
 	seed    uint64
 	faults  []string
 	answer  string
+	fans    int
 	journal string
 }
 
@@ -26,11 +27,12 @@ func (f *sandboxFlags) add(c *cobra.Command) {
 	flags.Uint64Var(&f.seed, "seed", 0, "the sandbox's seed (0: chosen and printed)")
 	flags.StringArrayVar(&f.faults, "fault", nil, "a fault of the sandbox, such as doSendPublicMes:lose:1% (may be repeated; see docs/sandbox.md)")
 	flags.StringVar(&f.answer, "takeover-answer", string(sandbox.AnswerKey), "what the sandbox answers to a takeover: key, object or none")
+	flags.IntVar(&f.fans, "fans", 0, fmt.Sprintf("how many fans the sandbox's lists show, at most %d (default 1000)", sandbox.MaxFans))
 }
 
 // without refuses the options where there is no sandbox that they could be meant for.
 func (f *sandboxFlags) without(c *cobra.Command, hint string) error {
-	for _, name := range []string{"seed", "fault", "takeover-answer"} {
+	for _, name := range []string{"seed", "fault", "takeover-answer", "fans"} {
 		if c.Flags().Changed(name) {
 			return usage("--%s is for the sandbox: %s", name, hint)
 		}
@@ -46,7 +48,10 @@ func (f *sandboxFlags) config() (sandbox.Config, error) {
 	if err != nil {
 		return sandbox.Config{}, usage("--takeover-answer %s: %v", f.answer, err)
 	}
-	config := sandbox.Config{Seed: f.seed, Journal: f.journal, TakeoverAnswer: answer}
+	if f.fans < 0 || f.fans > sandbox.MaxFans {
+		return sandbox.Config{}, usage("--fans %d: write a number up to %d", f.fans, sandbox.MaxFans)
+	}
+	config := sandbox.Config{Seed: f.seed, Journal: f.journal, TakeoverAnswer: answer, Fans: f.fans}
 	for _, text := range f.faults {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {

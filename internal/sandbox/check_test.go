@@ -114,7 +114,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	c := open(t, Config{})
 	a := c.call("sendIt", `{}`)
 	require.Equal(t, http.StatusNotFound, a.status)
-	require.Contains(t, a.description(), "the sandbox has no /v2/ChatMess/sendIt; it has /connect/token, /v2/ChatMess/applyTakeOver")
+	require.Contains(t, a.description(), "the sandbox has no /v2/ChatMess/sendIt; it has /connect/token, ")
+	require.Contains(t, a.description(), ", /v2/ChatMess/applyTakeOver")
 	response, err := c.http.Get(c.url + "/v2/ChatMess/doSendPublicMes")
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
@@ -129,7 +130,12 @@ func TestEveryOperationIsImitated(t *testing.T) {
 	operations, err := youmi.Operations()
 	require.NoError(t, err)
 	for _, operation := range operations {
-		require.Contains(t, box.operations, operation.Path)
+		path := operation.Path
+		if strings.HasPrefix(operation.ID, "v1") {
+			path = v1Bases()[0] + path
+		}
+		_, there := box.operations[path]
+		require.True(t, there, operation.ID)
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *Sandbox) controlRoutes() http.Handler {
 		}
 		send(w, jsonReply(http.StatusOK, s.Stats()))
 	})
+	s.controlEvents(mux)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 

@@ -26,16 +26,19 @@ const (
 	KindGarbage    Kind = "garbage"     // after: answers something that is not JSON
 	KindExpire     Kind = "expire"      // revokes all tokens, the one of this request included, then goes on
 	KindSlow       Kind = "slow"        // after: sends the body in pieces over Delay
+	KindDuplicate  Kind = "duplicate"   // of event: pushes the event twice
+	KindReorder    Kind = "reorder"     // of event: pushes the event behind the next one
 )
 
 func kinds() []Kind {
-	return []Kind{KindDelay, KindCode, KindHTTP, KindLose, KindLoseBefore, KindTruncate, KindGarbage, KindExpire, KindSlow}
+	return []Kind{KindDelay, KindCode, KindHTTP, KindLose, KindLoseBefore, KindTruncate, KindGarbage, KindExpire, KindSlow, KindDuplicate, KindReorder}
 }
 
 // What a fault's Operation can be besides the name of an operation.
 const (
-	anyOperation   = "*"     // every operation of the API; not the token endpoint
+	anyOperation   = "*"     // every operation of the API; not the token endpoint, and no event
 	tokenOperation = "token" // the token endpoint
+	eventOperation = "event" // the events that are pushed to a registered address
 )
 
 // maxFaultDelay bounds delays: longer than any client waits, short enough not to look like a hang for ever.
@@ -78,6 +81,13 @@ func (f Fault) check() error {
 	}
 	if f.Operation == tokenOperation && (f.Kind == KindCode || f.Account != "") {
 		return errors.New("the token endpoint knows no accounts and no result codes")
+	}
+	ofEvents := f.Kind == KindDuplicate || f.Kind == KindReorder
+	switch {
+	case f.Operation == eventOperation && !ofEvents && f.Kind != KindDelay && f.Kind != KindLoseBefore:
+		return errors.New("an event can have delay, lose_before, duplicate and reorder")
+	case f.Operation != eventOperation && ofEvents:
+		return fmt.Errorf("%s is for events, as in event:%s:10%%", f.Kind, f.Kind)
 	}
 	return f.checkKind()
 }
@@ -149,9 +159,11 @@ func newFaultSet(seed uint64, faults []Fault) *faultSet {
 
 // verdict is what the faults make of one request.
 type verdict struct {
-	delay  time.Duration
-	expire bool
-	fault  Fault // its Kind is "" when the request is spared
+	delay     time.Duration
+	expire    bool
+	duplicate bool
+	reorder   bool
+	fault     Fault // its Kind is "" when the request is spared
 }
 
 func (s *faultSet) judge(operation, account string, content []byte) verdict {
@@ -184,7 +196,7 @@ func (s *faultSet) attempt(key digest) uint32 {
 
 func (c *FaultCount) matches(operation, account string) bool {
 	f := c.Fault
-	if f.Operation != operation && (f.Operation != anyOperation || operation == tokenOperation) {
+	if f.Operation != operation && (f.Operation != anyOperation || operation == tokenOperation || operation == eventOperation) {
 		return false
 	}
 	if f.Account != "" && f.Account != account {
@@ -201,7 +213,7 @@ func (c *FaultCount) due(v verdict) bool {
 	case f.First > 0 && c.Matching > f.First, f.Every > 0 && c.Matching%f.Every != 0, f.Count > 0 && c.Hits >= f.Count:
 		return false
 	default:
-		return f.Kind == KindDelay || f.Kind == KindExpire || v.fault.Kind == ""
+		return f.Kind == KindDelay || f.Kind == KindExpire || f.Kind == KindDuplicate || f.Kind == KindReorder || v.fault.Kind == ""
 	}
 }
 
@@ -224,6 +236,10 @@ func (v *verdict) add(f Fault) {
 		v.delay += f.Delay
 	case KindExpire:
 		v.expire = true
+	case KindDuplicate:
+		v.duplicate = true
+	case KindReorder:
+		v.reorder = true
 	default:
 		v.fault = f
 	}

@@ -13,12 +13,13 @@ import (
 // is the kind, the others are its conditions, in any order:
 //
 //	delay code http lose lose_before truncate garbage expire slow    the kind; code=200011, http=502, delay=50ms also give its value
+//	duplicate reorder       kinds for pushed events
 //	50ms                    the duration of delay or slow
 //	retry_after=2 after     of http: seconds for the Retry-After header; answer so after the effect instead of before it
 //	1% p=0.01               how probable; always when left out
 //	first=10 every=500 count=3 account=135389    which matching requests, and how many hits at most
 //
-// OPERATION is the name of an operation, * for every one, or token for the token endpoint; token:expire is the same as
+// OPERATION is the name of an operation, * for every one, token for the token endpoint, or event for pushed events; token:expire is the same as
 // *:expire, since a token expires while it is used, not while it is fetched. Examples: "doSendPublicMes:lose:1%",
 // "*:delay:50ms", "doSendPublicMes:http=429,retry_after=2:first=10", "token:expire:every=500".
 func ParseFault(text string) (Fault, error) {

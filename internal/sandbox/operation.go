@@ -2,8 +2,11 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"mime"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -13,12 +16,52 @@ import (
 
 // operation is one operation of openapi.yaml that the sandbox imitates.
 type operation struct {
-	name   string
-	path   string
-	method string
-	schema *openapi3.Schema // of the JSON body; nil: not checked
-	answer func(call) reply
+	name    string
+	path    string
+	method  string
+	version int              // of the API: 1 or 2
+	media   string           // Content-Type of the body; "": no body
+	schema  *openapi3.Schema // of the JSON body; nil: not checked
+	query   openapi3.Parameters
+	answer  func(call) reply
 }
+
+// imitations are what the sandbox does for each operation.
+func (s *Sandbox) imitations() map[string]func(call) result {
+	return map[string]func(call) result{
+		youmi.OperationSend:          s.doSendPublicMes,
+		youmi.OperationApplyTakeover: s.applyTakeOver,
+		youmi.OperationEndTakeover:   s.endTakeOver,
+		"ActivationConversation":     s.activationConversation,
+		"sendNotification":           s.activationConversation,
+		"GetChat":                    s.getChat,
+		"GetDataByStaffCustomer":     s.getDataByStaffCustomer,
+		"GetActivationListByStaff":   s.getActivationListByStaff,
+		"GetDepartList":              s.getDepartList,
+		"GetDepartGroupList":         s.getDepartGroupList,
+		"GetStaffList":               s.getStaffList,
+		"GetAllStaffList":            s.getStaffList,
+		"GetFansList":                s.getFansList,
+		"GetFansCount":               s.getFansCount,
+		"AddRecord":                  s.addRecord,
+		"AddRecordNew":               s.addRecord,
+		"GetChargeDaffairesList":     s.getTodoList,
+		"GetChargeDaffairesCount":    s.getTodoCount,
+		"GetAdList":                  s.getAdList,
+		"GetAdCount":                 s.getAdCount,
+		"SaveBulkSendTask":           s.saveBulkSendTask,
+		"DeleteBulkSendTask":         s.deleteBulkSendTask,
+		"GetMeetingVoiceCall":        s.getMeetingVoiceCall,
+		"registerCallbackUrl":        s.registerCallbackURL,
+		"subscribeEvent":             s.subscribeEvent,
+		"v1WeCaht":                   s.v1Accounts,
+		"v1friend":                   s.v1Friends,
+		"v1Add_Friend":               s.v1AddFriend,
+	}
+}
+
+// v1Bases are where the pages put version 1: doc-3385697 has the first, the examples of its endpoints the second.
+func v1Bases() []string { return []string{"/publicapi/v1", "/v1"} }
 
 // describeOperations takes paths, methods and schemas from openapi.yaml.
 func (s *Sandbox) describeOperations() (map[string]*operation, error) {
@@ -26,26 +69,32 @@ func (s *Sandbox) describeOperations() (map[string]*operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	imitated := map[string]func(call) result{
-		youmi.OperationSend:          s.doSendPublicMes,
-		youmi.OperationApplyTakeover: s.applyTakeOver,
-		youmi.OperationEndTakeover:   s.endTakeOver,
-	}
+	imitated := s.imitations()
 	operations := map[string]*operation{}
 	for path, item := range spec.Paths.Map() {
 		for method, described := range item.Operations() {
-			o := &operation{name: described.OperationID, path: path, method: method}
-			if run, ok := imitated[o.name]; ok {
-				o.schema = jsonSchema(described)
+			o := describe(described, path, method)
+			run := imitated[o.name]
+			delete(imitated, o.name)
+			switch {
+			case o.name == youmi.OperationGetToken:
+				o.name, o.schema, o.answer = tokenOperation, nil, s.getToken
+			case o.name == "v1GetAccessToken":
+				o.answer = s.v1GetAccessToken
+			case run == nil:
+				continue // a test says so
+			case o.version == 1:
+				o.answer = s.v1Authorised(run)
+			default:
 				o.answer = s.authorised(run)
-				delete(imitated, described.OperationID)
-			} else if o.name == youmi.OperationGetToken {
-				o.name = tokenOperation
-				o.answer = s.getToken
-			} else {
+			}
+			if o.version == 2 {
+				operations[path] = o
 				continue
 			}
-			operations[path] = o
+			for _, base := range v1Bases() {
+				operations[base+path] = o
+			}
 		}
 	}
 	for name := range imitated {
@@ -54,65 +103,96 @@ func (s *Sandbox) describeOperations() (map[string]*operation, error) {
 	return operations, nil
 }
 
-func jsonSchema(described *openapi3.Operation) *openapi3.Schema {
+// describe reads what the document says of an operation.
+func describe(described *openapi3.Operation, path, method string) *operation {
+	o := &operation{name: described.OperationID, path: path, method: method, version: 2}
+	if strings.HasPrefix(o.name, "v1") {
+		o.version = 1
+	}
+	for _, parameter := range described.Parameters {
+		if parameter.Value.In == openapi3.ParameterInQuery {
+			o.query = append(o.query, parameter)
+		}
+	}
 	if described.RequestBody == nil || described.RequestBody.Value == nil {
-		return nil
+		return o
 	}
-	media := described.RequestBody.Value.Content.Get("application/json")
-	if media == nil || media.Schema == nil {
-		return nil
+	for media, content := range described.RequestBody.Value.Content {
+		o.media = media
+		if content.Schema != nil {
+			o.schema = content.Schema.Value
+		}
 	}
-	return media.Schema.Value
+	return o
 }
 
 func (s *Sandbox) paths() string {
-	var paths []string
-	for path := range s.operations {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return strings.Join(paths, ", ")
+	return strings.Join(slices.Sorted(maps.Keys(s.operations)), ", ")
 }
 
-// authorised runs an operation for those with a good token and a body that openapi.yaml allows.
+// authorised runs an operation for those with a good token and a request that openapi.yaml allows.
 func (s *Sandbox) authorised(run func(call) result) func(call) reply {
 	return func(c call) reply {
 		if refusal, ok := s.tokens.check(c.authorization); !ok {
 			refusal.status = s.config.UnauthorizedStatus
 			return s.wrap(c, refusal)
 		}
-		if problem := s.checkBody(c); problem != "" {
+		if problem := s.checkRequest(c); problem != "" {
 			return s.wrap(c, refuse(codeParameters, problem))
 		}
 		return s.wrap(c, run(c))
 	}
 }
 
-// checkBody tells what is wrong with the body; "" when nothing is.
-func (s *Sandbox) checkBody(c call) string {
+// checkRequest tells what is wrong with the request's query or body; "" when nothing is.
+func (s *Sandbox) checkRequest(c call) string {
 	if c.problem != "" {
 		return c.problem
 	}
-	if s.config.SkipChecks {
+	if s.config.SkipChecks || c.operation.media == "" {
 		return ""
 	}
-	if c.contentType != "application/json" { // the usual case needs no parsing
-		if media, _, err := mime.ParseMediaType(c.contentType); err != nil || media != "application/json" {
-			return fmt.Sprintf("Content-Type is %q: it must be application/json", c.contentType)
+	want := c.operation.media
+	if c.contentType != want { // the usual case needs no parsing
+		if media, _, err := mime.ParseMediaType(c.contentType); err != nil || media != want {
+			return fmt.Sprintf("Content-Type is %q: it must be %s", c.contentType, want)
 		}
 	}
 	return checkFields(c.operation.schema, c.fields)
 }
 
-// text is a field of the body; "" when it is absent, null or no string.
-func (c call) text(name string) string {
-	text, _ := c.fields[name].(string)
-	return text
+// readQuery reads the query of an operation into fields, and tells what openapi.yaml has against it.
+func (o *operation) readQuery(query url.Values) (fields map[string]any, problem string) {
+	fields = map[string]any{}
+	for name, values := range query {
+		index := slices.IndexFunc(o.query, func(p *openapi3.ParameterRef) bool { return p.Value.Name == name })
+		if index < 0 {
+			return nil, fmt.Sprintf("the query has %q, which openapi.yaml does not know", name)
+		}
+		if len(values) != 1 {
+			return nil, fmt.Sprintf("the query has %q more than once", name)
+		}
+		var value any = values[0]
+		schema := o.query[index].Value.Schema.Value
+		if number, err := strconv.ParseFloat(values[0], 64); err == nil && schema.Type.Is(openapi3.TypeInteger) {
+			value = number
+		}
+		if err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.DisableSchemaErrorDetails()); err != nil {
+			return nil, strings.Join(explain(nil, name, err), "; ")
+		}
+		fields[name] = value
+	}
+	for _, parameter := range o.query {
+		if _, given := fields[parameter.Value.Name]; parameter.Value.Required && !given {
+			return nil, fmt.Sprintf("the query needs %s", parameter.Value.Name)
+		}
+	}
+	return fields, ""
 }
 
 // account is the operating account that a request is about, as far as it tells.
 func (s *Sandbox) account(c call) string {
-	if account := firstOf(c.text("WechatId"), c.text("wechat_key")); account != "" {
+	if account := c.word("WechatId", "wechat_key", "wechatId", "ad_wechat_id", "AdWecharId", "WecharId", "wechat_id", "Wechat_id"); account != "" {
 		return account
 	}
 	if key := c.text("TakeOverKey"); key != "" {
@@ -144,6 +224,7 @@ func (s *Sandbox) doSendPublicMes(c call) result {
 	if err != nil {
 		return failure(err)
 	}
+	s.pushSent(d)
 	return result{values: map[string]string{"taskId": d.TaskID}}
 }
 

@@ -29,6 +29,15 @@ type Config struct {
 	RefuseIdleEnd bool
 	// World says which accounts and friends exist. Default: any.
 	World *World
+	// Fans is how many fans the lists show, at most MaxFans. They are made from the seed when they are asked for, and
+	// from seed 1 when none is given, so that a sandbox that is started again has the same. Default: 1,000.
+	Fans int
+	// V1AppKey is the key that signatures of version 1 are checked with; any AppId is accepted. Default: V1AppKey.
+	V1AppKey string
+	// V1BareObject has the v1 friend read answer a single row as a bare object, as the one example shows it.
+	V1BareObject bool
+	// TaskResults has an rpaTaskResult event pushed for every delivery.
+	TaskResults bool
 	// Journal is the path of the file that every delivery and takeover is appended to before it is answered, and that a
 	// new sandbox restores its world from. Default: none. Only one sandbox at a time can have it open.
 	Journal string
@@ -42,6 +51,8 @@ type Config struct {
 	KeepTakeovers  int
 	// Clock tells the time of answers, and whether a token is still good. Default: time.Now.
 	Clock func() time.Time
+
+	worldSeed uint64
 }
 
 // Credentials are a client id and its secret.
@@ -82,10 +93,15 @@ type Sandbox struct {
 	operations map[string]*operation // by path
 	world      *world
 	tokens     *tokens
+	v1Tokens   *tokens
+	people     *population
+	selections selections
+	pusher     *pusher
 	faults     atomic.Pointer[faultSet]
 	control    http.Handler
 	boot       string // begins request ids, so that two sandboxes on one journal never give the same
 	requests   atomic.Uint64
+	happenings atomic.Uint64
 }
 
 // New opens a sandbox and restores the world of its journal, if it has one. Errors name the setting that is wrong, or
@@ -95,7 +111,8 @@ func New(config Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := &Sandbox{config: config, tokens: newTokens(config), boot: rand.Text()[:8]}
+	s := &Sandbox{config: config, tokens: newTokens(config, config.TokenLifetime), v1Tokens: newTokens(config, v1TokenLifetime), boot: rand.Text()[:8]}
+	s.people = newPopulation(config.worldSeed, config.Fans, config.World)
 	if s.operations, err = s.describeOperations(); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
@@ -106,6 +123,7 @@ func New(config Config) (*Sandbox, error) {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	s.control = s.controlRoutes()
+	s.pusher = newPusher(s.judgeEvent)
 	return s, nil
 }
 
@@ -119,6 +137,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.KeepDeliveries < 0 || c.KeepTakeovers < 0 {
 		return c, fmt.Errorf("KeepDeliveries is %d and KeepTakeovers %d: neither can be negative", c.KeepDeliveries, c.KeepTakeovers)
 	}
+	if c.Fans < 0 || c.Fans > MaxFans {
+		return c, fmt.Errorf("Fans is %d: it must be from 0 to %d", c.Fans, MaxFans)
+	}
 	answer, err := ParseTakeoverAnswer(string(or(c.TakeoverAnswer, AnswerKey)))
 	if err != nil {
 		return c, err
@@ -131,6 +152,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	c.Fans = or(c.Fans, 1000)
+	c.V1AppKey = or(c.V1AppKey, V1AppKey)
+	c.worldSeed = or(c.Seed, 1)
 	for c.Seed == 0 {
 		c.Seed = randomSeed()
 	}
@@ -157,7 +181,7 @@ func (s *Sandbox) Seed() uint64 { return s.config.Seed }
 // SetFaults replaces the faults and counts from zero again. It refuses a fault that cannot be, or whose operation the
 // sandbox does not have.
 func (s *Sandbox) SetFaults(faults []Fault) error {
-	known := []string{anyOperation, tokenOperation}
+	known := []string{anyOperation, tokenOperation, eventOperation}
 	for _, operation := range s.operations {
 		known = append(known, operation.name)
 	}
@@ -188,7 +212,8 @@ func (s *Sandbox) Stats() Stats {
 	stats := s.world.stats()
 	stats.Seed = s.config.Seed
 	stats.Requests = s.requests.Load()
-	stats.Tokens = s.tokens.issued()
+	stats.Tokens = s.tokens.issued() + s.v1Tokens.issued()
+	stats.Events = s.pusher.counts()
 	stats.Faults = s.faults.Load().counts()
 	return stats
 }
@@ -198,8 +223,13 @@ func (s *Sandbox) Reset() error {
 	if err := s.world.reset(); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
+	s.selections.forget()
 	return s.SetFaults(s.faults.Load().list())
 }
 
-// Close closes the journal. Requests that would change the world are answered with HTTP 500 from then on.
-func (s *Sandbox) Close() error { return s.world.close() }
+// Close stops pushing events and closes the journal. Requests that would change the world are answered with HTTP 500
+// from then on.
+func (s *Sandbox) Close() error {
+	s.pusher.close()
+	return s.world.close()
+}

@@ -25,6 +25,7 @@ type call struct {
 	problem       string         // why there are no fields; "" when there are
 	contentType   string
 	authorization string
+	header        http.Header
 	at            time.Time
 }
 
@@ -45,6 +46,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if v.expire {
 		s.tokens.revokeAll()
+		s.v1Tokens.revokeAll()
 	}
 	s.finish(w, r, c, v)
 }
@@ -109,8 +111,16 @@ func (s *Sandbox) read(w http.ResponseWriter, r *http.Request, c *call) *reply {
 	if c.body, err = readBody(w, r); err != nil {
 		return refused(http.StatusOK, "the body cannot be read: "+err.Error())
 	}
-	if c.operation.name != tokenOperation {
+	c.header = r.Header
+	switch {
+	case c.operation.name == tokenOperation:
+	case c.operation.media == "":
+		c.fields, c.problem = c.operation.readQuery(r.URL.Query())
+	default:
 		c.fields, c.problem = readFields(c.body)
+		if _, problem := c.operation.readQuery(r.URL.Query()); c.problem == "" && c.operation.version == 1 {
+			c.problem = problem
+		}
 	}
 	return nil
 }

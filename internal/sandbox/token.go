@@ -26,8 +26,8 @@ type tokens struct {
 	total int
 }
 
-func newTokens(config Config) *tokens {
-	return &tokens{lifetime: config.TokenLifetime, clock: config.Clock, accepted: config.Credentials, ends: map[string]time.Time{}}
+func newTokens(config Config, lifetime time.Duration) *tokens {
+	return &tokens{lifetime: lifetime, clock: config.Clock, accepted: config.Credentials, ends: map[string]time.Time{}}
 }
 
 func (t *tokens) issue() string {

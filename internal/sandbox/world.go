@@ -57,6 +57,7 @@ type Stats struct {
 	Duplicates     int          `json:"duplicates"`
 	OpenTakeovers  int          `json:"open_takeovers"`
 	EndedTakeovers int          `json:"ended_takeovers"`
+	Events         EventCounts  `json:"events"`
 	Faults         []FaultCount `json:"faults"`
 }
 
@@ -102,6 +103,7 @@ type world struct {
 	ended         ring[string]            // keys
 	applied       uint64
 	endings       int
+	state         state
 }
 
 func openWorld(config Config) (*world, error) {
@@ -124,6 +126,7 @@ func (w *world) forget() {
 	w.messages = map[digest]uint32{}
 	w.open = map[conversation]string{}
 	w.keys = map[string]Takeover{}
+	w.state = newState()
 }
 
 // record is one change of the world. One of its fields is set.
@@ -131,6 +134,7 @@ type record struct {
 	Delivery *Delivery `json:"delivery,omitempty"`
 	Applied  *Takeover `json:"applied,omitempty"`
 	Ended    *ending   `json:"ended,omitempty"`
+	further
 }
 
 type ending struct {
@@ -162,8 +166,8 @@ func (w *world) replay(r record) error {
 		if _, known := w.keys[r.Ended.Key]; !known {
 			return fmt.Errorf("takeover %q is ended, but was never applied for", r.Ended.Key)
 		}
-	case r.Applied == nil:
-		return errors.New("it holds neither a delivery nor a takeover")
+	case r.Applied == nil && r.empty():
+		return errEmptyRecord
 	}
 	w.change(r)
 	return nil
@@ -191,6 +195,8 @@ func (w *world) change(r record) {
 		if dropped, full := w.ended.add(t.Key); full {
 			delete(w.keys, dropped)
 		}
+	default:
+		w.state.change(r.further)
 	}
 }
 
