@@ -61,8 +61,12 @@ func (a *attempt) request(ctx context.Context, to *endpoint, header http.Header)
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header,
 	}
-	if a.payload.Len() > 0 {
+	switch {
+	case a.payload.Len() > 0:
 		request.Body, request.ContentLength = io.NopCloser(&a.payload), int64(a.payload.Len())
+	case to.operation.Effect == "message":
+		// net/http repeats a GET on a broken connection, unless it has a body that cannot be rewound: here an empty one.
+		request.Body = io.NopCloser(&a.payload)
 	}
 	return request.WithContext(ctx)
 }

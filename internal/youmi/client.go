@@ -18,8 +18,8 @@ type Client struct {
 	endpoints map[string]*endpoint
 	transport http.RoundTripper
 	timeout   time.Duration
-	token     *tokenSource
-	base      string
+	v2        *authority
+	v1        *authority // nil when version 1 is not configured
 }
 
 // New makes a client. Nothing is sent until the first call. The error names the setting.
@@ -28,33 +28,47 @@ func New(config Config) (*Client, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	endpoints, err := config.endpoints()
+	merchant, err := newMerchant(config)
 	if err != nil {
 		return nil, err
 	}
-	source, err := newTokenSource(config)
-	if err != nil {
-		return nil, err
-	}
-	return &Client{
-		endpoints: endpoints,
+	client := &Client{
 		transport: config.Transport,
 		timeout:   config.Timeout,
-		token:     source,
-		base:      config.BaseURL,
-	}, nil
+		v2:        merchant.authority(config.BaseURL),
+	}
+	if config.V1.BaseURL != "" {
+		client.v1 = newSigner(config).authority()
+	}
+	if client.endpoints, err = config.endpoints(client.v1, client.v2); err != nil {
+		return nil, err
+	}
+	return client, nil
 }
 
 // String leaves the secret out.
-func (c *Client) String() string { return fmt.Sprintf("youmi.Client{%s}", c.base) }
+func (c *Client) String() string { return fmt.Sprintf("youmi.Client{%s}", c.v2.base) }
 
 // GoString leaves the secret out.
 func (c *Client) GoString() string { return c.String() }
 
-// Authenticate makes sure that there is a token, so that refused credentials show before anything is sent. Its error is
-// a *TokenError.
+// Authenticate makes sure that there is a token of version 2, so that refused credentials show before anything is sent. Its
+// error is a *TokenError.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.token.get(ctx, nil)
+	_, err := c.v2.tokens.get(ctx, nil)
+	return err
+}
+
+// HasV1 reports whether version 1 is configured.
+func (c *Client) HasV1() bool { return c.v1 != nil }
+
+// AuthenticateV1 makes sure that there is a token of version 1; it does nothing when that is not configured. Its error is a
+// *TokenError.
+func (c *Client) AuthenticateV1(ctx context.Context) error {
+	if c.v1 == nil {
+		return nil
+	}
+	_, err := c.v1.tokens.get(ctx, nil)
 	return err
 }
 
@@ -66,34 +80,30 @@ func (c *Client) CloseIdle() {
 }
 
 // Call calls an operation of openapi.yaml. A body that is a []byte or json.RawMessage is sent as it is, any other is
-// encoded, nil sends none. The error is an *APIError or a *TokenError; Classify says what it proves. A call that the
-// platform refuses for its token is repeated once with a new one: such an answer proves that nothing was done.
+// encoded, nil sends none. What a GET takes is a JSON object too, and is sent as a query. The error is an *APIError or a
+// *TokenError; Classify says what it proves. A call that the platform refuses for its token, or a signed one for its time,
+// is repeated once with another: such an answer proves that nothing was done.
 func (c *Client) Call(ctx context.Context, operation string, body any) (*Response, error) {
 	to, ok := c.endpoints[operation]
 	if !ok {
 		return nil, &APIError{Operation: operation, Verdict: NotSent, Code: "unknown-operation", Text: "openapi.yaml has no such operation"}
 	}
+	if to.via == nil {
+		return nil, &APIError{Operation: operation, Verdict: Failed, Code: "no-v1"}
+	}
 	payload, err := Encode(body)
+	if err == nil {
+		to, payload, err = to.prepare(payload)
+	}
 	if err != nil {
 		return nil, &APIError{Operation: operation, Verdict: NotSent, Code: "encoding", Err: err}
 	}
-	current, err := c.token.get(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := c.once(ctx, to, payload, current)
-	if !tokenRefused(err) {
-		return response, err
-	}
-	if current, err = c.token.get(ctx, current); err != nil {
-		return nil, err
-	}
-	return c.once(ctx, to, payload, current)
+	return c.call(ctx, to, payload)
 }
 
-// once makes the call with one token. On a kept connection that turned out to be closed before a byte was written, it
-// takes another connection, once.
-func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, with *token) (*Response, error) {
+// once makes the call with one set of headers. On a kept connection that turned out to be closed before a byte was
+// written, it takes another connection, once.
+func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, header http.Header) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := context.Cause(ctx); err != nil {
@@ -101,9 +111,16 @@ func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, with *t
 	}
 	for stale := 0; ; stale++ {
 		try, traced := newAttempt(ctx, payload)
-		answer, err := c.transport.RoundTrip(try.request(traced, to, with.header))
+		sent := time.Now()
+		answer, err := c.transport.RoundTrip(try.request(traced, to, header))
 		if err == nil {
-			return read(to.operation.ID, answer)
+			received := time.Now()
+			response, err := read(to.operation.ID, answer)
+			to.via.clock.measure(answer.Header, timeOf(response), sent, received)
+			if err != nil {
+				return nil, err
+			}
+			return response, nil
 		}
 		if stale == 0 && try.reused && try.notSent() && ctx.Err() == nil {
 			continue
@@ -112,7 +129,14 @@ func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, with *t
 	}
 }
 
-// read turns an answer into a Response or an *APIError.
+func timeOf(response *Response) string {
+	if response == nil {
+		return ""
+	}
+	return response.Time
+}
+
+// read turns an answer into a Response, an *APIError, or both.
 func read(operation string, answer *http.Response) (*Response, error) {
 	defer answer.Body.Close()
 	body, err := readBounded(answer)
@@ -128,7 +152,7 @@ func read(operation string, answer *http.Response) (*Response, error) {
 		return nil, &APIError{Operation: operation, Verdict: Unknown, HTTPStatus: answer.StatusCode, Code: "unreadable", Err: err}
 	}
 	if verdict := response.verdict(); verdict != Succeeded {
-		return nil, &APIError{
+		return response, &APIError{
 			Operation: operation, Verdict: verdict, HTTPStatus: answer.StatusCode,
 			Code: response.codeText(), Text: response.Text, RequestID: response.RequestID,
 			Contradictory: verdict == Unknown,

@@ -106,6 +106,10 @@ func localMeaning(code string) (string, bool) {
 		return "the request cannot be written as JSON", true
 	case "unknown-operation":
 		return "unknown operation", true
+	case "no-v1":
+		return "version 1 is not configured; set v1.base_url, v1.appid and v1.appkey of the connection", true
+	case "invalid-request":
+		return "this request cannot be made", true
 	}
 	return "", false
 }

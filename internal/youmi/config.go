@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -35,6 +34,8 @@ type Config struct {
 	ClientSecret string
 	// TenantID is sent as the header TenantId; resellers only. Default: none.
 	TenantID string
+	// V1 is what signed calls need. Default: none are made.
+	V1 V1Config
 	// Operations overrides, by operation ID, what the vendor's documents leave open. Default: openapi.yaml as it is.
 	Operations map[string]Override
 	// Transport carries the calls; it is used without following redirects, which could send a message twice. Default:
@@ -50,10 +51,27 @@ type Config struct {
 	UserAgent string
 }
 
+// V1Config is what calls of version 1 are signed with: all of it, or nothing.
+type V1Config struct {
+	// BaseURL is what the paths of version 1 stand below, such as http://HOST:5001/publicapi/v1 (doc-3385697).
+	BaseURL string
+	// AppID is the monitor id (监控ID), AppKey the key of 后台 → 后勤 → CRM对接.
+	AppID  string
+	AppKey string
+}
+
+// String leaves the key out.
+func (c V1Config) String() string { return fmt.Sprintf("youmi.V1Config{BaseURL: %q}", c.BaseURL) }
+
+// GoString leaves the key out.
+func (c V1Config) GoString() string { return c.String() }
+
 // Override changes one operation. Empty fields leave it as it is.
 type Override struct {
 	Method string
 	Path   string
+	// Fields renames top-level fields of the request: ours, as in openapi.yaml, to theirs.
+	Fields map[string]string
 	// Confirmed says that somebody has seen the operation work, so that it is not warned about any more.
 	Confirmed bool
 }
@@ -91,7 +109,17 @@ func (c Config) validate() error {
 	if c.ClientID == "" || c.ClientSecret == "" {
 		return errors.New("no client_id or client_secret: set both under connections.NAME in youmiflow.yaml, or in the environment variables they name")
 	}
-	return nil
+	return c.V1.validate()
+}
+
+func (c V1Config) validate() error {
+	if c == (V1Config{}) {
+		return nil
+	}
+	if c.BaseURL == "" || c.AppID == "" || c.AppKey == "" {
+		return errors.New("v1 is configured in part: base_url, appid and appkey of connections.NAME.v1 go together")
+	}
+	return validateURL("v1.base_url", c.BaseURL)
 }
 
 func validateURL(name, value string) error {
@@ -114,33 +142,3 @@ func (c Config) String() string {
 
 // GoString leaves the secret out.
 func (c Config) GoString() string { return c.String() }
-
-// endpoint is an operation with its overrides applied, ready to be called.
-type endpoint struct {
-	operation Operation
-	url       *url.URL
-}
-
-// endpoints applies the overrides to openapi.yaml.
-func (c Config) endpoints() (map[string]*endpoint, error) {
-	operations, err := Operations()
-	if err != nil {
-		return nil, err
-	}
-	operations, err = Overridden(operations, c.Operations)
-	if err != nil {
-		return nil, err
-	}
-	endpoints := make(map[string]*endpoint, len(operations))
-	for _, operation := range operations {
-		if operation.ID == OperationGetToken {
-			continue // not a call of the base: see token
-		}
-		address, err := url.Parse(strings.TrimSuffix(c.BaseURL, "/") + operation.Path)
-		if err != nil {
-			return nil, fmt.Errorf("operations.%s.path %q is not a path", operation.ID, operation.Path)
-		}
-		endpoints[operation.ID] = &endpoint{operation: operation, url: address}
-	}
-	return endpoints, nil
-}

@@ -52,7 +52,8 @@ type APIError struct {
 	Verdict    Verdict
 	HTTPStatus int // 0 when no answer came
 	// Code is the platform's result code, else HTTP-503, timeout, refused, dns, tls, certificate, unconnected, cancelled,
-	// broken, unreadable, truncated, too-long, redirect, encoding or unknown-operation; "" when the envelope had none.
+	// broken, unreadable, truncated, too-long, redirect, encoding, unknown-operation, no-v1 or invalid-request; "" when the
+	// envelope had none.
 	Code      string
 	Text      string // the platform's own words
 	RequestID string
@@ -106,6 +107,14 @@ func clip(s string) string {
 		return s
 	}
 	return string(runes[:most]) + "…"
+}
+
+// codeOf is the code of an *APIError; "" of any other.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*APIError](err); ok {
+		return e.Code
+	}
+	return ""
 }
 
 // tokenRefused reports an answer that a new token may cure.

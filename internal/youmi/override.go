@@ -29,8 +29,8 @@ func Overridden(operations []Operation, overrides map[string]Override) ([]Operat
 
 func (o Override) apply(operation *Operation) error {
 	if o.Path != "" {
-		if !strings.HasPrefix(o.Path, "/") {
-			return fmt.Errorf("path %q must begin with a slash", o.Path)
+		if err := validatePath(o.Path); err != nil {
+			return err
 		}
 		operation.Path = o.Path
 	}
@@ -41,9 +41,34 @@ func (o Override) apply(operation *Operation) error {
 	default:
 		return fmt.Errorf("method %q is not GET, POST, PUT, PATCH or DELETE", o.Method)
 	}
+	if err := o.rename(operation); err != nil {
+		return err
+	}
 	if o.Confirmed {
 		operation.Status = StatusConfirmed
 	}
+	return nil
+}
+
+// rename takes the field names over. A name of ours that the operation does not have would change nothing, and is refused.
+func (o Override) rename(operation *Operation) error {
+	if len(o.Fields) == 0 {
+		return nil
+	}
+	taken := map[string]string{}
+	for _, ours := range slices.Sorted(maps.Keys(o.Fields)) {
+		theirs := o.Fields[ours]
+		switch other := taken[theirs]; {
+		case !slices.Contains(operation.RequestFields, ours):
+			return fmt.Errorf("fields.%s: the request has no such field; there are %s", ours, strings.Join(operation.RequestFields, ", "))
+		case theirs == "":
+			return fmt.Errorf("fields.%s: say what the platform calls it", ours)
+		case other != "":
+			return fmt.Errorf("fields.%s and fields.%s: both are called %q", other, ours, theirs)
+		}
+		taken[theirs] = ours
+	}
+	operation.Renamed = maps.Clone(o.Fields)
 	return nil
 }
 

@@ -33,8 +33,10 @@ type Operation struct {
 	// Plausible is the schema of openapi.yaml that `values` of the answer is taken to have; "" when the page shows it, or
 	// nothing is known. It is a guess: readers must do without any of its fields.
 	Plausible string
-	// Fields renames top-level fields of the request on the wire, as a project's configuration says: ours to theirs.
-	Fields map[string]string
+	// RequestFields are the top-level fields of the request, in the order of openapi.yaml.
+	RequestFields []string
+	// Renamed says what the platform really calls some of them, as a project's configuration has it.
+	Renamed map[string]string
 }
 
 // Paging says which fields of a request page a list.

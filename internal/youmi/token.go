@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,14 +25,8 @@ const (
 	maxLifetime = 30 * 24 * time.Hour
 )
 
-// token is a token with the headers of the calls made with it, which are shared and never changed.
-type token struct {
-	header http.Header
-	renew  time.Time // from then on another is fetched
-}
-
-// tokenSource keeps the token and renews it, one renewal at a time.
-type tokenSource struct {
+// merchant asks for the token of version 2 (api-84380512).
+type merchant struct {
 	to        *endpoint
 	form      []byte
 	secret    string
@@ -41,14 +34,9 @@ type tokenSource struct {
 	header    http.Header // the headers of the token request
 	transport http.RoundTripper
 	timeout   time.Duration
-
-	current atomic.Pointer[token]
-	turn    chan struct{} // held by who renews; a channel, so that a waiter can be cancelled
-	rounds  atomic.Int64  // renewals that came to an end
-	failure error         // of the last renewal; guarded by turn
 }
 
-func newTokenSource(config Config) (*tokenSource, error) {
+func newMerchant(config Config) (*merchant, error) {
 	address, err := url.Parse(config.TokenURL)
 	if err != nil {
 		return nil, fmt.Errorf("token_url is not an address: %w", err)
@@ -59,7 +47,7 @@ func newTokenSource(config Config) (*tokenSource, error) {
 		"scope":         {"Ls.Qkl.PublicApi"},
 		"grant_type":    {"client_credentials"},
 	}
-	source := &tokenSource{
+	m := &merchant{
 		to:        &endpoint{operation: Operation{ID: OperationGetToken, Method: http.MethodPost}, url: address},
 		form:      []byte(form.Encode()),
 		secret:    config.ClientSecret,
@@ -67,67 +55,34 @@ func newTokenSource(config Config) (*tokenSource, error) {
 		header:    http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}, "User-Agent": {config.UserAgent}},
 		transport: config.Transport,
 		timeout:   config.Timeout,
-		turn:      make(chan struct{}, 1),
 	}
 	if config.TenantID != "" {
-		source.calls["Tenantid"] = []string{config.TenantID}
+		m.calls["Tenantid"] = []string{config.TenantID}
 	}
-	return source, nil
+	return m, nil
 }
 
-// get returns a token that is not about to end and is not the one the platform has just refused. Who comes while another
-// renews waits for that, and shares its outcome unless the other was cancelled.
-func (s *tokenSource) get(ctx context.Context, refused *token) (*token, error) {
-	if current := s.usable(refused); current != nil {
-		return current, nil
+// authority is that of version 2: its calls carry the token as it is.
+func (m *merchant) authority(base string) *authority {
+	return &authority{
+		base: base, tokens: newTokenSource(m.fetch), clock: new(clock),
+		header: func(with *token, _ time.Time) http.Header { return with.header },
 	}
-	round := s.rounds.Load()
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, &TokenError{Verdict: NotSent, Code: networkCode(ctx, ctx.Err()), Err: context.Cause(ctx)}
-	}
-	defer func() { <-s.turn }()
-	if current := s.usable(refused); current != nil {
-		return current, nil
-	}
-	if s.rounds.Load() != round && s.failure != nil {
-		return nil, s.failure
-	}
-	fetched, err := s.fetch(ctx)
-	if ctx.Err() != nil && err != nil {
-		return nil, err // says nothing to those who wait
-	}
-	s.failure = err
-	s.rounds.Add(1)
-	if err != nil {
-		return nil, err
-	}
-	s.current.Store(fetched)
-	return fetched, nil
-}
-
-func (s *tokenSource) usable(refused *token) *token {
-	current := s.current.Load()
-	if current == nil || current == refused || !time.Now().Before(current.renew) {
-		return nil
-	}
-	return current
 }
 
 // fetch asks for a token.
-func (s *tokenSource) fetch(parent context.Context) (*token, error) {
-	ctx, cancel := context.WithTimeout(parent, s.timeout)
+func (m *merchant) fetch(parent context.Context) (*token, error) {
+	ctx, cancel := context.WithTimeout(parent, m.timeout)
 	defer cancel()
-	try, traced := newAttempt(ctx, s.form)
-	answer, err := s.transport.RoundTrip(try.request(traced, s.to, s.header))
+	try, traced := newAttempt(ctx, m.form)
+	answer, err := m.transport.RoundTrip(try.request(traced, m.to, m.header))
 	if err != nil {
-		return nil, s.unanswered(ctx, err)
+		return nil, tokenUnanswered(ctx, err)
 	}
 	defer answer.Body.Close()
 	body, err := readBounded(answer)
 	if answer.StatusCode != http.StatusOK {
-		return nil, s.refused(answer, body)
+		return nil, m.refused(answer, body)
 	}
 	if err != nil {
 		return nil, &TokenError{Verdict: Unreachable, HTTPStatus: answer.StatusCode, Code: bodyCode(err), Err: err}
@@ -136,12 +91,12 @@ func (s *tokenSource) fetch(parent context.Context) (*token, error) {
 	if err != nil {
 		return nil, &TokenError{Verdict: NotSent, HTTPStatus: answer.StatusCode, Code: "unreadable", Err: err}
 	}
-	header := s.calls.Clone()
+	header := m.calls.Clone()
 	header["Authorization"] = []string{"Bearer " + secret}
-	return &token{header: header, renew: time.Now().Add(lifetime - min(tokenMargin, lifetime/10))}, nil
+	return &token{secret: secret, header: header, renew: time.Now().Add(lifetime - min(tokenMargin, lifetime/10))}, nil
 }
 
-func (s *tokenSource) unanswered(ctx context.Context, err error) *TokenError {
+func tokenUnanswered(ctx context.Context, err error) *TokenError {
 	e := &TokenError{Verdict: Unreachable, Code: networkCode(ctx, err), Err: err}
 	if e.Code == "cancelled" || e.Code == "certificate" {
 		e.Verdict = NotSent
@@ -150,7 +105,7 @@ func (s *tokenSource) unanswered(ctx context.Context, err error) *TokenError {
 }
 
 // refused reads an OAuth2 error (RFC 6749, 5.2), which is what the endpoint's form leads to expect.
-func (s *tokenSource) refused(answer *http.Response, body []byte) *TokenError {
+func (m *merchant) refused(answer *http.Response, body []byte) *TokenError {
 	var oauth struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -162,8 +117,8 @@ func (s *tokenSource) refused(answer *http.Response, body []byte) *TokenError {
 		RetryAfter: retryAfter(answer.Header.Get("Retry-After"), time.Now()),
 	}
 	if json.Unmarshal(body, &oauth) == nil && oauth.Error != "" {
-		e.Code = clip(s.redact(oauth.Error))
-		e.Text = clip(s.redact(oauth.Description))
+		e.Code = clip(m.redact(oauth.Error))
+		e.Text = clip(m.redact(oauth.Description))
 	}
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests:
@@ -177,8 +132,8 @@ func (s *tokenSource) refused(answer *http.Response, body []byte) *TokenError {
 }
 
 // redact keeps the secret out of what the server echoes.
-func (s *tokenSource) redact(foreign string) string {
-	return strings.NewReplacer(s.secret, "***", url.QueryEscape(s.secret), "***").Replace(foreign)
+func (m *merchant) redact(foreign string) string {
+	return strings.NewReplacer(m.secret, "***", url.QueryEscape(m.secret), "***").Replace(foreign)
 }
 
 // parseToken reads the answer of the token endpoint. The lifetime may be a number or a string, in seconds or, when it is
@@ -194,10 +149,15 @@ func parseToken(body []byte, now time.Time) (secret string, lifetime time.Durati
 	if answer.AccessToken == "" {
 		return "", 0, errors.New("the answer has no access_token")
 	}
-	if strings.ContainsFunc(answer.AccessToken, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if !printable(answer.AccessToken) {
 		return "", 0, errors.New("the access_token holds characters that no header may hold")
 	}
 	return answer.AccessToken, tokenLifetime(text(answer.ExpiresIn), now), nil
+}
+
+// printable reports what a header may hold.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 func tokenLifetime(written string, now time.Time) time.Duration {
@@ -220,20 +180,29 @@ type TokenError struct {
 	Code       string // as APIError.Code, or the OAuth2 error such as invalid_client
 	Text       string
 	RetryAfter time.Duration
-	Refused    bool // the credentials were refused: trying again will not help
+	Refused    bool   // the credentials were refused: trying again will not help
+	Version    string // V1 for the token of version 1
 	Err        error
 }
 
 // Error says what to check, and never holds the secret.
 func (e *TokenError) Error() string {
+	first, address, settings := "no token: ", "token_url", "client_id, client_secret and token_url"
+	if e.Version == V1 {
+		first, address, settings = "no token of version 1: ", "v1.base_url", "v1.appid, v1.appkey and v1.base_url"
+	}
 	var b strings.Builder
-	b.WriteString("no token: ")
+	b.WriteString(first)
+	reason := e.Code
+	if meaning := CodeMeaning(e.Code); meaning != "" {
+		reason += " " + meaning
+	}
 	if e.Refused {
-		fmt.Fprintf(&b, "the platform refuses the credentials (%s); check client_id, client_secret and token_url of the connection", e.Code)
+		fmt.Fprintf(&b, "the platform refuses the credentials (%s); check %s of the connection", reason, settings)
 	} else if meaning, ok := localMeaning(e.Code); ok {
-		b.WriteString(strings.ReplaceAll(meaning, "base_url", "token_url"))
+		b.WriteString(strings.ReplaceAll(meaning, "base_url", address))
 	} else {
-		b.WriteString("the token endpoint answers " + e.Code)
+		b.WriteString("the token endpoint answers " + reason)
 	}
 	if e.Text != "" {
 		b.WriteString(": " + e.Text)

@@ -19,7 +19,9 @@ func (s *spec) program() ([]byte, error) {
 		fmt.Fprintf(&b, "\tOperation%s = %q\n", o.goName(), o.ID)
 	}
 	b.WriteString(")\n\n")
-	describe(&b, sorted)
+	if err := s.describe(&b, sorted); err != nil {
+		return nil, err
+	}
 	nested := map[string]bool{}
 	for _, o := range sorted {
 		if o.GoType != "" {
@@ -44,7 +46,7 @@ func (s *spec) program() ([]byte, error) {
 }
 
 // describe writes the operations as a function, which costs nothing until it is called.
-func describe(b *bytes.Buffer, operations []operation) {
+func (s *spec) describe(b *bytes.Buffer, operations []operation) error {
 	b.WriteString("// described returns the operations by ID.\nfunc described() []Operation {\n\treturn []Operation{\n")
 	for _, o := range operations {
 		fmt.Fprintf(b, "{\nID: Operation%s, Version: %s, Group: %q,\nMethod: %q, Path: %q,\nStatus: %q, Effect: %q, Source: %q,\nSummary: %q,\n",
@@ -58,9 +60,17 @@ func describe(b *bytes.Buffer, operations []operation) {
 		if o.Plausible != "" {
 			fmt.Fprintf(b, "Plausible: %q,\n", o.Plausible)
 		}
+		names, err := s.fieldNames(o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.ID, err)
+		}
+		if len(names) > 0 {
+			fmt.Fprintf(b, "RequestFields: %#v,\n", names)
+		}
 		b.WriteString("},\n")
 	}
 	b.WriteString("}\n}\n")
+	return nil
 }
 
 // structure writes one struct, and remembers the schemas that its fields name.

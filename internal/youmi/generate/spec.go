@@ -137,6 +137,38 @@ func (s *spec) fields(o operation) ([]property, error) {
 	return fields, nil
 }
 
+// fieldNames are the names of an operation's request, of all its kinds.
+func (s *spec) fieldNames(o operation) ([]string, error) {
+	fields, err := s.fields(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, media := range o.Body.Content {
+		body, err := s.find(media.Schema.Ref)
+		if err != nil {
+			return nil, err
+		}
+		for _, kind := range body.OneOf {
+			one, err := s.find(kind.Ref)
+			if err != nil {
+				return nil, err
+			}
+			more, err := one.fields()
+			if err != nil {
+				return nil, err
+			}
+			fields = append(fields, more...)
+		}
+	}
+	var names []string
+	for _, field := range fields {
+		if !slices.Contains(names, field.name) {
+			names = append(names, field.name)
+		}
+	}
+	return names, nil
+}
+
 func (s *spec) find(reference string) (*schema, error) {
 	found := s.schemas[refName(reference)]
 	if found == nil {
