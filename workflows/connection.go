@@ -13,7 +13,7 @@ import (
 var (
 	connectionKeys = keySet{known: []string{"base_url", "token_url", "client_id", "client_secret", "tenant_id", "v1", "operations"}}
 	v1Keys         = keySet{known: []string{"base_url", "appid", "appkey"}}
-	operationKeys  = keySet{known: []string{"path", "method", "confirmed"}}
+	operationKeys  = keySet{known: []string{"path", "method", "confirmed", "fields"}}
 
 	connectionScalars = []override{{"base_url", true}, {"token_url", true}, {"client_id", true}, {"client_secret", true}, {"tenant_id", true}}
 	v1Scalars         = []override{{"base_url", true}, {"appid", true}, {"appkey", true}}
@@ -34,13 +34,16 @@ type Connection struct {
 
 // OperationOverride says where an operation really is. Empty fields change nothing.
 type OperationOverride struct {
-	Path      string
-	Method    string
+	Path   string
+	Method string
+	// Fields renames top-level fields of the request on the wire: the name of openapi.yaml to the platform's own.
+	Fields    map[string]string
 	Confirmed bool // the operation works like this, as somebody has tried
 	Span      diagnostic.Span
 }
 
-// ConnectionSettings are a connection's values, ready for use. URLs have no slash at the end.
+// ConnectionSettings are a connection's values, ready for use. URLs have no slash at the end. Without a TokenURL, the
+// client goes to the one address that the vendor documents.
 type ConnectionSettings struct {
 	Name         string
 	BaseURL      string
@@ -142,8 +145,25 @@ func (c *Connection) operations(d *decoder, node *yaml.Node) {
 		if node := operation.get("confirmed"); node != nil {
 			o.Confirmed, _ = d.boolean(node, "confirmed")
 		}
+		if node := operation.get("fields"); node != nil && !isNull(node) {
+			o.Fields = d.fieldNames(node)
+		}
 		c.Operations[e.key.Value] = o
 	}
+}
+
+// fieldNames reads what the platform really calls the fields of a request. Which fields there are is known to the client,
+// which refuses others.
+func (d *decoder) fieldNames(node *yaml.Node) map[string]string {
+	all, ok := d.object(node, "fields")
+	if !ok {
+		return nil
+	}
+	names := map[string]string{}
+	for _, e := range all.entries {
+		names[e.key.Value], _ = d.str(e.value, "fields."+e.key.Value)
+	}
+	return names
 }
 
 // Resolve looks the variables up and checks what every call needs. The error is a diagnostic.List that names each
@@ -175,7 +195,7 @@ func (c *Connection) Resolve() (*ConnectionSettings, error) {
 	}
 	s := &ConnectionSettings{
 		Name: c.Name, Operations: c.Operations,
-		BaseURL: address("base_url", true), TokenURL: address("token_url", true),
+		BaseURL: address("base_url", true), TokenURL: address("token_url", false),
 		ClientID: get("client_id", true), ClientSecret: NewSecret(get("client_secret", true)), TenantID: get("tenant_id", false),
 		V1: V1Settings{BaseURL: address("v1.base_url", false), AppID: get("v1.appid", false), AppKey: NewSecret(get("v1.appkey", false))},
 	}

@@ -100,8 +100,8 @@ func TestAFolderWithoutAProjectFile(t *testing.T) {
 	require.Empty(t, problems)
 	require.Empty(t, p.File)
 	_, err := p.Connections["default"].Resolve()
-	require.ErrorContains(t, err, "YOUMIFLOW_CONNECTIONS_DEFAULT_TOKEN_URL")
-	require.ErrorContains(t, err, "3 errors")
+	require.ErrorContains(t, err, "YOUMIFLOW_CONNECTIONS_DEFAULT_CLIENT_ID")
+	require.ErrorContains(t, err, "2 errors", "the token has an address of its own, unless another is set")
 	database, err := p.Database()
 	require.NoError(t, err)
 	require.Equal(t, "sqlite://x.db", database.Reveal())
@@ -114,6 +114,34 @@ func TestAFolderWithoutAProjectFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, defaultDatabase, database.Reveal())
 	require.Len(t, p.Warnings(nil), 1)
+}
+
+func TestAnOperationPutRight(t *testing.T) {
+	const source = `connections:
+  default:
+    base_url: https://api.example.com
+    client_id: c
+    client_secret: ${SECRET}
+    v1: { base_url: "http://host:5001/publicapi/v1/", appid: "7", appkey: "${KEY}" }
+    operations:
+      GetFansList: { fields: { pageIndex: PageIndex, pageSize: PageSize } }
+`
+	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": source}, map[string]string{"SECRET": "s", "KEY": "k"})
+	require.Empty(t, problems)
+	s, err := p.Connections["default"].Resolve()
+	require.NoError(t, err)
+	require.Empty(t, s.TokenURL, "left to the client, which knows the documented one")
+	require.Equal(t, map[string]string{"pageIndex": "PageIndex", "pageSize": "PageSize"}, s.Operations["GetFansList"].Fields)
+	require.Equal(t, "http://host:5001/publicapi/v1", s.V1.BaseURL)
+	require.Equal(t, []string{"7", "k"}, []string{s.V1.AppID, s.V1.AppKey.Reveal()})
+
+	for written, want := range map[string]string{
+		"{ pageIndex: 3 }": "needs text", `{ pageIndex: "" }`: "fields.pageIndex is empty", "[a]": "fields",
+	} {
+		changed := strings.Replace(source, "{ pageIndex: PageIndex, pageSize: PageSize }", written, 1)
+		_, problems := projectIn(t, map[string]string{"youmiflow.yaml": changed}, nil)
+		require.ErrorContains(t, problems.Err(), want, written)
+	}
 }
 
 func TestProblemsOfAProject(t *testing.T) {
