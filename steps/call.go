@@ -23,9 +23,11 @@ type call struct {
 	friend    string
 	takeover  engine.TakeoverUse
 	body      any
-	// outputs turns a successful answer into the step's outputs.
-	outputs func(*youmi.Response) map[string]any
+	// outputs turns a successful answer into the step's outputs. Its error fails the step.
+	outputs func(*youmi.Response) (map[string]any, error)
 	assumed map[string]any
+	// make makes the call, where it is none of an operation; default: the operation with the body.
+	make func(ctx context.Context, api API) (*youmi.Response, error)
 }
 
 // action encodes the body, once, and performs exactly that.
@@ -44,11 +46,14 @@ func (c call) action(config Config, connection string) (engine.Action, error) {
 			if err != nil {
 				return engine.Outcome{State: engine.NotSent, Code: "connection", Message: fmt.Sprintf("connection %q: %v", connection, err)}
 			}
-			response, err := api.Call(ctx, c.operation, body)
+			response, err := c.perform(ctx, api, body)
 			if err != nil {
 				return outcome(err, c.effect)
 			}
-			outputs := c.outputs(response)
+			outputs, err := c.outputs(response)
+			if err != nil {
+				return engine.Outcome{State: engine.Failed, Code: "unreadable", Message: c.operation + ": " + err.Error(), RequestID: response.RequestID}
+			}
 			task, _ := outputs["task_id"].(string)
 			return engine.Outcome{
 				State: engine.Succeeded, Outputs: outputs, Code: strconv.Itoa(response.Code),
@@ -56,6 +61,13 @@ func (c call) action(config Config, connection string) (engine.Action, error) {
 			}
 		},
 	}, nil
+}
+
+func (c call) perform(ctx context.Context, api API, body []byte) (*youmi.Response, error) {
+	if c.make != nil {
+		return c.make(ctx, api)
+	}
+	return api.Call(ctx, c.operation, body)
 }
 
 // outcome says what the error of a call means for the engine (engine.md, "Outcomes of a call").

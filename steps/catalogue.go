@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"youmiflow/engine"
 	"youmiflow/internal/youmi"
@@ -16,6 +17,8 @@ import (
 type API interface {
 	// Call calls an operation of openapi.yaml with a body that is sent as it is. See youmi.Client.Call for the errors.
 	Call(ctx context.Context, operation string, body any) (*youmi.Response, error)
+	// Raw calls a path that openapi.yaml need not know. See youmi.Client.Raw for the errors.
+	Raw(ctx context.Context, request youmi.Request) (*youmi.Response, error)
 }
 
 // Config is what the steps reach the outside with. The zero Config makes a catalogue that can validate and prepare.
@@ -27,6 +30,9 @@ type Config struct {
 	Resolve func(path string, given []string) (string, error)
 	// Logger takes what `log` says. Default: nowhere.
 	Logger *slog.Logger
+	// Location is the time zone of dates and times that a workflow writes without an offset. Default: +08:00, the only
+	// offset that the vendor's examples show.
+	Location *time.Location
 	// Operations are the API's operations, with the project's overrides applied. Default: those of openapi.yaml.
 	Operations []youmi.Operation
 }
@@ -41,6 +47,9 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Location == nil {
+		c.Location = time.FixedZone("+08:00", 8*60*60)
 	}
 	if c.Operations == nil {
 		operations, err := youmi.Operations()
@@ -83,16 +92,38 @@ func New(config Config) (*Catalogue, error) {
 
 // all is the list of steps, family by family.
 func all(config Config) []*entry {
-	return []*entry{
+	entries := []*entry{
 		takeoverApply(config),
 		takeoverEnd(config),
 		messageSend(config),
 		messageBatch(config),
 		messageForward(config),
+		apiCall(config),
 		audienceFile(config),
+		audienceFriends(config),
 		assert(),
 		log(config),
 	}
+	for _, operation := range []operation{
+		activate(config), notify(config), chatRead(config),
+		reportActivations(config),
+		systemDepartments(config), systemGroups(config), systemGroupStaff(config), systemStaff(config),
+		friendCount(config),
+		todoAdd(config), todoAddPlain(config), todoCount(config),
+		adCount(config),
+		bulkSendSave(config), bulkSendDelete(config),
+		callbackRegister(config), eventSubscribe(config),
+		v1AddFriend(config),
+	} {
+		entries = append(entries, operation.entry(config))
+	}
+	for _, listing := range []listing{
+		reportStaffService(config), friendList(config), todoList(config), adList(config), meetingCallList(config),
+		v1Accounts(config), v1Friends(config),
+	} {
+		entries = append(entries, listing.entry(config))
+	}
+	return entries
 }
 
 // Lookup finds a step's description.

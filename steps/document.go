@@ -38,11 +38,16 @@ func documentStep(b *strings.Builder, step *workflows.StepType) {
 	}
 	if len(step.Outputs) > 0 {
 		b.WriteString("\n| output | type | API | |\n| --- | --- | --- | --- |\n")
-		for _, field := range step.Outputs {
-			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", field.Name, field.Type, code(field.APIName), field.Description)
-		}
+		documentOutputs(b, "", step.Outputs)
 	}
 	fmt.Fprintf(b, "\n```yaml\n- %s\n```\n", strings.ReplaceAll(strings.TrimSpace(step.Example), "\n", "\n  "))
+}
+
+func documentOutputs(b *strings.Builder, prefix string, fields []workflows.Field) {
+	for _, field := range fields {
+		fmt.Fprintf(b, "| `%s%s` | %s | %s | %s |\n", prefix, field.Name, documentType(field), code(field.APIName), field.Description)
+		documentOutputs(b, prefix+field.Name+"[].", field.Fields)
+	}
 }
 
 // documentInputs writes fields, each followed by the fields it holds.
@@ -68,6 +73,8 @@ func documentType(field workflows.Field) string {
 		return "list of objects"
 	case len(field.Fields) > 0:
 		return "object"
+	case field.Pattern == momentPattern:
+		return "a date or a time"
 	}
 	return field.Type.String()
 }

@@ -169,3 +169,67 @@ func clip(s string) string {
 }
 
 var errNoTakeover = errors.New("takeover is empty: the conversation is not held, since the step that applies for it failed or was skipped")
+
+// amount reads a number, also when a table holds it as text.
+func (in inputs) amount(field string) (float64, error) {
+	if s, ok := plain(in.values[field]); ok {
+		n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+		if err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
+			return n, nil
+		}
+	}
+	if in.values[field] == nil {
+		return 0, fmt.Errorf("%s is missing", in.name(field))
+	}
+	return 0, fmt.Errorf("%s must be a number, not %s", in.name(field), kind(in.values[field]))
+}
+
+// flag reads true or false.
+func (in inputs) flag(field string) (bool, error) {
+	set, ok := in.values[field].(bool)
+	if !ok {
+		return false, fmt.Errorf("%s must be true or false, not %s", in.name(field), kind(in.values[field]))
+	}
+	return set, nil
+}
+
+// texts reads a list of texts that hold more than spaces, of at most so many.
+func (in inputs) texts(field string, most int) ([]string, error) {
+	list, ok := in.values[field].([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s must be a list, not %s", in.name(field), kind(in.values[field]))
+	}
+	if len(list) > most {
+		return nil, fmt.Errorf("%s has %d elements; %d is the most", in.name(field), len(list), most)
+	}
+	texts := make([]string, len(list))
+	for i, element := range list {
+		text, err := inputs{values: map[string]any{"": element}, where: in.name(field) + "[" + strconv.Itoa(i) + "]"}.identifier("")
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = text
+	}
+	return texts, nil
+}
+
+// mapping reads an object as it is.
+func (in inputs) mapping(field string) (map[string]any, error) {
+	object, ok := in.values[field].(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s must be an object, not %s", in.name(field), kind(in.values[field]))
+	}
+	return object, nil
+}
+
+// within reads a whole number of a range.
+func (in inputs) within(field string, least, most, fallback int64) (int64, error) {
+	if !in.has(field) {
+		return fallback, nil
+	}
+	n, err := in.whole(field)
+	if err == nil && (n < least || n > most) {
+		return 0, fmt.Errorf("%s is %d; it must be %d to %d", in.name(field), n, least, most)
+	}
+	return n, err
+}

@@ -30,8 +30,8 @@ func messageOutputs() []workflows.Field {
 func messageAction(config Config, connection string, to conversation, body *youmi.Message) (engine.Action, error) {
 	return call{
 		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend, body: body,
-		outputs: func(response *youmi.Response) map[string]any {
-			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}
+		outputs: func(response *youmi.Response) (map[string]any, error) {
+			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}, nil
 		},
 		assumed: map[string]any{"task_id": "", "request_id": ""},
 	}.action(config, connection)

@@ -19,7 +19,8 @@ func platform(t *testing.T, config sandbox.Config) (*Catalogue, *sandbox.Sandbox
 	require.NoError(t, err)
 	url, stop, err := sandbox.Start(t.Context(), box)
 	require.NoError(t, err)
-	client, err := youmi.New(youmi.Config{BaseURL: url, TokenURL: url + "/connect/token", ClientID: "c", ClientSecret: "s"})
+	client, err := youmi.New(youmi.Config{BaseURL: url, TokenURL: url + "/connect/token", ClientID: "c", ClientSecret: "s",
+		V1: youmi.V1Config{BaseURL: url + "/publicapi/v1", AppID: "1", AppKey: sandbox.V1AppKey}})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		client.CloseIdle()

@@ -67,10 +67,10 @@ func prepareApply(config Config, input engine.Input) (engine.Action, error) {
 	return call{
 		operation: youmi.OperationApplyTakeover, effect: workflows.EffectIdempotent,
 		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, body: body,
-		outputs: func(response *youmi.Response) map[string]any {
+		outputs: func(response *youmi.Response) (map[string]any, error) {
 			got := c
 			got.key = response.TakeoverKey()
-			return map[string]any{"takeover": got.handle(), "request_id": response.RequestID}
+			return map[string]any{"takeover": got.handle(), "request_id": response.RequestID}, nil
 		},
 		assumed: map[string]any{"takeover": c.handle(), "request_id": ""},
 	}.action(config, input.Connection)
@@ -109,8 +109,8 @@ func prepareEnd(config Config, input engine.Input) (engine.Action, error) {
 		operation: youmi.OperationEndTakeover, effect: workflows.EffectIdempotent,
 		account: c.account, friend: c.friend, takeover: engine.TakeoverEnds,
 		body: &youmi.TakeoverEnd{TakeOverKey: c.key, WechatID: c.account, ToUserName: c.friend},
-		outputs: func(response *youmi.Response) map[string]any {
-			return map[string]any{"request_id": response.RequestID}
+		outputs: func(response *youmi.Response) (map[string]any, error) {
+			return map[string]any{"request_id": response.RequestID}, nil
 		},
 		assumed: map[string]any{"request_id": ""},
 	}.action(config, input.Connection)

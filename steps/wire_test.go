@@ -18,8 +18,15 @@ import (
 type recorder struct {
 	operation string
 	body      []byte
+	raw       youmi.Request
 	response  *youmi.Response
 	err       error
+}
+
+func (r *recorder) Raw(_ context.Context, request youmi.Request) (*youmi.Response, error) {
+	r.operation, r.raw = request.Method+" "+request.Path, request
+	r.body, _ = youmi.Encode(request.Body)
+	return r.response, r.err
 }
 
 func (r *recorder) Call(_ context.Context, operation string, body any) (*youmi.Response, error) {
@@ -102,7 +109,7 @@ func TestBodies(t *testing.T) {
 			require.Equal(t, "{"+test.body+"}", string(action.Request.Body))
 			require.Equal(t, "135389", action.Request.Account)
 			require.Equal(t, "wxid_example", action.Request.Friend)
-			conforms(t, schemas, action.Request)
+			conforms(t, schemas, action.Request.Operation, action.Request.Body)
 			require.Nil(t, api.body, "Prepare has sent something")
 			outcome := action.Perform(t.Context())
 			require.Equal(t, engine.Succeeded, outcome.State)
@@ -121,18 +128,35 @@ func requestSchemas(t require.TestingT) schemaSet {
 	schemas := schemaSet{}
 	for _, item := range spec.Paths.Map() {
 		for _, operation := range item.Operations() {
-			if media := operation.RequestBody.Value.Content.Get("application/json"); media != nil {
-				schemas[operation.OperationID] = media.Schema.Value
-			}
+			schemas[operation.OperationID] = requestSchema(operation)
 		}
 	}
 	return schemas
 }
 
-func conforms(t require.TestingT, schemas schemaSet, request *engine.Request) {
-	var body any
-	require.NoError(t, json.Unmarshal(request.Body, &body))
-	require.NoError(t, schemas[request.Operation].VisitJSON(body), string(request.Body))
+// requestSchema is that of the body; where there is none, that of an object of the query's parameters.
+func requestSchema(operation *openapi3.Operation) *openapi3.Schema {
+	if operation.RequestBody != nil {
+		for _, media := range operation.RequestBody.Value.Content {
+			return media.Schema.Value
+		}
+	}
+	query := openapi3.NewObjectSchema().WithoutAdditionalProperties()
+	for _, parameter := range operation.Parameters {
+		if parameter.Value.In == openapi3.ParameterInQuery {
+			query.WithPropertyRef(parameter.Value.Name, parameter.Value.Schema)
+		}
+	}
+	return query
+}
+
+func conforms(t require.TestingT, schemas schemaSet, operation string, request []byte) {
+	body := any(map[string]any{}) // a GET without parameters
+	if len(request) > 0 {
+		require.NoError(t, json.Unmarshal(request, &body))
+	}
+	require.NotNil(t, schemas[operation], operation)
+	require.NoError(t, schemas[operation].VisitJSON(body), string(request))
 }
 
 func errorsOf(problems diagnostic.List) []string {
