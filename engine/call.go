@@ -186,7 +186,12 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	return policyFor(c.step, outcome).next(time.Now(), c.result.Attempts, random)
+	now := time.Now()
+	at, again := policyFor(c.step, outcome).next(now, c.result.Attempts, random)
+	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
+		at = asked
+	}
+	return at, again
 }
 
 // takeoverChanges is what the end of the step does to takeovers.

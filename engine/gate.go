@@ -23,8 +23,9 @@ func newGate(concurrency int) *gate {
 	}
 }
 
-// claim waits for leave to commit an intent.
+// claim waits for leave to commit an intent; tryClaim takes it only when it is there at once.
 func (g *gate) claim(ctx context.Context) error { return g.claims.Acquire(ctx, 1) }
+func (g *gate) tryClaim() bool                  { return g.claims.TryAcquire(1) }
 
 // settle gives the leave back once the outcome is known.
 func (g *gate) settle() { g.claims.Release(1) }

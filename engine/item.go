@@ -36,7 +36,7 @@ func (s *scope) flush(ctx context.Context) error {
 	return s.save(ctx, changes)
 }
 
-// finish commits how the item ended.
+// finish appends how the item ended. Nobody waits for it item by item: the lane does, before it is given back.
 func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 	status, reason := itemEnd(st, late)
 	change := s.move(status, reason)
@@ -46,9 +46,9 @@ func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 			return err
 		}
 	}
-	receipt := s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)})
+	s.receipt = s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)})
 	s.unsaved = nil
-	return receipt.Wait(ctx)
+	return nil
 }
 
 // itemEnd turns how the body ended into the item's status and reason. late is a failure of the finally.

@@ -32,6 +32,8 @@ type laneWork struct {
 	failure error
 	working sync.WaitGroup
 	idle    chan Item // takes an item when a worker has none
+
+	receipts []Receipt // of items that ended
 }
 
 // workLane works on a lane of a foreach for a slice.
@@ -84,6 +86,9 @@ func (w *laneWork) run(ctx context.Context) (bool, error) {
 	w.working.Wait()
 	if err == nil {
 		err = w.failure
+	}
+	if err == nil {
+		err = w.confirmAll(ctx)
 	}
 	return exhausted && w.resume.IsZero() && !w.stopped, err
 }
@@ -154,7 +159,7 @@ func (w *laneWork) ended(err error) {
 	} else if err != nil && w.failure == nil {
 		w.failure = err
 	}
-	w.changed.Broadcast()
+	w.changed.Signal()
 }
 
 // wait hears from items that begin and end a wait.
@@ -165,7 +170,7 @@ func (w *laneWork) wait(waiting bool) {
 	} else {
 		w.waiting--
 	}
-	w.changed.Broadcast()
+	w.changed.Signal()
 	w.mu.Unlock()
 }
 
@@ -183,7 +188,38 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		return fmt.Errorf("item %q: %w", item.Key, err)
 	}
 	itemNames(s.names, w.step.Foreach.As, row, item)
-	return s.work(ctx, w.step.Steps, w.step.Finally)
+	if err := s.work(ctx, w.step.Steps, w.step.Finally); err != nil {
+		return err
+	}
+	return w.confirm(ctx, s.receipt)
+}
+
+// unconfirmed is how many items' ends a lane may have on their way to the disk.
+const unconfirmed = 256
+
+// confirm sees to it that items' ends become durable: the oldest of many now, all of them before the lane is given back.
+func (w *laneWork) confirm(ctx context.Context, receipt Receipt) error {
+	w.mu.Lock()
+	w.receipts = append(w.receipts, receipt)
+	var oldest Receipt
+	if len(w.receipts) > unconfirmed {
+		oldest, w.receipts = w.receipts[0], w.receipts[1:]
+	}
+	w.mu.Unlock()
+	if oldest == nil {
+		return nil
+	}
+	return oldest.Wait(ctx)
+}
+
+// confirmAll waits until every item's end is durable.
+func (w *laneWork) confirmAll(ctx context.Context) error {
+	for _, receipt := range w.receipts {
+		if err := receipt.Wait(ctx); err != nil {
+			return fmt.Errorf("keeping how an item ended: %w", err)
+		}
+	}
+	return nil
 }
 
 // itemNames adds what an item's expressions see besides the run's.

@@ -33,6 +33,7 @@ type scope struct {
 	handing  bool            // handing back what the workflow did not: goes on whatever is wanted of the run
 	last     *workflows.Step // the last that may call: its outcome is committed with the item's end
 	unsaved  []Change        // that outcome
+	receipt  Receipt         // of the item's end
 }
 
 // result is what a step gave. The ones of calls are kept in the item's progress.

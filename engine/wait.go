@@ -12,14 +12,20 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 	if err := s.mayGoOn(); err != nil {
 		return err
 	}
-	s.turn.pause()
-	defer s.turn.proceed()
 	retry := slotKey{s.item.ID, path + "\x00retry"}
 	if at, ok := s.active.earlier(retry); ok {
-		if err := s.waitUntil(ctx, at, retry); err != nil {
+		s.turn.pause()
+		err := s.waitUntil(ctx, at, retry)
+		s.turn.proceed()
+		if err != nil {
 			return err
 		}
 	}
+	if len(s.engine.Limits) == 0 && len(s.active.limits) == 0 {
+		return nil
+	}
+	s.turn.pause()
+	defer s.turn.proceed()
 	key := slotKey{s.item.ID, path}
 	at, ok := s.active.earlier(key)
 	if !ok {
@@ -33,6 +39,9 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 
 // claim waits for leave to commit an intent.
 func (s *scope) claim(ctx context.Context) error {
+	if s.turn.gate.tryClaim() {
+		return nil
+	}
 	s.turn.pause()
 	defer s.turn.proceed()
 	return s.turn.gate.claim(ctx)
