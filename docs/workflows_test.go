@@ -42,7 +42,7 @@ func TestLanguageNamesEveryStep(t *testing.T) {
 	_, section, found := strings.Cut(page, "## The catalogue\n")
 	require.True(t, found)
 	var named []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+(?:\\.[a-z]+)?)` \\| [^|]* \\|$").FindAllStringSubmatch(section, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+(?:\\.[a-z_]+)?)` \\| [^|]* \\|$").FindAllStringSubmatch(section, -1) {
 		named = append(named, row[1])
 	}
 	require.ElementsMatch(t, catalogue.Names(), named)
