@@ -23,9 +23,7 @@ type signer struct {
 }
 
 func newSigner(config Config) *signer {
-	address, _ := url.Parse(strings.TrimSuffix(config.V1.BaseURL, "/")) // validated
-	address = address.JoinPath("GetAccessToken")
-	address.RawQuery = "format=json"
+	address, _ := url.Parse(strings.TrimSuffix(config.V1.BaseURL, "/") + "/GetAccessToken?format=json") // the base is validated
 	return &signer{
 		config: config.V1, agent: config.UserAgent, transport: config.Transport, timeout: config.Timeout, clock: new(clock),
 		to: &endpoint{operation: Operation{ID: OperationV1GetAccessToken, Method: http.MethodPost}, url: address},
@@ -135,7 +133,9 @@ const codeServerError = "200011"
 func parseV1Token(values json.RawMessage, now time.Time) (secret string, lifetime time.Duration, err error) {
 	var object map[string]json.RawMessage
 	expires := ""
-	if values = bytes.TrimSpace(values); len(values) > 0 && values[0] == '"' {
+	if values = bytes.TrimSpace(values); !json.Valid(values) {
+		return "", 0, errors.New("the answer has no `values`")
+	} else if values[0] == '"' {
 		secret = text(values)
 	} else if err := json.Unmarshal(values, &object); err != nil {
 		return "", 0, errors.New("`values` of the answer is no object with an access_token") // the cause could quote the token
