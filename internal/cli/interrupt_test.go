@@ -68,7 +68,7 @@ func TestInterruptedOnce(t *testing.T) {
 // Ctrl-C twice leaves at once, as a crash would; a resume loses nothing then either.
 func TestInterruptedTwice(t *testing.T) {
 	t.Parallel()
-	box := startPlatform(t, "--fault", "doSendPublicMes:slow=300ms")
+	box := startPlatform(t, "--fault", "doSendPublicMes:slow=60ms")
 	c := newCampaign(t, 400, box.url)
 	p := c.begin("run", "campaign.yaml")
 	c.underway(p)

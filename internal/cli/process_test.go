@@ -20,7 +20,7 @@ import (
 )
 
 // soon bounds every wait for something that is about to happen.
-const soon = 60 * time.Second
+const soon = 40 * time.Second
 
 // process is a youmiflow that runs beside the test.
 type process struct {

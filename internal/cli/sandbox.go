@@ -59,6 +59,16 @@ func (f *sandboxFlags) config() (sandbox.Config, error) {
 		}
 		config.Faults = append(config.Faults, fault)
 	}
+	if len(config.Faults) > 0 {
+		// One without a journal tells whether it has the operations, before anything is opened.
+		trial := config
+		trial.Journal = ""
+		box, err := sandbox.New(trial)
+		if err != nil {
+			return config, usage("%v", err)
+		}
+		return config, box.Close()
+	}
 	return config, nil
 }
 

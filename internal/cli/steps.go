@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/steps"
 	"youmiflow/workflows"
 )
@@ -82,7 +83,11 @@ func (a *app) listSteps(catalogue *steps.Catalogue) error {
 func (a *app) showStep(catalogue *steps.Catalogue, name string) error {
 	entry, ok := catalogue.Lookup(name)
 	if !ok {
-		return usage("there is no step %q; see: youmiflow steps", name)
+		hint := ""
+		if near := diagnostic.Suggest(name, catalogue.Names()); near != "" {
+			hint = fmt.Sprintf(", did you mean %q", near)
+		}
+		return usage("there is no step %q%s; see: youmiflow steps", name, hint)
 	}
 	view := viewStep(entry)
 	if a.output != "table" {
