@@ -35,6 +35,7 @@ func floors() map[string]int {
 		"internal/dispatch":   4,
 		"internal/limit":      4,
 		"engine":              3,
+		"internal/events":     3,
 		"workflows":           2,
 		"internal/sandbox":    2,
 		"internal/expression": 1,
@@ -58,7 +59,7 @@ func reserved() []reservation {
 		{"github.com/mattn/go-sqlite3", stores, false},
 		{"modernc.org/sqlite", stores, false},
 		{"github.com/pressly/goose", stores, false},
-		{"net/http", []string{"internal/youmi", "internal/sandbox", "internal/web", "internal/cli", "internal/bench"}, false},
+		{"net/http", []string{"internal/youmi", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}
 }

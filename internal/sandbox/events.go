@@ -83,7 +83,7 @@ func (s *Sandbox) push(h happening) error {
 		if callback.Subscription {
 			media = "application/json"
 		}
-		s.pusher.push(push{url: callback.URL, media: media, body: body, account: h.account, lane: h.account + "\x00" + h.friend})
+		s.pusher.push(push{url: callback.URL, media: media, body: body, account: h.account, lane: callback.URL + media + h.account + "\x00" + h.friend})
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (f *Fault) readTerm(term string, seen map[string]bool) error {
 
 func (f *Fault) set(name, value string, valued bool) (what string, err error) {
 	switch name {
-	case "delay", "slow", "code", "http", "lose", "lose_before", "truncate", "garbage", "expire":
+	case "delay", "slow", "code", "http", "lose", "lose_before", "truncate", "garbage", "expire", "duplicate", "reorder":
 		return "kind", f.setKind(Kind(name), value, valued)
 	case "after":
 		f.After = true
