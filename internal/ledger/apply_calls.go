@@ -4,24 +4,50 @@ import (
 	"youmiflow/engine"
 )
 
-const insertCall = `INSERT INTO call (ordinal, item, step, attempt, operation, effect, account, friend, request, started_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertCall = `INSERT INTO call (ordinal, item, kind, attempt, account, friend, request, started_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (g *group) addCall(c engine.Call) error {
 	if err := g.loadOpen(); err != nil {
+		return err
+	}
+	kind, err := g.kindOf(callKind{c.Step, c.Operation, string(c.Effect)})
+	if err != nil {
 		return err
 	}
 	ordinal, err := g.nextOrdinal()
 	if err != nil {
 		return err
 	}
-	if _, err := g.exec(insertCall, ordinal, c.Item, c.Step, int64(c.Attempt), c.Operation, string(c.Effect), c.Account,
-		c.Friend, document(c.Request), micros(c.StartedAt)); err != nil {
+	if _, err := g.exec(insertCall, ordinal, c.Item, kind, int64(c.Attempt), c.Account, c.Friend, document(c.Request),
+		micros(c.StartedAt)); err != nil {
 		return err
 	}
 	g.open[c.CallKey] = ordinal
 	g.count(c.Run, countCalls, "", string(engine.CallIntent), 1)
 	return nil
+}
+
+// callKind is what a step calls.
+type callKind struct{ step, operation, effect string }
+
+// kindOf finds or makes the number of a kind.
+func (g *group) kindOf(kind callKind) (int64, error) {
+	if id, ok := g.kinds[kind]; ok {
+		return id, nil
+	}
+	row, err := g.row(`SELECT id FROM call_kind WHERE step = ? AND operation = ? AND effect = ?`, kind.step, kind.operation, kind.effect)
+	if err == nil && row == nil {
+		row, err = g.row(`INSERT INTO call_kind (step, operation, effect) VALUES (?, ?, ?) RETURNING id`, kind.step, kind.operation, kind.effect)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(g.kinds) > remembered {
+		clear(g.kinds)
+	}
+	g.kinds[kind] = row.int(0)
+	return row.int(0), nil
 }
 
 // nextOrdinal numbers the intents: the era in the high bits, so that a new process goes on above the last.
@@ -43,8 +69,8 @@ func (g *group) loadOpen() error {
 		return nil
 	}
 	open := map[engine.CallKey]int64{}
-	err := g.each(`SELECT call.item, call.step, call.attempt, call.ordinal FROM call
-		LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
+	err := g.each(`SELECT call.item, call_kind.step, call.attempt, call.ordinal FROM call
+		CROSS JOIN call_kind ON call_kind.id = call.kind LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
 		WHERE call.ordinal > (SELECT settled FROM era) AND call_outcome.ordinal IS NULL`, nil, func(row values) bool {
 		open[engine.CallKey{Item: row.int(0), Step: row.text(1), Attempt: int(row.int(2))}] = row.int(3)
 		return true
@@ -59,7 +85,8 @@ const (
 	insertOutcome = `INSERT INTO call_outcome (ordinal, state, code, message, request_id, task_id, finished_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
 	settleUnknown = `UPDATE call_outcome SET state = ?, code = ?, message = ?, request_id = ?, task_id = ?, finished_at = ?
-		WHERE state = 'unknown' AND ordinal = (SELECT ordinal FROM call WHERE item = ? AND step = ? AND attempt = ?)`
+		WHERE state = 'unknown' AND ordinal = (SELECT ordinal FROM call JOIN call_kind ON call_kind.id = call.kind
+		WHERE item = ? AND step = ? AND attempt = ?)`
 )
 
 func (g *group) setCall(c engine.SetCall) error {

@@ -76,12 +76,12 @@ func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (strin
 	} else {
 		in(&where, "coalesce(call_outcome.state, 'intent')", filter.States)
 	}
-	return `SELECT call.ordinal, series.run, call.item, call.step, call.attempt, call.operation, call.effect, call.account,
+	return `SELECT call.ordinal, series.run, call.item, call_kind.step, call.attempt, call_kind.operation, call_kind.effect, call.account,
 		call.friend, call.request, coalesce(call_outcome.state, 'intent'), coalesce(call_outcome.code, ''),
 		coalesce(call_outcome.message, ''), coalesce(call_outcome.request_id, ''), coalesce(call_outcome.task_id, ''),
 		call.started_at, coalesce(call_outcome.finished_at, 0)
 		FROM call ` + index + `LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
-		CROSS JOIN item ON item.id = call.item CROSS JOIN series ON series.id = item.series` + where.clause() +
+		CROSS JOIN call_kind ON call_kind.id = call.kind CROSS JOIN item ON item.id = call.item CROSS JOIN series ON series.id = item.series` + where.clause() +
 		fmt.Sprintf(` ORDER BY call.item, call.ordinal LIMIT %d`, chunk), where.args, nil
 }
 

@@ -26,6 +26,7 @@ type memory struct {
 	epochs map[engine.LaneKey]int64
 	series map[seriesKey]*seriesRow
 	lanes  map[laneName]int64
+	kinds  map[callKind]int64
 	lastID int64 // of items; -1 is not known
 	era    int64 // of this process; 0 is not known
 	intent int64 // counts intents within the era
@@ -86,6 +87,7 @@ func (s *session) full() bool {
 func (s *session) forget() {
 	s.memory = memory{
 		epochs: map[engine.LaneKey]int64{}, series: map[seriesKey]*seriesRow{}, lanes: map[laneName]int64{},
+		kinds:  map[callKind]int64{},
 		lastID: -1,
 	}
 }

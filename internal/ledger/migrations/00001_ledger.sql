@@ -95,16 +95,23 @@ CREATE TABLE item_state (
 CREATE TABLE call (
     ordinal    INTEGER PRIMARY KEY, -- the order of intents, whatever the clock did
     item       INTEGER NOT NULL,
-    step       TEXT NOT NULL,
+    kind       INTEGER NOT NULL,
     attempt    INTEGER NOT NULL,
-    operation  TEXT NOT NULL,
-    effect     TEXT NOT NULL,
     account    TEXT NOT NULL,
     friend     TEXT NOT NULL,
     request    TEXT,
     started_at INTEGER NOT NULL
 );
-CREATE UNIQUE INDEX call_key ON call (item, step, attempt);
+CREATE UNIQUE INDEX call_key ON call (item, kind, attempt);
+
+-- What a step calls, by number, since a million calls say the same.
+CREATE TABLE call_kind (
+    id        INTEGER PRIMARY KEY,
+    step      TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    effect    TEXT NOT NULL,
+    UNIQUE (step, operation, effect)
+);
 
 -- What came of a call; absent while that is open.
 CREATE TABLE call_outcome (
