@@ -60,6 +60,7 @@ func (c *clients) config(name string) (youmi.Config, error) {
 		}
 		config.BaseURL, config.TokenURL = c.sandbox, c.sandbox+"/connect/token"
 		config.ClientID, config.ClientSecret = "sandbox", "sandbox"
+		config.V1 = youmi.V1Config{BaseURL: c.sandbox + "/publicapi/v1", AppID: "sandbox", AppKey: "sandbox"}
 		return config, nil
 	}
 	connection, err := c.project.config.Connection(name)
@@ -72,9 +73,10 @@ func (c *clients) config(name string) (youmi.Config, error) {
 	}
 	config.BaseURL, config.TokenURL, config.TenantID = resolved.BaseURL, resolved.TokenURL, resolved.TenantID
 	config.ClientID, config.ClientSecret = resolved.ClientID, resolved.ClientSecret.Reveal()
+	config.V1 = youmi.V1Config{BaseURL: resolved.V1.BaseURL, AppID: resolved.V1.AppID, AppKey: resolved.V1.AppKey.Reveal()}
 	config.Operations = map[string]youmi.Override{}
 	for id, override := range resolved.Operations {
-		config.Operations[id] = youmi.Override{Method: override.Method, Path: override.Path, Confirmed: override.Confirmed}
+		config.Operations[id] = youmi.Override{Method: override.Method, Path: override.Path, Fields: override.Fields, Confirmed: override.Confirmed}
 	}
 	return config, nil
 }
