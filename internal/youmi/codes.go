@@ -64,7 +64,7 @@ func businessMeaning(code string) string {
 	case "200021":
 		return "the group id does not exist"
 	case "200022":
-		return "the friend is not a friend of the operating account"
+		return "creating a group or inviting: the friend is not a friend of the operating account"
 	case "200023":
 		return "a group operation without a friend list"
 	case "200024":

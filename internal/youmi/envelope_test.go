@@ -25,6 +25,10 @@ func TestEnvelopes(t *testing.T) {
 			Response{Code: 20000, HasCode: true, Succeed: true, Time: "2018/5/11 14:47:48", Values: json.RawMessage(`true`)}},
 		{"an array", `{"errmsg":20000,"succeed":true,"values":[{"departid":0}],"errdesc":null}`, Succeeded,
 			Response{Code: 20000, HasCode: true, Succeed: true, Values: json.RawMessage(`[{"departid":0}]`)}},
+		{"v1: a bare object for a list", `{"msgTime": "2018/5/11 14:32:40", "errmsg": 20000, "succeed": true, "values": {"ad_friend_id": 1153549}}`, Succeeded,
+			Response{Code: 20000, HasCode: true, Succeed: true, Time: "2018/5/11 14:32:40", Values: json.RawMessage(`{"ad_friend_id": 1153549}`)}},
+		{"v1: a time in braces", `{"msgTime": "{2018/5/11 14:47:48}", "errmsg": 20000, "succeed": true, "values": true, "errdesc": ""}`, Succeeded,
+			Response{Code: 20000, HasCode: true, Succeed: true, Time: "{2018/5/11 14:47:48}", Values: json.RawMessage(`true`)}},
 		{"a code in a string", `{"errmsg":"20000","succeed":true}`, Succeeded, Response{Code: 20000, HasCode: true, Succeed: true}},
 		{"a request id that is a number", `{"requestId":12,"errmsg":20000,"succeed":true}`, Succeeded, Response{RequestID: "12", Code: 20000, HasCode: true, Succeed: true}},
 		{"a byte order mark", "\xef\xbb\xbf" + `{"errmsg":20000,"succeed":true}`, Succeeded, Response{Code: 20000, HasCode: true, Succeed: true}},
@@ -52,6 +56,7 @@ func TestEnvelopes(t *testing.T) {
 
 func TestUnreadableEnvelopes(t *testing.T) {
 	for _, body := range []string{``, ` `, `null`, `[]`, `"ok"`, `{}`, `<html>`, `{"errmsg":20000}`, `{"errmsg":20000,"succeed":null}`, `{"errmsg":20000,"succeed":"true"}`,
+		`{msgTime:{2018/5/11 14:47:48},errmsg:20000,succeed:true,values:true,errdesc:""}`, // a debugger's dump, as on doc-3385687
 		`{"errmsg":2.5,"succeed":true}`, `{"errmsg":"ok","succeed":true}`, `{"errmsg":20000,"succeed":true} trailing`, `{"errmsg":20000,"succeed":true`, `{"errmsg":99999999999999999999,"succeed":true}`} {
 		_, err := ParseEnvelope([]byte(body))
 		require.Error(t, err, body)

@@ -1,6 +1,7 @@
 package youmi
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -28,6 +29,9 @@ func Overridden(operations []Operation, overrides map[string]Override) ([]Operat
 }
 
 func (o Override) apply(operation *Operation) error {
+	if own := operation.ID == OperationGetToken || operation.ID == OperationV1GetAccessToken; own && (o.Path != "" || o.Method != "" || len(o.Fields) > 0) {
+		return errors.New("the client makes this call itself: only `confirmed` can be set; its address is token_url, or that of v1.base_url")
+	}
 	if o.Path != "" {
 		if err := validatePath(o.Path); err != nil {
 			return err

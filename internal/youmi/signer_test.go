@@ -1,9 +1,11 @@
 package youmi
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -147,6 +149,40 @@ func TestSignedCalls(t *testing.T) {
 	skew, known := client.Skew()
 	require.True(t, known)
 	require.Less(t, skew.Abs(), 5*time.Second)
+}
+
+// The headers leave in the letter case of the page: a server that compares them so would not find Access_token.
+func TestSignedHeadersAreSpelledAsOnThePage(t *testing.T) {
+	written := make(chan string, 1)
+	address := rawServer(t, func(conn net.Conn) {
+		defer conn.Close()
+		var whole strings.Builder
+		request, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &whole)))
+		if err != nil {
+			return
+		}
+		if strings.Contains(request.URL.Path, "GetAccessToken") {
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(v1Token), v1Token)
+			return
+		}
+		written <- whole.String()
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(done), done)
+	})
+	client, err := New(Config{
+		BaseURL: "http://" + address, ClientID: "c", ClientSecret: "s",
+		V1: V1Config{BaseURL: "http://" + address + "/publicapi/v1", AppID: "1", AppKey: appkey},
+	})
+	require.NoError(t, err)
+	_, err = client.Call(t.Context(), OperationV1WeCaht, nil)
+	require.NoError(t, err)
+	request := <-written
+	require.True(t, strings.HasPrefix(request, "GET /publicapi/v1/WeCaht HTTP/1.1\r\n"), request)
+	require.Regexp(t, `\r\naccess_token: v1-token\r\n`, request)
+	require.Regexp(t, `\r\nNonce: [A-Z0-9]{26}\r\n`, request)
+	require.Regexp(t, `\r\nTimestamp: \d{10}\r\n`, request)
+	require.Regexp(t, `\r\nSignature: ([A-Za-z0-9]|%2b|%2f){27}%3d\r\n`, request)
+	require.Regexp(t, `\r\nContent-Type: text/json\r\n`, request)
+	require.NotContains(t, request, "Authorization")
 }
 
 // A machine whose clock is wrong is refused, goes by the platform's clock, and is not refused again.
