@@ -15,8 +15,8 @@ func meetingCallList(config Config) listing {
 			namedParam("friend", "fans_key", "the customer's original WeChat id (原始微信号)"),
 			choiceParam("kind", "msg_type", "the conversation archive (会话存档) or VoIP recordings", option{"archive", "meeting_voice_call"}, option{"voip", "voip_voice"}).must(),
 			choiceParam("account_type", "wechat_lei", "what the account is; default all", option{"all", "-1"}, option{"personal", "0"}, option{"wecom", "3"}).or("-1"),
-			clockParam(config, "since", "startDate", "from when; sent as yyyy-MM-dd HH:mm:ss, which the vendor's page does not say", dayStart),
-			clockParam(config, "until", "endDate", "until when; a date means the end of that day", dayEnd),
+			clockParam(config, "since", "startDate", "from when; sent as yyyy-MM-dd HH:mm:ss, which the vendor's page does not say", dayStart).or(""), // shown empty where there is none
+			clockParam(config, "until", "endDate", "until when; a date means the end of that day", dayEnd).or(""),
 			textParam("account_number", "ad_wechat_nober", "part of the operating account's or WeCom member's number", maxShort),
 			textParam("account_name", "ad_wechat_nick", "part of the operating account's machine number or the WeCom member's name", maxShort),
 		},

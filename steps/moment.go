@@ -43,9 +43,6 @@ func untilParam(config Config, name, api, description string) param {
 
 func unixOf(zone *time.Location, at edge) encoder {
 	return func(in inputs, field string) (any, error) {
-		if in.values[field] == 0 {
-			return 0, nil // as the vendor's examples show it
-		}
 		t, err := in.moment(field, zone, at)
 		if err != nil || t.IsZero() {
 			return left, err
@@ -120,7 +117,7 @@ func parseMoment(text string, zone *time.Location, at edge) (time.Time, bool) {
 
 // sensible refuses what is rather a mistake, such as milliseconds.
 func (in inputs) sensible(field string, t time.Time) (time.Time, error) {
-	if year := t.Year(); year < 1970 || year > 2200 {
+	if year := t.UTC().Year(); year < 1970 || year > 2200 {
 		return time.Time{}, fmt.Errorf("%s is in the year %d: give a date, or Unix seconds", in.name(field), year)
 	}
 	return t, nil

@@ -17,7 +17,7 @@ type param struct {
 	fallback any
 }
 
-// encoder makes what is sent of an input. It may return left, for nothing.
+// encoder makes what is sent of an input. It may return left, as if the input were not given.
 type encoder func(in inputs, field string) (any, error)
 
 // marker is the type of left and null.
@@ -161,8 +161,11 @@ func encodeAll(params []param, in inputs) (map[string]any, error) {
 				return nil, err
 			}
 		}
+		if value == left {
+			value = p.fallback
+		}
 		switch value {
-		case nil, left:
+		case nil:
 		case null:
 			body[p.APIName] = nil
 		default:
