@@ -91,7 +91,7 @@ func (c Config) WithDefaults() Config {
 		c.UserAgent = DefaultUserAgent
 	}
 	if c.Transport == nil {
-		c.Transport = newTransport(c.Concurrency)
+		c.Transport = newDirect(newTransport(c.Concurrency), c.Concurrency)
 	}
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,7 +136,7 @@ func TestFailuresBelowHTTP(t *testing.T) {
 			}
 			return dial(ctx, network, address)
 		}
-		expect(t, send(t, "http://nowhere.test", func(c *Config) { c.Transport = transport }), Unreachable, "dns")
+		expect(t, send(t, "http://nowhere.test", func(c *Config) { c.Transport = newDirect(transport, 1) }), Unreachable, "dns")
 	})
 	t.Run("TLS to a server without", func(t *testing.T) {
 		expect(t, send(t, strings.Replace(p.URL, "http:", "https:", 1), nil), Unreachable, "tls")
@@ -302,7 +303,7 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 		conn.(*countingConn).Conn = &brittleConn{Conn: conn.(*countingConn).Conn, writes: &writes}
 		return conn, nil
 	}
-	config.Transport = transport
+	config.Transport = newDirect(transport, 1)
 	client, err := New(config)
 	require.NoError(t, err)
 	require.NoError(t, client.Authenticate(t.Context())) // the first write of the first connection; the next will break it
@@ -316,6 +317,11 @@ type brittleConn struct {
 	net.Conn
 	writes *atomic.Int64
 	own    int
+}
+
+// SyscallConn lets the client look whether the connection is still open.
+func (c *brittleConn) SyscallConn() (syscall.RawConn, error) {
+	return c.Conn.(syscall.Conn).SyscallConn()
 }
 
 func (b *brittleConn) Write(p []byte) (int, error) {
@@ -368,7 +374,7 @@ func TestHTTP2IsNotUsed(t *testing.T) {
 	config := p.config()
 	transport := newTransport(1)
 	transport.TLSClientConfig = &tls.Config{RootCAs: secured.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
-	config.BaseURL, config.Transport = secured.URL, transport
+	config.BaseURL, config.Transport = secured.URL, newDirect(transport, 1)
 	client, err := New(config)
 	require.NoError(t, err)
 	_, err = client.Send(t.Context(), hello())

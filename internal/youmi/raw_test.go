@@ -143,10 +143,9 @@ func TestAGetThatIsAMessageIsSentOnce(t *testing.T) {
 		_, err := client.Raw(t.Context(), Request{Path: "/v2/x", Effect: "message"})
 		require.Equal(t, want, Classify(err))
 	}
-	close(requests)
 	var seen []string
-	for request := range requests {
-		seen = append(seen, request)
+	for range len(requests) {
+		seen = append(seen, <-requests)
 	}
 	require.Equal(t, []string{"first", "second"}, seen, "and not on a third connection")
 }
