@@ -253,10 +253,17 @@ func (r *pageReader) ask() (*youmi.Response, error) {
 			}
 		}
 		if !failure.Retryable || attempt == pageAttempts || r.ctx.Err() != nil {
-			return nil, fmt.Errorf("page %d, tried %d times: %w", r.pages, attempt, err)
+			return nil, r.failed(attempt, err)
 		}
 		notBefore = time.Now().Add(max(failure.RetryAfter, min(firstBackoff<<(attempt-1), mostBackoff)))
 	}
+}
+
+func (r *pageReader) failed(attempts int, err error) error {
+	if attempts == 1 {
+		return fmt.Errorf("page %d: %w", r.pages, err)
+	}
+	return fmt.Errorf("page %d, after %d attempts: %w", r.pages, attempts, err)
 }
 
 // body is the request for the current page.
