@@ -113,7 +113,6 @@ type planner struct {
 	lane   string
 	lanes  map[string]*plannedLane
 	order  []*plannedLane
-	looped bool
 }
 
 // start makes the digest one of the workflow and its params.
@@ -163,7 +162,6 @@ func (p *planner) call(_ context.Context, s *scope, step *workflows.Step, action
 
 // foreach walks the body for every row that would be selected.
 func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
-	p.looped = true
 	seen := map[uint64]struct{}{}
 	counts := map[Status]int{}
 	err := eachItem(ctx, s, step, &planPacer{p, s, step}, func(item Item, row map[string]any) error {
@@ -236,7 +234,7 @@ func (p *planner) keep(status Status, reason string) {
 }
 
 func (p *planner) finish(ctx context.Context, st *standing, now time.Time) (*Plan, error) {
-	if !p.looped {
+	if len(foreachSteps(p.active.workflow.Steps)) == 0 {
 		p.plan.Items.Total, p.plan.Items.Selected = 1, 1
 		p.sample.Key = p.plan.Workflow
 		if len(p.sample.Calls) > 0 {

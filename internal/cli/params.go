@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -30,7 +31,7 @@ func params(workflow *workflows.Workflow, given []string) (map[string]any, error
 		}
 	}
 	if _, err := workflow.BindParams(values); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; params are given as --param NAME=VALUE", err)
 	}
 	return values, nil
 }

@@ -70,6 +70,9 @@ func (p *project) database() (string, error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite://"); ok && !filepath.IsAbs(path) {
 		return "sqlite://" + filepath.Join(p.dir, path), nil
 	}
+	if strings.HasPrefix(dsn, "postgres") { // a URL with a password in it: only its beginning may be shown
+		return "", invalid("database in youmiflow.yaml: postgres is not supported yet, use sqlite://PATH")
+	}
 	return dsn, nil
 }
 

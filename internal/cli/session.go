@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -66,6 +68,9 @@ func (a *app) openSession(ctx context.Context, project *project, connection stri
 func (s *session) startSandbox(ctx context.Context) error {
 	config := s.options
 	config.Journal = s.project.sandboxJournal()
+	if err := os.MkdirAll(filepath.Dir(config.Journal), 0o755); err != nil {
+		return invalid("making the folder of the sandbox's journal: %w", err)
+	}
 	box, err := sandbox.New(config)
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
