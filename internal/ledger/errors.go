@@ -16,6 +16,8 @@ import (
 var (
 	// ErrAbsent says that there is no ledger at the path: an empty result for whoever only reads.
 	ErrAbsent = errors.New("there is no ledger yet")
+	// ErrOlder says that an older version made the ledger, and that opening it for work brings it up to date.
+	ErrOlder = errors.New("the ledger was made by an older version")
 	// ErrClosed says that the ledger was closed before the entry was committed.
 	ErrClosed = errors.New("the ledger is closed")
 	// ErrReadOnly says that the ledger was opened for reading only.

@@ -107,7 +107,7 @@ func OpenReadOnly(ctx context.Context, dsn string) (*Ledger, error) {
 	case have > version:
 		err = &VersionError{Path: path, Have: have, Known: version}
 	case have < version:
-		err = &FileError{Path: path, Reason: "was made by an older youmiflow: the next run updates it"}
+		err = &FileError{Path: path, Reason: "was made by an older youmiflow: the next run updates it", Err: ErrOlder}
 	}
 	if err != nil {
 		return nil, errors.Join(err, read.Close())
