@@ -31,6 +31,6 @@ func (n Nullable[T]) MarshalJSON() ([]byte, error) { return encodeJSON(n.value) 
 
 // UnmarshalJSON reads a value or null.
 func (n *Nullable[T]) UnmarshalJSON(data []byte) error {
-	n.set, n.value = true, nil
+	n.set = true
 	return json.Unmarshal(data, &n.value)
 }

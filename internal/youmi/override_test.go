@@ -48,6 +48,9 @@ func TestAGuessIsPutRight(t *testing.T) {
 	_, err = client.Call(t.Context(), OperationGetFansList, []byte(`{"pageIndex":1,"PageIndex":2}`))
 	require.ErrorContains(t, err, `two fields would be sent as "PageIndex"`)
 	require.Equal(t, NotSent, Classify(err))
+	_, err = client.Call(t.Context(), OperationGetAllStaffList, []byte(`{"a":null,"b":true,"c":12345678901234567890}`))
+	require.NoError(t, err)
+	require.Equal(t, "GET /v2/System/GetAllStaffList?b=true&c=12345678901234567890", got, "null is left out, numbers stay whole")
 	_, err = client.Call(t.Context(), OperationGetAllStaffList, []byte(`{"state":[1]}`))
 	require.ErrorContains(t, err, "a query cannot hold")
 }

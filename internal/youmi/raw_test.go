@@ -68,6 +68,7 @@ func TestRawRefusesWhatLeadsElsewhere(t *testing.T) {
 		"/v2/..":                             "segment of dots",
 		"/./v2":                              "segment of dots",
 		"/v2/%2e%2E/admin":                   "segment of dots",
+		"/v2/%2E%2E/admin":                   "segment of dots",
 		"/v2/..;a/admin":                     "segment of dots",
 		"/v2/x?a=1":                          "? or #",
 		"/v2/x#a":                            "? or #",

@@ -94,8 +94,8 @@ func (s *signer) ask(parent context.Context, at time.Time) (*token, error) {
 	if err != nil {
 		return nil, s.refused(err)
 	}
-	now := at.Add(received.Sub(sent))
-	secret, lifetime, err := parseV1Token(response.Values, now)
+	// The end of the token is an instant of the platform's clock.
+	secret, lifetime, err := parseV1Token(response.Values, received.Add(time.Duration(s.clock.skew.Load())))
 	if err != nil {
 		return nil, &TokenError{Version: V1, Verdict: NotSent, HTTPStatus: answer.StatusCode, Code: "unreadable", Err: err}
 	}

@@ -208,6 +208,71 @@ func TestAClockThatIsWrong(t *testing.T) {
 	}
 }
 
+// Version 2 sends no time, so another one would change nothing.
+func TestAnUnsignedCallIsNotRepeatedForItsTime(t *testing.T) {
+	calls := 0
+	p := newPlatform(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		fmt.Fprintf(w, `{"errmsg":200005,"succeed":false,"msgTime":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))
+	})
+	client := p.client(t)
+	_, err := client.Send(t.Context(), hello())
+	require.Equal(t, NotSent, Classify(err))
+	require.Equal(t, 1, calls)
+	skew, known := client.Skew()
+	require.True(t, known, "but it tells how far the clocks are apart")
+	require.InDelta(t, time.Hour.Seconds(), skew.Seconds(), 5)
+}
+
+// The clock that signed calls go by is the one that matters.
+func TestSkewIsThatOfVersion1(t *testing.T) {
+	client := newSignedPlatform(t, time.Hour).client(t)
+	client.v2.clock.measure(http.Header{}, time.Now().Format(time.RFC3339), time.Now(), time.Now())
+	skew, _ := client.Skew()
+	require.Less(t, skew.Abs(), 5*time.Second, "until version 1 has answered")
+	require.NoError(t, client.AuthenticateV1(t.Context()))
+	skew, _ = client.Skew()
+	require.InDelta(t, time.Hour.Seconds(), skew.Seconds(), 5)
+}
+
+// A token of version 1 ends by the platform's clock, also where the difference is too small to be refused.
+func TestATokenEndsByThePlatformsClock(t *testing.T) {
+	p := newSignedPlatform(t, 8*time.Minute)
+	client := p.client(t)
+	require.NoError(t, client.AuthenticateV1(t.Context()))
+	renew := time.Until(client.v1.tokens.current.Load().renew)
+	require.InDelta(t, (time.Hour - tokenMargin).Seconds(), renew.Seconds(), 5)
+}
+
+// A platform that is away, or cannot make up its mind, is not one that refuses the key.
+func TestATokenThatCannotBeHadNow(t *testing.T) {
+	for body, want := range map[string]Verdict{
+		`{"errmsg":200011,"succeed":false}`: Unreachable, // server error
+		`{"errmsg":20000,"succeed":false}`:  Unreachable, // a contradiction
+		`<html>`:                            Unreachable,
+		`503`:                               Unreachable,
+		`429`:                               Throttled,
+		`{"errmsg":200007,"succeed":false}`: NotSent, // APPID missing
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if status, err := strconv.Atoi(body); err == nil {
+				w.WriteHeader(status)
+			}
+			_, _ = io.WriteString(w, body)
+		}))
+		client, err := New(Config{BaseURL: server.URL, ClientID: "c", ClientSecret: "s", V1: V1Config{BaseURL: server.URL, AppID: "1", AppKey: appkey}})
+		require.NoError(t, err)
+		_, err = client.Call(t.Context(), OperationV1WeCaht, nil)
+		require.Equal(t, want, Classify(err), body)
+		var failure *TokenError
+		require.ErrorAs(t, err, &failure)
+		require.Equal(t, want == NotSent, failure.Refused, body)
+		require.ErrorContains(t, err, "no token of version 1: ")
+		client.CloseIdle()
+		server.Close()
+	}
+}
+
 // A refusal for the time that the clocks do not explain is not repeated, and proves that nothing was done.
 func TestARefusalThatTheClockDoesNotExplain(t *testing.T) {
 	for code, want := range map[int]string{10006: "check this machine's clock", 200005: "older than 10 minutes"} {
