@@ -1,6 +1,7 @@
 package youmi
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -38,15 +39,10 @@ func TestWhatEveryDocumentedCodeProves(t *testing.T) {
 	nothingDone := []int{CodeTokenExpired, CodeTokenException, CodeTimestampExpired, CodeTooOld}
 	for code := range documentedCodes() {
 		want := Failed
-		switch {
-		case code == CodeDone || code == CodeFetched:
+		if code == CodeDone || code == CodeFetched {
 			want = Unknown // with succeed false it contradicts itself
-		default:
-			for _, early := range nothingDone {
-				if code == early {
-					want = NotSent
-				}
-			}
+		} else if slices.Contains(nothingDone, code) {
+			want = NotSent
 		}
 		require.Equal(t, want, (&Response{Code: code, HasCode: true}).verdict(), code)
 	}

@@ -3,7 +3,7 @@ package youmi
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the algorithm of the vendor's pages (doc-3385715)
+	"crypto/sha1" // the algorithm of the vendor's page
 	"encoding/base64"
 	"strconv"
 	"strings"
