@@ -10,6 +10,7 @@ import (
 
 	"youmiflow/internal/youmi"
 	"youmiflow/steps"
+	"youmiflow/workflows"
 )
 
 // clients makes one API client per connection, when it is first needed.
@@ -74,11 +75,26 @@ func (c *clients) config(name string) (youmi.Config, error) {
 	config.BaseURL, config.TokenURL, config.TenantID = resolved.BaseURL, resolved.TokenURL, resolved.TenantID
 	config.ClientID, config.ClientSecret = resolved.ClientID, resolved.ClientSecret.Reveal()
 	config.V1 = youmi.V1Config{BaseURL: resolved.V1.BaseURL, AppID: resolved.V1.AppID, AppKey: resolved.V1.AppKey.Reveal()}
-	config.Operations = map[string]youmi.Override{}
-	for id, override := range resolved.Operations {
-		config.Operations[id] = youmi.Override{Method: override.Method, Path: override.Path, Fields: override.Fields, Confirmed: override.Confirmed}
-	}
+	config.Operations = overrides(resolved.Operations)
 	return config, nil
+}
+
+func overrides(given map[string]workflows.OperationOverride) map[string]youmi.Override {
+	all := make(map[string]youmi.Override, len(given))
+	for id, override := range given {
+		all[id] = youmi.Override{Method: override.Method, Path: override.Path, Fields: override.Fields, Confirmed: override.Confirmed}
+	}
+	return all
+}
+
+// operations are the API's as a connection overrides them; the sandbox has them all as they are described.
+func (c *clients) operations(name string) ([]youmi.Operation, error) {
+	operations, err := youmi.Operations()
+	connection := c.project.config.Connections[name]
+	if err != nil || connection == nil || c.sandboxed {
+		return operations, err
+	}
+	return youmi.Overridden(operations, overrides(connection.Operations))
 }
 
 // api is the same as the steps ask for it.

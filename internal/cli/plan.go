@@ -37,7 +37,7 @@ func (a *app) plan(ctx context.Context, file string, given []string) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := steps.New(steps.Config{Resolve: project.resolve, Logger: a.logger()})
+	catalogue, err := a.planCatalogue(project, false)
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,12 @@ func (a *app) plan(ctx context.Context, file string, given []string) error {
 	}
 	a.say("to run just this: %s --plan %s", command, plan.Digest)
 	return nil
+}
+
+// planCatalogue is for a plan, which reads audiences: from files, and from the platform.
+func (a *app) planCatalogue(project *project, sandboxed bool) (*steps.Catalogue, error) {
+	return steps.New(steps.Config{API: newClients(project, a.Version, sandboxed).api, Resolve: project.resolve, Logger: a.logger(),
+		Location: project.config.Timezone})
 }
 
 // makePlan walks the workflow with a limiter of its own, on a virtual clock.

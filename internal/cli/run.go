@@ -64,7 +64,7 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	catalogue, err := steps.New(steps.Config{Resolve: project.resolve, Logger: a.logger()})
+	catalogue, err := a.planCatalogue(project, request.sandboxed)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (a *app) openSession(ctx context.Context, project *project, connection stri
 		return nil, err
 	}
 	s.closers = append(s.closers, s.ledger.Close)
-	return s, s.wire()
+	return s, s.wire(connection)
 }
 
 // startSandbox serves the simulator inside the process that owns the ledger. Its world is kept beside the ledger, so
@@ -84,8 +84,14 @@ func (s *session) startSandbox(ctx context.Context) error {
 	return nil
 }
 
-func (s *session) wire() error {
-	catalogue, err := steps.New(steps.Config{API: s.clients.api, Resolve: s.project.resolve, Logger: s.app.logger()})
+// wire puts the engine over the ledger. The catalogue describes operations as the connection overrides them.
+func (s *session) wire(connection string) error {
+	operations, err := s.clients.operations(connection)
+	if err != nil {
+		return err
+	}
+	catalogue, err := steps.New(steps.Config{API: s.clients.api, Resolve: s.project.resolve, Logger: s.app.logger(),
+		Location: s.project.config.Timezone, Operations: operations})
 	if err != nil {
 		return err
 	}
