@@ -70,7 +70,8 @@ func Open(path string, options Options) (*Reader, error) {
 // Columns are the names of the header, renamed; of a jsonl file the names of its first row. They are in file order.
 func (r *Reader) Columns() []string { return slices.Clone(r.source.columns()) }
 
-// Next returns the next row by column name and its number (see RowError.Row), or io.EOF after the last.
+// Next returns the next row by column name and its number (see RowError.Row), or io.EOF itself after the last.
+// No other error wraps io.EOF.
 //
 // Cells of csv, tsv and xlsx are strings, without spaces and tabs around them. Values of jsonl keep their type: nil,
 // bool, string, int for whole numbers, float64 for others, []any, map[string]any. The row belongs to the caller.
@@ -89,7 +90,7 @@ func (r *Reader) Next() (row map[string]any, number int, err error) {
 
 // Close closes the file. It may be called more than once.
 func (r *Reader) Close() error {
-	if r.err == nil || r.err == io.EOF {
+	if r.err == nil || errors.Is(r.err, io.EOF) {
 		r.err = errClosed
 	}
 	return ignoreClosed(r.source.close())

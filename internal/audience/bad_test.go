@@ -2,9 +2,9 @@ package audience
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,7 +113,7 @@ func badBooks(t *testing.T) []bad {
 		{name: "xlsx: cell beside the list", file: "list.xlsx", content: content(sheet(t, []any{"account"}, []any{"wx1"}, []any{"wx2", nil, "?"}))},
 		{name: "xlsx: formula error", file: "list.xlsx", content: content(sheet(t, []any{"account", "name"}, []any{"wx1", "#N/A"}))},
 		{name: "xlsx: shortened number", file: "list.xlsx", content: content(sheet(t, []any{"account", "friend"}, []any{"wx1", 12345678901234567}))},
-		{name: "xlsx: sheet breaks off", file: "list.xlsx", content: changed(func(b []byte) []byte { return b[:bytes.Index(b, []byte(`<row r="3"`))] })},
+		{name: "xlsx: sheet breaks off", file: "list.xlsx", content: changed(func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte(`<row r="3"`)); return before })},
 		{name: "xlsx: sheet stops being XML", file: "list.xlsx", content: changed(func(b []byte) []byte { return bytes.Replace(b, []byte(`<row r="3"`), []byte(`<&row r="3"`), 1) })},
 		{name: "xlsx: rows out of order", file: "list.xlsx", content: changed(func(b []byte) []byte { return bytes.Replace(b, []byte(`<row r="3"`), []byte(`<row r="1"`), 1) })},
 		{name: "xlsx: bomb", file: "list.xlsx", content: changed(func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), muchUnzip)...) })},
@@ -156,6 +156,13 @@ func TestNoSuchFileCanBeTold(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// Whoever asks whether an error is io.EOF must not take a file that breaks off for one that ends.
+func TestToBreakOffIsNotToEnd(t *testing.T) {
+	for _, problem := range []*RowError{damaged("list.xlsx", io.EOF), openError("list.csv", fmt.Errorf("read: %w", io.EOF))} {
+		require.NotErrorIs(t, problem, io.EOF, problem.Error())
+	}
+}
+
 func TestAnErrorStays(t *testing.T) {
 	reader, err := Open(write(t, "list.csv", "a,b\n1\n1,2\n"), Options{})
 	require.NoError(t, err)
@@ -165,6 +172,6 @@ func TestAnErrorStays(t *testing.T) {
 	require.Equal(t, first, second)
 	require.NoError(t, reader.Close())
 	var rowError *RowError
-	require.True(t, errors.As(second, &rowError))
+	require.ErrorAs(t, second, &rowError)
 	require.Equal(t, 2, rowError.Row)
 }

@@ -3,6 +3,7 @@ package audience
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 )
@@ -40,7 +41,13 @@ func (e *RowError) Error() string {
 	return b.String()
 }
 
-func (e *RowError) Unwrap() error { return e.Err }
+// Unwrap gives the cause, save io.EOF: that means the end of the rows, and to break off is not to end.
+func (e *RowError) Unwrap() error {
+	if errors.Is(e.Err, io.EOF) {
+		return nil
+	}
+	return e.Err
+}
 
 // columnPhrase quotes a column's name, and leaves "column 3" as it is.
 func columnPhrase(column string) string {

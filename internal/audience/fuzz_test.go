@@ -3,7 +3,6 @@ package audience
 import (
 	"archive/zip"
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -57,7 +56,7 @@ func asIs(_ *testing.T, content []byte) []byte { return content }
 
 func checkError(t *testing.T, err error) {
 	var rowError *RowError
-	require.True(t, errors.As(err, &rowError), "%T: %v", err, err)
+	require.ErrorAs(t, err, &rowError)
 	require.Zero(t, strings.Count(err.Error(), "\n"), err.Error())
 }
 

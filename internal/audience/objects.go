@@ -36,7 +36,7 @@ func newObjects(file *os.File, path string, options Options) (*objects, error) {
 	o.lines.Buffer(make([]byte, 0, sampleSize), maxRow)
 	o.first, o.names, err = o.object()
 	o.number = o.line
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, &RowError{File: path, Problem: "the file is empty", Hint: "write one JSON object per line, such as {\"friend\": \"…\"}"}
 	}
 	return o, err
@@ -86,7 +86,7 @@ func (o *objects) ended() error {
 }
 
 func (o *objects) decode(line []byte) (map[string]any, []string, error) {
-	if o.text.told && o.text.err != io.EOF && o.text.errLine == o.line {
+	if o.text.broke() && o.text.errLine == o.line {
 		return nil, nil, o.text.problem(o.line) // the rest of this line could not be read
 	}
 	decoder := json.NewDecoder(bytes.NewReader(line))

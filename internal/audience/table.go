@@ -31,7 +31,7 @@ func newTable(file *os.File, path string, comma rune, options Options) (*table, 
 	t.csv.ReuseRecord = true
 	t.csv.FieldsPerRecord = -1 // counted here, for a better message
 	cells, row, err := t.record()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, emptyFile(path)
 	}
 	if err != nil {
@@ -102,10 +102,10 @@ func (t *table) name(i int) string {
 func (t *table) explain(err error) error {
 	var parse *csv.ParseError
 	isParse := errors.As(err, &parse)
-	if t.text.told && t.text.err != io.EOF && (!isParse || parse.Line >= t.text.errLine || t.text.err == errTooLong) {
+	if t.text.broke() && (!isParse || parse.Line >= t.text.errLine || errors.Is(t.text.err, errTooLong)) {
 		return t.text.problem(t.after)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.EOF
 	}
 	if !isParse {

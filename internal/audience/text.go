@@ -51,10 +51,11 @@ type text struct {
 func newText(file io.Reader, path, name string) (*text, error) {
 	sample := make([]byte, sampleSize)
 	n, err := io.ReadFull(file, sample)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if err != nil && !whole {
 		return nil, openError(path, err)
 	}
-	sample, whole := sample[:n], err != nil
+	sample = sample[:n]
 	found, err := encodingOf(path, name, sample, whole)
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func invalidGB18030(p []byte, whole bool) int {
 		if i := bytes.Index(out[:n], []byte(replacement)); i >= 0 {
 			return done + lineOffset(out[:i], p[done:done+m])
 		}
-		if err == transform.ErrShortSrc && end == len(p) {
+		if errors.Is(err, transform.ErrShortSrc) && end == len(p) {
 			return -1
 		}
 		done += m
@@ -220,6 +221,9 @@ func (t *text) check(p []byte, whole bool) (int, error) {
 	}
 	return good, problem
 }
+
+// broke reports whether Read has told of something wrong, not only of the end.
+func (t *text) broke() bool { return t.told && !errors.Is(t.err, io.EOF) }
 
 // problem words what stopped the text; row is the line on which the row at hand starts, or a blank one before it.
 func (t *text) problem(row int) *RowError {

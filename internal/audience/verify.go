@@ -114,7 +114,7 @@ func verifyXML(reader io.Reader) error {
 	last := 0
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -48,7 +48,7 @@ func newWorkbook(file *os.File, path string, options Options) (_ source, err err
 		return nil, err
 	}
 	cells, err := w.record()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, &RowError{File: path, Problem: "the sheet is empty", Hint: "write the column names in its first row, or name the sheet that holds the list"}
 	}
 	if err != nil {
