@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -12,7 +13,8 @@ import (
 type gate struct {
 	claims  *semaphore.Weighted
 	flights *semaphore.Weighted
-	width   int
+	width   int          // items begun and not ended, over all lanes
+	lanes   atomic.Int64 // being worked on in this process
 }
 
 func newGate(concurrency int) *gate {
@@ -21,6 +23,13 @@ func newGate(concurrency int) *gate {
 		flights: semaphore.NewWeighted(int64(concurrency)),
 		width:   2 * concurrency,
 	}
+}
+
+// share is how many items one of the lanes may have begun: its part of the width, and one in any case. More would only
+// hold conversations that nobody speaks in yet.
+func (g *gate) share() int {
+	lanes := max(1, int(g.lanes.Load()))
+	return max(1, (g.width+lanes-1)/lanes)
 }
 
 // claim waits for leave to commit an intent; tryClaim takes it only when it is there at once.

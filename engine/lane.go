@@ -81,6 +81,8 @@ func (e *Engine) concurrency(step *workflows.Step) int {
 // run begins items until the lane is exhausted, the slice is over or the run is to stop, and waits for those it began.
 // It reports whether every item of the lane has ended.
 func (w *laneWork) run(ctx context.Context) (bool, error) {
+	w.gate.lanes.Add(1)
+	defer w.gate.lanes.Add(-1)
 	exhausted, err := w.feed(ctx)
 	close(w.idle)
 	w.working.Wait()
@@ -118,7 +120,7 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 func (w *laneWork) mayBegin(wanted Wanted) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.failure == nil && (w.waiting > 0 || w.open >= w.gate.width) {
+	for w.failure == nil && (w.waiting > 0 || w.open >= w.gate.share()) {
 		w.changed.Wait()
 	}
 	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +143,40 @@ func TestSuspendHandsBackAndResumeAppliesAgain(t *testing.T) {
 	require.NoError(t, h.engine.Pause(context.Background(), id))
 	run := h.wait(id, func(run engine.Run) bool { return run.Status == engine.StatusPaused })
 	require.Equal(t, 1, run.Takeovers[engine.TakeoverEnded])
+	require.Zero(t, h.box.Stats().OpenTakeovers)
+	require.Empty(t, h.box.Deliveries())
+}
+
+// Lanes do not begin more items than the concurrency asks for, or customers would sit in conversations that nobody
+// speaks in.
+func TestFewConversationsAreHeldAtATime(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "*:delay:10ms")})
+	h.file("people.csv", manyPeople(300, 10))
+	id := h.start(strings.Replace(campaign, "steps:", "limits: { account: { rate: 20/s } }\nsteps:", 1))
+	held := 0
+	h.wait(id, func(run engine.Run) bool {
+		held = max(held, h.box.Stats().OpenTakeovers)
+		return run.Counts[engine.StatusSucceeded] > 150
+	})
+	require.NoError(t, h.engine.Cancel(t.Context(), id))
+	h.wait(id, over)
+	require.Positive(t, held)
+	require.LessOrEqual(t, held, 30, "concurrency 4 in 10 lanes: one item in each, the next as it ends, and a few while the lanes start")
+}
+
+// A takeover whose answer nobody heard may be held: whoever recovers the run hands it back.
+func TestATakeoverInDoubtIsHandedBack(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "applyTakeOver:slow=1s:first=1")})
+	h.file("people.csv", "account,friend,name,tier\n1,a,A,gold\n")
+	id := h.start(campaign)
+	h.wait(id, func(run engine.Run) bool {
+		return h.box.Stats().OpenTakeovers == 1 && run.Calls[engine.CallIntent] == 1
+	})
+	// As after a kill: the run is cancelled by a process that knows of the call only what the ledger says.
+	again := engine.New(h.engine.Config)
+	require.NoError(t, again.Cancel(t.Context(), id))
+	_, err := again.Work(t.Context(), engine.LaneKey{Run: id, Step: "reach", Lane: "1"})
+	require.NoError(t, err)
 	require.Zero(t, h.box.Stats().OpenTakeovers)
 	require.Empty(t, h.box.Deliveries())
 }
