@@ -120,6 +120,16 @@ func (p *planPacer) Hold(ctx context.Context, request Request, pause time.Durati
 	return p.planner.engine.Limiter.Hold(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits, now.Add(pause))
 }
 
+// read makes a read of the run's own steps for real: it changes nothing, and what the plan shows may rest on it. The reads of
+// items are assumed, as every other call is: there may be a million of them.
+func (p *planner) read(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
+	pacer := &planPacer{p, s, step}
+	if err := pacer.Await(ctx, *action.Request, time.Time{}); err != nil {
+		return nil, err
+	}
+	return local(action.Perform(ctx)), nil
+}
+
 func sleepUntil(ctx context.Context, at time.Time) error {
 	pause := time.Until(at)
 	if pause <= 0 {

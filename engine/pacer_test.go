@@ -96,3 +96,28 @@ func TestAPlanReadsThePlatform(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, plan.Digest, again.Digest)
 }
+
+// What a run reads at its beginning, a plan reads too, so that it shows what will be sent.
+func TestAPlanReadsWhatItsItemsRestOn(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 1, Fans: 25})
+	clock := &engine.VirtualClock{}
+	planner := engine.New(engine.Config{Steps: h.catalogue, Catalogue: h.catalogue, Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Now: clock.Now})})
+	plan, err := planner.Plan(t.Context(), engine.Submission{Workflow: h.parse(`
+name: departments
+steps:
+  - id: known
+    uses: system.departments
+  - foreach: { in: "${{ steps.known.departments }}", as: department }
+    steps:
+      - id: chat
+        uses: chat.read
+      - uses: message.send
+        with: { account: 1, friend: f, text: "${{ department.name }} ${{ len(steps.chat.messages) }}" }
+`)}, clock)
+	require.NoError(t, err)
+	require.Equal(t, 3, plan.Items.Selected)
+	require.Zero(t, plan.FailureCount)
+	require.Contains(t, string(plan.Samples[0].Calls[1].Request), "销售部 0")
+	require.EqualValues(t, 2, h.box.Stats().Requests, "a token, and the departments: an item's reads are assumed")
+	require.Empty(t, h.box.Deliveries())
+}

@@ -140,7 +140,7 @@ func (p *planner) local(ctx context.Context, action Action) Outcome {
 	return action.Perform(ctx)
 }
 
-func (p *planner) call(_ context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
+func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
 	request := action.Request
 	p.plan.Calls.Total++
 	p.plan.Calls.ByOperation[request.Operation]++
@@ -149,6 +149,9 @@ func (p *planner) call(_ context.Context, s *scope, step *workflows.Step, action
 	p.pace(s, step.Path, *request)
 	p.sample.Calls = append(p.sample.Calls, SampleCall{Step: step.Path, Operation: request.Operation,
 		Account: request.Account, Friend: request.Friend, Request: request.Body})
+	if request.Effect == workflows.EffectRead && s.loops != nil {
+		return p.read(ctx, s, step, action)
+	}
 	r := &result{Status: StatusSucceeded, Outputs: action.Assumed}
 	if request.Takeover == TakeoverApplies {
 		r.Takeover, r.Held = TakeoverHeld, Handle{"account": request.Account, "friend": request.Friend}
