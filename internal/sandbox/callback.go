@@ -86,3 +86,9 @@ func (s *Sandbox) Callbacks() []Callback {
 	defer s.world.mu.Unlock()
 	return slices.Clone(s.world.state.callbacks)
 }
+
+func (s *Sandbox) listened() bool {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	return len(s.world.state.callbacks) > 0
+}
