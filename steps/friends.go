@@ -32,10 +32,10 @@ with:
   account: 135389
   chatted_since: 2024-01-01
 `
-	inputs := slices.DeleteFunc(slices.Clone(v2.params), func(p param) bool { return !slices.Contains(sharedFilters(), p.Name) })
+	filters := slices.DeleteFunc(slices.Clone(v2.params), func(p param) bool { return !slices.Contains(sharedFilters(), p.Name) })
 	e := listing{operation: operation{
 		id: v2.id, name: v2.name, summary: v2.summary, outputs: v2.outputs, example: v2.example,
-		params: append(inputs, sourceParam(), friendColumns()),
+		params: append(filters, sourceParam(), friendColumns()),
 	}}.entry(config)
 	e.prepare = func(input engine.Input) (engine.Action, error) { return prepareFriends(config, v2, v1, input) }
 	return e
