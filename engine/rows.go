@@ -84,6 +84,24 @@ func onlyTexts(row map[string]any) bool {
 	return true
 }
 
+// decodeProgress reads results as the ledger keeps them: whole numbers stay whole, so that an expression gives the same
+// before and after a restart.
+func decodeProgress(data json.RawMessage, results *map[string]*result) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(results); err != nil {
+		return err
+	}
+	for _, r := range *results {
+		if r == nil {
+			continue
+		}
+		plainNumbers(r.Outputs)
+		plainNumbers(r.Held)
+	}
+	return nil
+}
+
 func plainNumbers(value any) any {
 	switch value := value.(type) {
 	case json.Number:

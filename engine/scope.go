@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -95,7 +94,7 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 	s.names["cancelled"] = s.cancelled
 	s.names["always"] = func() bool { return true }
 	if len(item.Progress) > 0 {
-		if err := json.Unmarshal(item.Progress, &s.results); err != nil {
+		if err := decodeProgress(item.Progress, &s.results); err != nil {
 			return nil, fmt.Errorf("item %d: reading its progress: %w", item.ID, err)
 		}
 	}
