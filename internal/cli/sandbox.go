@@ -74,6 +74,7 @@ func (f *sandboxFlags) config() (sandbox.Config, error) {
 
 func (a *app) sandboxCommand() *cobra.Command {
 	var options sandboxFlags
+	var taskResults, bareObject bool
 	listen := "127.0.0.1:8787"
 	lifetime := time.Hour
 	c := &cobra.Command{
@@ -86,6 +87,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 				return err
 			}
 			config.TokenLifetime = lifetime
+			config.TaskResults, config.V1BareObject = taskResults, bareObject
 			return a.serveSandbox(c.Context(), config, listen)
 		},
 	}
@@ -93,6 +95,8 @@ func (a *app) sandboxCommand() *cobra.Command {
 	c.Flags().StringVar(&listen, "listen", listen, "the address to listen on")
 	c.Flags().StringVar(&options.journal, "journal", "", "a file to keep deliveries and takeovers in")
 	c.Flags().DurationVar(&lifetime, "token-lifetime", lifetime, "how long a token is good for")
+	c.Flags().BoolVar(&taskResults, "task-results", false, "push an rpaTaskResult event for every delivery")
+	c.Flags().BoolVar(&bareObject, "v1-bare-object", false, "answer a single friend of version 1 as a bare object, as the vendor's example shows it")
 	return c
 }
 
