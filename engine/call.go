@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 	c := &attempts{scope: s, step: step, action: action, request: *action.Request, result: r}
 	for {
 		again, err := c.one(ctx)
-		if err == errCancelled {
+		if errors.Is(err, errCancelled) {
 			c.result.Status = StatusCancelled
 			return c.result, nil
 		}

@@ -139,7 +139,7 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 	names := maps.Clone(s.names)
 	for sequence := int64(1); ; sequence++ {
 		row, number, err := reader.Next()
-		if err == io.EOF {
+		if err == io.EOF { // itself: a connection that breaks off wraps it
 			return nil
 		}
 		if stopsSnapshot(err) {
@@ -150,10 +150,7 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 		}
 		item := Item{Run: s.active.run.ID, Step: step.Path, Sequence: sequence, Row: number}
 		itemNames(names, step.Foreach.As, unwrap(row), item)
-		if err := selectItem(step.Foreach, names, row, &item); err != nil {
-			return &audienceError{fmt.Errorf("row %d: %w", number, err)}
-		}
-		if item.Data, err = json.Marshal(row); err != nil {
+		if err := fillItem(step.Foreach, names, row, &item); err != nil {
 			return &audienceError{fmt.Errorf("row %d: %w", number, err)}
 		}
 		if err := yield(item, row); err != nil {
@@ -163,6 +160,15 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 			return ctx.Err()
 		}
 	}
+}
+
+// fillItem decides on the item and keeps its row.
+func fillItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) (err error) {
+	if err := selectItem(foreach, names, row, item); err != nil {
+		return err
+	}
+	item.Data, err = json.Marshal(row)
+	return err
 }
 
 func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach, pacer Pacer) (RowReader, error) {

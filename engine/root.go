@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"youmiflow/workflows"
@@ -173,7 +174,7 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	if st.failure != nil {
 		run.Error = st.failure
 	}
-	changes := append(s.unsaved, item, run, SetLane{LaneKey: s.fence.LaneKey, Clean: true, Done: true})
+	changes := slices.Concat(s.unsaved, []Change{item, run, SetLane{LaneKey: s.fence.LaneKey, Clean: true, Done: true}})
 	err = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 	if err == nil {
 		e.retire(s.active.run.ID)

@@ -102,7 +102,8 @@ type Rows interface {
 
 // RowReader hands out rows until io.EOF. Its errors name the file and the row.
 type RowReader interface {
-	// Next returns the row by column name, and its number in the source (the header is row 1 of a CSV).
+	// Next returns the row by column name, and its number in the source (the header is row 1 of a CSV). After the last
+	// it returns io.EOF itself; an error that wraps io.EOF is none the less an error.
 	Next() (row map[string]any, number int, err error)
 	Close() error
 }
