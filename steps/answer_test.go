@@ -61,7 +61,7 @@ func TestDepartments(t *testing.T) {
 
 // TestRecords is the table of api-185486756.
 func TestRecords(t *testing.T) {
-	encoded := func(text string) string { return url.QueryEscape(text) }
+	encoded := url.QueryEscape
 	for name, test := range map[string]struct {
 		kind              int
 		content, reserved string

@@ -25,7 +25,7 @@ func bulkSendSave(Config) operation {
 	fields := ownParam("fields", "further fields of the request, by the platform's own names: to whom, when. The vendor's page shows none of them", expression.Type{Kind: expression.Object, Open: true})
 	as := choiceParam("as", "", "how task_content is sent: as a list, or as its JSON in a text; the vendor's page shows a list and does not say; default list", option{"list", "list"}, option{"text", "text"})
 	as.encode = nil
-	messages.encode = func(in inputs, field string) (any, error) { return bulkContent(in, field) }
+	messages.encode = bulkContent
 	return operation{
 		name: "bulk_send.save", id: youmi.OperationSaveBulkSendTask, effect: workflows.EffectMessage,
 		summary: "Saves a bulk send by robot (保存RPA群发).",

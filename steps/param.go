@@ -34,9 +34,6 @@ func (p param) must() param { p.Required = true; return p }
 // or gives what is sent where the input is not given. The vendor requires such a field, or shows it always.
 func (p param) or(fallback any) param { p.fallback = fallback; return p }
 
-// described replaces the description.
-func (p param) described(text string) param { p.Description = text; return p }
-
 func newParam(name, api, description string, kind expression.Type, encode encoder) param {
 	return param{Field: workflows.Field{Name: name, APIName: api, Description: description, Type: kind}, encode: encode}
 }

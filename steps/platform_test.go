@@ -107,7 +107,7 @@ func TestWhatWasDoneShows(t *testing.T) {
 	done(t, catalogue, "bulk_send.delete", map[string]any{"id": saved})
 
 	raw := done(t, catalogue, "api.call", map[string]any{"effect": "read", "version": "v1", "method": "GET", "path": "/WeCaht", "query": map[string]any{"ad_wechat_lei": 0}})
-	require.Equal(t, len(rowsFrom(t, catalogue, "v1.accounts", nil)), len(raw["values"].([]any)))
+	require.Len(t, raw["values"], len(rowsFrom(t, catalogue, "v1.accounts", nil)))
 	refused := act(t, catalogue, "api.call", map[string]any{"effect": "message", "path": "/v2/Nowhere", "body": map[string]any{}})
 	require.NotEqual(t, engine.Succeeded, refused.State)
 }
