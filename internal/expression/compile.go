@@ -57,7 +57,7 @@ func (c *compilation) run(want Type) (*Program, *Error) {
 	}
 	result := typeOf(tree.Node)
 	if !fits(result, want) {
-		return nil, c.unwanted(tree.Node, result, want)
+		return nil, c.unwanted(result, want)
 	}
 	p := &Program{source: c.source, runes: c.runes, tree: tree.Node, names: c.names(tree.Node), result: result, want: want}
 	p.idle.New = newEvaluator

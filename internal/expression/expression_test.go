@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -495,7 +494,7 @@ func TestCompileErrorsOfferCandidates(t *testing.T) {
 	} {
 		_, err := Compile(source, campaign(), Type{})
 		var failure *Error
-		require.True(t, errors.As(err, &failure))
+		require.ErrorAs(t, err, &failure)
 		require.Equal(t, want.name, failure.Name)
 		require.Equal(t, want.candidates, failure.Candidates)
 		require.Empty(t, failure.Suggestion)
@@ -506,7 +505,7 @@ func TestCompileErrorsOfferCandidates(t *testing.T) {
 func TestNullIsOfferedForNothingButUnknownNames(t *testing.T) {
 	_, err := Compile(`1 +`, campaign(), Type{})
 	var failure *Error
-	require.True(t, errors.As(err, &failure))
+	require.ErrorAs(t, err, &failure)
 	require.Empty(t, failure.Name)
 	require.Empty(t, failure.Candidates)
 }

@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -91,7 +90,7 @@ func TestHostileExpressionsEnd(t *testing.T) {
 			_, err = program.Eval(names)
 			t.Logf("%v: %v", time.Since(started).Round(time.Millisecond), err)
 			var failure *EvalError
-			require.True(t, errors.As(err, &failure))
+			require.ErrorAs(t, err, &failure)
 			require.Contains(t, []string{
 				errTooLong.Error(), errTooDeep.Error(), "the expression makes too long a list", "a division by zero",
 				"a pattern may have at most 1000 characters",
@@ -115,7 +114,7 @@ func TestHostileTextsAreRefused(t *testing.T) {
 	} {
 		_, err := Compile(source, nil, Type{})
 		var failure *Error
-		require.True(t, errors.As(err, &failure), name)
+		require.ErrorAs(t, err, &failure, name)
 		require.Equal(t, CodeTooLarge, failure.Code, name)
 	}
 	for name, source := range map[string]string{
@@ -128,7 +127,7 @@ func TestHostileTextsAreRefused(t *testing.T) {
 	} {
 		_, err := Compile(source, nil, Type{})
 		var failure *Error
-		require.True(t, errors.As(err, &failure), name)
+		require.ErrorAs(t, err, &failure, name)
 	}
 }
 

@@ -15,7 +15,7 @@ func at(node ast.Node, code, format string, args ...any) *Error {
 }
 
 // unwanted says that the whole expression has another type than its place asks for.
-func (c *compilation) unwanted(node ast.Node, got, want Type) *Error {
+func (c *compilation) unwanted(got, want Type) *Error {
 	message := fmt.Sprintf("%s is wanted, this is %s", want, got)
 	switch {
 	case got.Kind == want.Kind && want.Kind == Object:
