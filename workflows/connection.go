@@ -115,7 +115,7 @@ func (c *Connection) take(d *decoder, all fields, key, as string) {
 	s := setting{text: node.Value, file: d.file, span: d.text.spanOf(node)}
 	if key == "client_secret" || key == "appkey" {
 		if s.span = c.Span; !strings.Contains(node.Value, "${") && d.origin[node] == "" {
-			d.warn(c.Span, "plain-secret", fmt.Sprintf("%s stands in the file: keep it in the environment or in .env, and write ${NAME} here", as), "")
+			d.warn(c.Span, "plain-secret", fmt.Sprintf("%s stands in the file: keep it in the environment or in .env, and write ${NAME} here", as))
 		}
 	}
 	c.settings[as] = s

@@ -22,8 +22,6 @@ const maxDepth = 100
 type decoder struct {
 	*problems
 	text *text
-	// environment overrides scalar keys of a project; nil for workflows.
-	environment func(string) (string, bool)
 	// origin names the variable that gave a node which does not stand in the file.
 	origin map[*yaml.Node]string
 }
@@ -298,12 +296,12 @@ func (d *decoder) duration(node *yaml.Node, what string) (time.Duration, bool) {
 	return value, true
 }
 
-// durations reads one duration or a range such as 2s..5s.
-func (d *decoder) durations(node *yaml.Node, what string) (least, most time.Duration, ok bool) {
+// durations reads one duration or a range such as 2s..5s; what is wrong is 0.
+func (d *decoder) durations(node *yaml.Node, what string) (least, most time.Duration) {
 	from, to, isRange := strings.Cut(node.Value, "..")
 	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || !isRange {
-		least, ok = d.duration(node, what)
-		return least, least, ok
+		least, _ = d.duration(node, what)
+		return least, least
 	}
 	least, err := ParseDuration(from)
 	if err == nil {
@@ -311,13 +309,13 @@ func (d *decoder) durations(node *yaml.Node, what string) (least, most time.Dura
 	}
 	if err != nil {
 		d.at(node, "bad-duration", "%s: %s", what, err)
-		return 0, 0, false
+		return 0, 0
 	}
 	if most < least {
 		d.at(node, "bad-duration", "%s: the range %s ends before it begins", what, node.Value)
-		return 0, 0, false
+		return 0, 0
 	}
-	return least, most, true
+	return least, most
 }
 
 // items reads a list, or reports that it is none.

@@ -67,7 +67,7 @@ func (d *decoder) limit(e entry, keys keySet) *Limit {
 		limit.Rate = d.rate(node)
 	}
 	if node := all.get("gap"); node != nil {
-		limit.GapMin, limit.GapMax, _ = d.durations(node, "gap")
+		limit.GapMin, limit.GapMax = d.durations(node, "gap")
 	}
 	for _, one := range []struct {
 		key  string
@@ -103,7 +103,7 @@ func (d *decoder) limitLater(all fields) {
 		if !ok {
 			continue
 		}
-		d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not enforced yet", key), "")
+		d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not enforced yet", key))
 		switch key {
 		case "rest":
 			if rest, ok := d.fields(e.value, "rest", restKeys); ok {

@@ -127,7 +127,7 @@ func (p *parser) paramDefault(param *Param, node *yaml.Node) {
 		return
 	}
 	if param.Required {
-		p.warn(p.text.spanOf(node), "unused-default", "a required param never takes its default", "")
+		p.warn(p.text.spanOf(node), "unused-default", "a required param never takes its default")
 	}
 	param.Default = value
 }

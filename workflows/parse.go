@@ -64,9 +64,8 @@ func readFile(path string) ([]byte, diagnostic.List) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	defer f.Close() // only read: nothing can be lost by a failing close
 	source, err := readLimited(f)
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, unreadable(err)
 	}
 	return source, nil

@@ -29,8 +29,8 @@ func (p *problems) add(span diagnostic.Span, code, message, suggestion string) {
 }
 
 // warn keeps a warning.
-func (p *problems) warn(span diagnostic.Span, code, message, suggestion string) {
-	p.keep(span, diagnostic.Warning, code, message, suggestion)
+func (p *problems) warn(span diagnostic.Span, code, message string) {
+	p.keep(span, diagnostic.Warning, code, message, "")
 }
 
 func (p *problems) keep(span diagnostic.Span, severity diagnostic.Severity, code, message, suggestion string) {

@@ -147,7 +147,7 @@ func (p *Project) read(d *decoder, all fields) {
 	for _, key := range projectLater {
 		if e, ok := all.byName[key]; ok {
 			p.later[key] = e.value
-			d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not in force yet", key), "")
+			d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not in force yet", key))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package workflows
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -85,7 +84,7 @@ func TestMissingVariablesAreReportedWhenTheyAreUsed(t *testing.T) {
 	require.Empty(t, problems, "validate and the sandbox work without secrets")
 	_, err := p.Connections["default"].Resolve()
 	var list diagnostic.List
-	require.True(t, errors.As(err, &list))
+	require.ErrorAs(t, err, &list)
 	require.Len(t, list, 2)
 	require.Contains(t, list[0].Message, "YOUMI_CLIENT_SECRET", "placed at the connection's name, so that no snippet shows a secret")
 	require.Equal(t, 2, list[0].Line)

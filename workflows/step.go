@@ -213,7 +213,7 @@ func (p *parser) attempts(step *Step, all fields, f *frame) {
 		p.at(all.byName["retry"].key, "missing-key", "retry needs the key \"attempts\"")
 	}
 	if backoff := retry.get("backoff"); backoff != nil {
-		step.Retry.BackoffMin, step.Retry.BackoffMax, _ = p.durations(backoff, "backoff")
+		step.Retry.BackoffMin, step.Retry.BackoffMax = p.durations(backoff, "backoff")
 	}
 	if condition := retry.get("if"); condition != nil {
 		scope := f.with("error", expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{

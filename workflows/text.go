@@ -80,7 +80,7 @@ func allowed(r rune) bool {
 
 func newText(source string) *text {
 	t := &text{source: source, starts: make([]int, 1, 64)}
-	for i := 0; i < len(source); i++ {
+	for i := range len(source) {
 		if source[i] == '\n' {
 			t.starts = append(t.starts, i+1)
 		}

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func TestErrorsOfValuesNameTheirPlaceAndNoValue(t *testing.T) {
 		require.NotNil(t, v, problems)
 		_, err := v.Eval(data)
 		var failed *EvalError
-		require.True(t, errors.As(err, &failed), "%s: %v", source, err)
+		require.ErrorAs(t, err, &failed, source)
 		require.Contains(t, err.Error(), want)
 		require.NotContains(t, err.Error(), "13800138000")
 	}
