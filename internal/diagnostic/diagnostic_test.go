@@ -189,7 +189,7 @@ func TestSort(t *testing.T) {
 
 func TestSortDoesNotDependOnTheOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		shuffled := List(rapid.Permutation(problems()).Draw(r, "order"))
+		shuffled := rapid.Permutation(problems()).Draw(r, "order")
 		shuffled.Sort()
 		want := problems()
 		want.Sort()
@@ -275,12 +275,12 @@ func FuzzText(f *testing.F) {
 		if strings.ContainsAny(out.String(), "\x1b\r\u202e") || !utf8.ValidString(out.String()) {
 			t.Fatalf("not fit for a terminal: %q", out.String())
 		}
-		for _, print := range []func() error{
+		for _, write := range []func() error{
 			func() error { return JSON(&out, list) },
 			func() error { return GitHub(&out, list) },
 			func() error { return SARIF(&out, list) },
 		} {
-			if err := print(); err != nil {
+			if err := write(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -39,7 +39,7 @@ func command(d Diagnostic) string {
 	if !d.stops() {
 		kind = "warning"
 	}
-	properties := []string{"file=" + property.Replace(d.File)}
+	properties := []string{"file=" + inProperty(d.File)}
 	if d.Line > 0 {
 		properties = append(properties, fmt.Sprintf("line=%d", d.Line))
 	}
@@ -49,15 +49,19 @@ func command(d Diagnostic) string {
 	if d.EndColumn > d.Column {
 		properties = append(properties, fmt.Sprintf("endColumn=%d", d.EndColumn))
 	}
-	properties = append(properties, "title="+property.Replace(d.Code))
-	return fmt.Sprintf("::%s %s::%s\n", kind, strings.Join(properties, ","), data.Replace(d.sentence()))
+	properties = append(properties, "title="+inProperty(d.Code))
+	return fmt.Sprintf("::%s %s::%s\n", kind, strings.Join(properties, ","), inData(d.sentence()))
 }
 
-// data and property escape what would end a command's message or one of its properties, as the runner undoes it.
-var (
-	data     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-)
+// inData escapes what would end a command's message, as the runner undoes it.
+func inData(text string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+}
+
+// inProperty escapes what would end a command's property, too.
+func inProperty(text string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(inData(text))
+}
 
 // sentence is the message with the suggestion, for formats that have no place of their own for it.
 func (d Diagnostic) sentence() string {
