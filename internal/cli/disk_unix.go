@@ -10,5 +10,5 @@ func freeSpace(folder string) (bytes uint64, known bool) {
 	if err := syscall.Statfs(folder, &status); err != nil {
 		return 0, false
 	}
-	return uint64(status.Bavail) * uint64(status.Bsize), true
+	return uint64(status.Bavail) * uint64(status.Bsize), true //nolint:unconvert // the types differ from system to system
 }

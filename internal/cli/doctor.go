@@ -37,7 +37,6 @@ type checkup struct {
 	project    *project
 	settings   *workflows.ConnectionSettings // nil while they are not known
 	client     *youmi.Client
-	reachable  bool // the host and the token are good, so that calls make sense
 	findings   []finding
 }
 

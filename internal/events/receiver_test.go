@@ -203,5 +203,6 @@ func TestConfigIsChecked(t *testing.T) {
 		_, err := events.New(events.Config{Store: &memory{}, Secret: events.NewSecret()})
 		require.NoError(t, err)
 	}
-	require.NotEqual(t, events.NewSecret(), events.NewSecret())
+	first, second := events.NewSecret(), events.NewSecret()
+	require.NotEqual(t, first, second)
 }

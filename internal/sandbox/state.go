@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -117,10 +116,10 @@ func put[T any](list []T, id int, one T) []T {
 }
 
 // note commits a change of the state.
-func (w *world) note(make func(*state) (further, error)) error {
+func (w *world) note(change func(*state) (further, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f, err := make(&w.state)
+	f, err := change(&w.state)
 	if err != nil || f.empty() {
 		return err
 	}
@@ -236,12 +235,6 @@ func (w *world) bulkSends() []BulkSend {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.state.bulks)
-}
-
-func (w *world) asked() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.state.asked))
 }
 
 // errEmptyRecord is of a journal's line that changes nothing.

@@ -76,7 +76,7 @@ func TestTodosFromAddToDone(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, response.StatusCode, "it is no longer open")
 
 	c.post("/v2/Todo/AddRecordNew", todo("third", fan.wxid, ""), &number)
-	require.Equal(t, "", c.everybody(fmt.Sprintf(`"fansKe":%q,`, fan.wxid), 5)[0].Staff, "leaving SffId out takes the owner away")
+	require.Empty(t, c.everybody(fmt.Sprintf(`"fansKe":%q,`, fan.wxid), 5)[0].Staff, "leaving SffId out takes the owner away")
 	require.NotContains(t, c.everybody(`"staffCode":"005",`, 50), rows[0], "also where the filter was asked before")
 }
 
@@ -161,7 +161,7 @@ func TestChatShowsWhatWasSaid(t *testing.T) {
 	require.Len(t, c.chat(`{"fansKe":"wxid_a","pageSize":100}`), 8, "of every account")
 	require.Equal(t, lines[2:4], c.chat(`{"wechatId":135389,"fansKe":"wxid_a","pageIndex":2,"pageSize":2}`))
 	require.Equal(t, lines, c.chat(`{"wechatKey":"shop_135389","fansKe":"wxid_a","pageSize":100}`))
-	require.Len(t, c.chat(fmt.Sprintf(`{"fansKe":"wxid_a","startTimestamp":%d}`, now.Unix()+1000)), 0)
+	require.Empty(t, c.chat(fmt.Sprintf(`{"fansKe":"wxid_a","startTimestamp":%d}`, now.Unix()+1000)))
 	require.Empty(t, c.chat(`{"fansKe":"wxid_c"}`))
 	require.Equal(t, 200008, c.send(http.MethodPost, "/v2/ChatMess/GetChat", `{"wechatId":135389}`).Code)
 }

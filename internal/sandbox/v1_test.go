@@ -103,7 +103,7 @@ func TestV1TimesAsThePagesShowThem(t *testing.T) {
 	}
 	a := add("1")
 	require.Equal(t, "{2018/5/11 14:47:48}", a.Time)
-	require.Equal(t, "", *a.Text, "errdesc is empty, not null")
+	require.Empty(t, *a.Text, "errdesc is empty, not null")
 	require.JSONEq(t, `true`, string(a.Values))
 	require.Equal(t, 200019, add("1").Code, "PcKid must be unique")
 	require.True(t, add("2").Succeed)
