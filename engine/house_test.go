@@ -56,7 +56,7 @@ func build(t *testing.T, config sandbox.Config, limits ...*workflows.Limit) *hou
 		Ledger: h.ledger, Limiter: limit.New(limit.Config{Store: h.ledger, Shared: limits}), Steps: h.catalogue,
 		Catalogue: h.catalogue, Limits: limits, Logger: logger,
 	})
-	h.dispatcher, err = dispatch.New(dispatch.Config{DB: h.ledger.DB(), Work: h.engine.Work, Logger: logger})
+	h.dispatcher, err = dispatch.New(t.Context(), dispatch.Config{DB: h.ledger.DB(), Work: h.engine.Work, Logger: logger})
 	require.NoError(t, err)
 	h.ledger.SetWake(h.dispatcher.Wake)
 	require.NoError(t, h.dispatcher.Start(context.WithoutCancel(t.Context())))

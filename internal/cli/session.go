@@ -60,7 +60,7 @@ func (a *app) openSession(ctx context.Context, project *project, connection stri
 		return nil, err
 	}
 	s.closers = append(s.closers, s.ledger.Close)
-	return s, s.wire(connection)
+	return s, s.wire(ctx, connection)
 }
 
 // startSandbox serves the simulator inside the process that owns the ledger. Its world is kept beside the ledger, so
@@ -85,7 +85,7 @@ func (s *session) startSandbox(ctx context.Context) error {
 }
 
 // wire puts the engine over the ledger. The catalogue describes operations as the connection overrides them.
-func (s *session) wire(connection string) error {
+func (s *session) wire(ctx context.Context, connection string) error {
 	operations, err := s.clients.operations(connection)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s *session) wire(connection string) error {
 		Limits:    s.project.config.Limits,
 		Logger:    s.app.logger(),
 	})
-	s.dispatcher, err = dispatch.New(dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
+	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,9 @@ type Dispatcher struct {
 	background sync.WaitGroup
 }
 
-// New prepares River's tables and a dispatcher. Wake may be used at once; nothing is worked on before Start.
-func New(config Config) (*Dispatcher, error) {
+// New prepares River's tables and a dispatcher. Wake may be used at once; nothing is worked on before Start. The
+// context bounds the preparation only.
+func New(ctx context.Context, config Config) (*Dispatcher, error) {
 	if config.DB == nil || config.Work == nil {
 		return nil, errors.New("a dispatcher needs DB and Work")
 	}
@@ -71,7 +72,7 @@ func New(config Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{config: config, listener: newListener()}
 	d.stopping, d.endSlices = context.WithCancel(context.Background())
-	if err := d.connect(); err != nil {
+	if err := d.connect(ctx); err != nil {
 		d.endSlices()
 		return nil, fmt.Errorf("preparing River: %w", err)
 	}
@@ -79,9 +80,9 @@ func New(config Config) (*Dispatcher, error) {
 	return d, nil
 }
 
-func (d *Dispatcher) connect() error {
+func (d *Dispatcher) connect(ctx context.Context) error {
 	driver := &sqliteDriver{riversqlite.New(d.config.DB), d.listener}
-	if err := migrate(driver, d.config.DB); err != nil {
+	if err := migrate(ctx, driver, d.config.DB); err != nil {
 		return err
 	}
 	workers := river.NewWorkers()

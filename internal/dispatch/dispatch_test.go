@@ -38,7 +38,7 @@ type work func(context.Context, engine.LaneKey) (*time.Time, error)
 
 func newDispatcher(t *testing.T, db *sql.DB, f work) *dispatch.Dispatcher {
 	t.Helper()
-	d, err := dispatch.New(dispatch.Config{DB: db, Work: f, Logger: slog.New(slog.DiscardHandler)})
+	d, err := dispatch.New(t.Context(), dispatch.Config{DB: db, Work: f, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return d
 }
@@ -289,6 +289,6 @@ func TestANewerRiverIsRefused(t *testing.T) {
 	newDispatcher(t, db, func(context.Context, engine.LaneKey) (*time.Time, error) { return nil, nil })
 	_, err := db.Exec(`INSERT INTO river_migration (line, version) VALUES ('main', 99)`)
 	require.NoError(t, err)
-	_, err = dispatch.New(dispatch.Config{DB: db, Work: func(context.Context, engine.LaneKey) (*time.Time, error) { return nil, nil }})
+	_, err = dispatch.New(t.Context(), dispatch.Config{DB: db, Work: func(context.Context, engine.LaneKey) (*time.Time, error) { return nil, nil }})
 	require.ErrorContains(t, err, "use the newer youmiflow")
 }

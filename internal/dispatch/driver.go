@@ -81,8 +81,8 @@ func (l *listener) Unlisten(context.Context, string) error { return nil }
 const migrateTimeout = 30 * time.Second
 
 // migrate makes or updates River's tables. When they are up to date, that is one small read.
-func migrate(driver *sqliteDriver, db *sql.DB) error {
-	ctx, cancel := context.WithTimeout(context.Background(), migrateTimeout)
+func migrate(ctx context.Context, driver *sqliteDriver, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
