@@ -54,7 +54,7 @@ func explain(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	reason := ""
+	var reason string
 	switch code := resultCode(err); {
 	case code == sqlite3.SQLITE_NOTADB:
 		reason = "is not a SQLite database: set database to another file, or move this one away"

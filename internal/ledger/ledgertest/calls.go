@@ -45,7 +45,7 @@ func testCalls(t *testing.T, b *bench) {
 	require.Equal(t, []engine.Call{full, before}, b.calls(engine.CallFilter{Run: "r", Lane: ptr(laneKey("y")), States: intents}))
 	require.Equal(t, []engine.Call{root, first, full, before}, b.calls(engine.CallFilter{Run: "r", States: intents}))
 	require.Len(t, b.calls(engine.CallFilter{Run: "r", States: []engine.CallState{engine.CallIntent, engine.CallUnknown}}), 5)
-	require.Equal(t, map[engine.CallState]int{engine.CallIntent: 4, engine.CallUnknown: 1}, b.run("r").Calls)
+	require.Equal(t, map[engine.CallState]int{engine.CallIntent: 4, engine.CallUnknown: 1}, b.run().Calls)
 }
 
 func testCallStream(t *testing.T, b *bench) {
@@ -78,9 +78,9 @@ func testSetCall(t *testing.T, b *bench) {
 	want.State, want.Code, want.Message, want.RequestID, want.TaskID, want.FinishedAt = engine.CallSucceeded, "2", "m2", "q2", "t2", instant(2)
 	require.Equal(t, want, set(engine.CallSucceeded, "2", instant(2)), "an unknown one can be settled")
 	require.Equal(t, want, set(engine.CallFailed, "3", instant(3)), "an outcome stays")
-	require.Equal(t, map[engine.CallState]int{engine.CallSucceeded: 1}, b.run("r").Calls)
+	require.Equal(t, map[engine.CallState]int{engine.CallSucceeded: 1}, b.run().Calls)
 	b.commit(engine.SetCall{CallKey: engine.CallKey{Item: 99, Step: "s", Attempt: 1}, Run: "r", State: engine.CallFailed})
-	require.Equal(t, map[engine.CallState]int{engine.CallSucceeded: 1}, b.run("r").Calls)
+	require.Equal(t, map[engine.CallState]int{engine.CallSucceeded: 1}, b.run().Calls)
 }
 
 // testCallTwice: the same intent twice is an error of its entry, and of no other in the group.
@@ -100,8 +100,8 @@ func testCallTwice(t *testing.T, b *bench) {
 		require.ErrorIs(t, bad[i].Wait(t.Context()), engine.ErrExists)
 		require.NoError(t, good[i].Wait(t.Context()))
 	}
-	require.Equal(t, map[engine.CallState]int{engine.CallIntent: 21}, b.run("r").Calls)
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2}, b.run("r").Counts)
+	require.Equal(t, map[engine.CallState]int{engine.CallIntent: 21}, b.run().Calls)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2}, b.run().Counts)
 	require.Equal(t, engine.StatusPending, b.each()[0].Status)
 }
 
@@ -128,7 +128,7 @@ func testTakeovers(t *testing.T, b *bench) {
 		b.commit(engine.SetTakeover{Takeover: one})
 		require.Equal(t, []engine.Takeover{one}, list(engine.TakeoverFilter{Item: ids[0].ID}))
 	}
-	require.Equal(t, map[engine.TakeoverState]int{engine.TakeoverHeld: 1, engine.TakeoverEnded: 1}, b.run("r").Takeovers)
+	require.Equal(t, map[engine.TakeoverState]int{engine.TakeoverHeld: 1, engine.TakeoverEnded: 1}, b.run().Takeovers)
 	open := []engine.TakeoverState{engine.TakeoverIntended, engine.TakeoverHeld, engine.TakeoverStuck}
 	require.Equal(t, []engine.Takeover{two}, list(engine.TakeoverFilter{Run: "r", States: open}))
 	require.Equal(t, []engine.Takeover{one}, list(engine.TakeoverFilter{States: []engine.TakeoverState{engine.TakeoverEnded}}))

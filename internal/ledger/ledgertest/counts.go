@@ -35,14 +35,14 @@ func testWhole(t *testing.T, b *bench) {
 		return engine.SetItem{ID: id, Run: "r", Step: "each", From: from, To: to}
 	}
 	b.commit(move(engine.StatusPending, engine.StatusRunning), move(engine.StatusRunning, engine.StatusSucceeded))
-	require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: 1}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: 1}, b.run().Counts)
 	err := b.try(engine.Entry{Changes: []engine.Change{
 		move(engine.StatusSucceeded, engine.StatusFailed), engine.AddItems{Run: "r", Step: "more", Items: []engine.Item{item(1, "k", "x")}},
 		engine.SetTakeover{Takeover: engine.Takeover{Run: "r", Item: id, Step: "t", State: engine.TakeoverHeld}},
 		engine.SetRun{ID: "there is none"},
 	}})
 	require.ErrorIs(t, err, engine.ErrNotFound)
-	run := b.run("r")
+	run := b.run()
 	require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: 1}, run.Counts)
 	require.Empty(t, run.Takeovers)
 	// Whatever the ledger remembered of the failed entry must not show.
@@ -83,7 +83,7 @@ func testConcurrency(t *testing.T, b *bench) {
 		})
 	}
 	wg.Wait()
-	run := b.run("r")
+	run := b.run()
 	for i := range 3 {
 		n := (many + 2 - i) / 3
 		require.Equal(t, n, run.Counts[statuses[i]])

@@ -37,7 +37,7 @@ func testSnapshot(t *testing.T, b *bench) {
 		"甲 pending why", "乙 skipped where is false", "甲 skipped duplicate key", "乙 pending ", // a skipped key is free
 		"乙 skipped duplicate key", "丙 pending ", " skipped empty key", " skipped empty key",
 	}, got)
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 4, engine.StatusSkipped: 5}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 4, engine.StatusSkipped: 5}, b.run().Counts)
 	counts, err := b.Counts(t.Context(), "r", "each")
 	require.NoError(t, err)
 	require.Equal(t, map[engine.Status]int{engine.StatusPending: 3, engine.StatusSkipped: 5}, counts)
@@ -51,14 +51,14 @@ func testDropItems(t *testing.T, b *bench) {
 	b.commit(engine.AddItems{Run: "r", Step: "other", Items: []engine.Item{item(1, "a", "z")}})
 	b.commit(engine.DropItems{Run: "r", Step: "each"}, engine.DropItems{Run: "r", Step: "never"})
 	require.Equal(t, []string{"a"}, keys(b.each()), "the other step's")
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1}, b.run().Counts)
 	lanes, err := b.Lanes(t.Context(), "r", "each")
 	require.NoError(t, err)
 	require.Empty(t, lanes)
 
 	b.commit(engine.AddItems{Run: "r", Step: "each", Items: []engine.Item{item(1, "b", "x"), item(2, "a", "x")}})
 	require.Equal(t, []string{"b", "a"}, keys(b.items(engine.ItemFilter{Run: "r", Step: ptr("each")})))
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 3}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 3}, b.run().Counts)
 }
 
 func testSetItem(t *testing.T, b *bench) {
@@ -79,16 +79,16 @@ func testSetItem(t *testing.T, b *bench) {
 	require.Equal(t, "busy", got.Reason)
 	require.JSONEq(t, `{"a":1}`, string(got.Progress), "nil leaves it")
 	require.Equal(t, got, set(engine.StatusPending, engine.StatusFailed, "no", `{}`), "no longer in from: nothing changes")
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1, engine.StatusRunning: 1}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1, engine.StatusRunning: 1}, b.run().Counts)
 	set(engine.StatusRunning, engine.StatusFailed, "no", "")
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1, engine.StatusFailed: 1}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 1, engine.StatusFailed: 1}, b.run().Counts)
 	got = set(engine.StatusFailed, engine.StatusPending, "", "")
 	require.Equal(t, engine.StatusPending, got.Status, "a retry opens it again")
 	require.Equal(t, []string{"a", "b"}, keys(b.items(engine.ItemFilter{Run: "r", Step: ptr("each"), Lane: ptr("x"), Statuses: []engine.Status{engine.StatusPending}})))
 
 	b.commit(engine.SetItem{ID: id, Run: "r", Step: "other", From: engine.StatusPending, To: engine.StatusFailed})
 	require.Equal(t, engine.StatusPending, b.each()[0].Status, "it is not of that step")
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2}, b.run().Counts)
 }
 
 func testCancelItems(t *testing.T, b *bench) {
@@ -102,7 +102,7 @@ func testCancelItems(t *testing.T, b *bench) {
 		got = append(got, fmt.Sprint(item.Key, " ", item.Status, " ", item.Reason))
 	}
 	require.Equal(t, []string{"a cancelled enough", "b pending ", "c pending ", "d cancelled enough", "e succeeded "}, got)
-	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2, engine.StatusCancelled: 2, engine.StatusSucceeded: 1}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusPending: 2, engine.StatusCancelled: 2, engine.StatusSucceeded: 1}, b.run().Counts)
 }
 
 // many is more than any implementation reads at once.
@@ -161,9 +161,10 @@ func testItemsMeanwhile(t *testing.T, b *bench) {
 	}
 	require.Len(t, ids, (many+2)/3)
 	require.IsIncreasing(t, ids)
-	for range b.Items(t.Context(), engine.ItemFilter{Run: "r"}) {
+	for _, err := range b.Items(t.Context(), engine.ItemFilter{Run: "r"}) {
+		require.NoError(t, err)
 		break // and a stream may be left
 	}
 	b.commit()
-	require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: len(ids), engine.StatusPending: many - len(ids)}, b.run("r").Counts)
+	require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: len(ids), engine.StatusPending: many - len(ids)}, b.run().Counts)
 }

@@ -65,7 +65,7 @@ func testFence(t *testing.T, b *bench) {
 	fast := b.seize(laneKey("x"))
 	require.ErrorIs(t, fenced(slow, 2), engine.ErrStale)
 	require.Len(t, b.calls(engine.CallFilter{Run: "r"}), 1, "nothing of a stale entry is kept")
-	require.Equal(t, 1, b.run("r").Calls[engine.CallIntent])
+	require.Equal(t, 1, b.run().Calls[engine.CallIntent])
 	require.NoError(t, fenced(fast, 2))
 	require.ErrorIs(t, fenced(engine.Lane{LaneKey: fast.LaneKey, Epoch: fast.Epoch + 1}, 3), engine.ErrStale)
 	require.ErrorIs(t, fenced(engine.Lane{LaneKey: laneKey("none")}, 3), engine.ErrStale)

@@ -88,9 +88,10 @@ func (b *bench) calls(filter engine.CallFilter) []engine.Call {
 	return all(b.t, b.Calls(b.t.Context(), filter))
 }
 
-func (b *bench) run(id string) engine.Run {
+// run reads the run that most of the suite is about.
+func (b *bench) run() engine.Run {
 	b.t.Helper()
-	run, err := b.Run(b.t.Context(), id)
+	run, err := b.Run(b.t.Context(), "r")
 	require.NoError(b.t, err)
 	return run
 }
@@ -139,7 +140,7 @@ func testRuns(t *testing.T, b *bench) {
 	b.commit(engine.AddRun{Run: run})
 	run.Counts = map[engine.Status]int{engine.StatusPending: 1}
 	run.Calls, run.Takeovers = map[engine.CallState]int{}, map[engine.TakeoverState]int{}
-	require.Equal(t, run, b.run("r"))
+	require.Equal(t, run, b.run())
 
 	require.Empty(t, b.each(), "the root is left out")
 	roots := b.items(engine.ItemFilter{Run: "r", Root: true})
@@ -207,7 +208,7 @@ func testSetRun(t *testing.T, b *bench) {
 	b.commit(engine.AddRun{Run: engine.Run{ID: "r", Trigger: "manual", Status: engine.StatusPending, Wanted: engine.WantRun}})
 	b.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusRunning), StartedAt: ptr(instant(1))})
 	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantPause), Error: &engine.Failure{Code: "c", Message: "m"}})
-	run := b.run("r")
+	run := b.run()
 	require.Equal(t, engine.StatusRunning, run.Status)
 	require.Equal(t, instant(1), run.StartedAt)
 	require.Zero(t, run.FinishedAt)
@@ -216,7 +217,7 @@ func testSetRun(t *testing.T, b *bench) {
 
 	b.commit(engine.SetRun{ID: "r", FinishedAt: ptr(instant(2)), Error: &engine.Failure{}})
 	b.commit(engine.SetRun{ID: "r", StartedAt: &time.Time{}})
-	run = b.run("r")
+	run = b.run()
 	require.Equal(t, instant(2), run.FinishedAt)
 	require.Zero(t, run.StartedAt)
 	require.Nil(t, run.Error, "an empty failure takes the failure away")
