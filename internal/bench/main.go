@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -27,15 +28,16 @@ func main() {
 	file := flag.String("file", "", "with -role plain: the audience")
 	url := flag.String("url", "", "with -role plain: where to post")
 	flag.Parse()
+	ctx := context.Background()
 	var err error
 	switch *role {
 	case "stub":
-		err = stub()
+		err = stub(ctx)
 	case "plain":
-		err = plain(*file, *url, *flight)
+		err = plain(ctx, *file, *url, *flight)
 	default:
 		b := bench{binary: *binary, rows: *rows, flight: *flight, rounds: *rounds}
-		err = b.run(context.Background(), strings.Split(*parts, ","))
+		err = b.run(ctx, strings.Split(*parts, ","))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -50,18 +52,17 @@ type bench struct {
 	dir, url     string
 }
 
-func (b *bench) run(ctx context.Context, parts []string) error {
+func (b *bench) run(ctx context.Context, parts []string) (err error) {
 	if b.binary == "" {
 		return fmt.Errorf("-youmiflow: name the binary to measure")
 	}
-	var err error
 	if b.binary, err = filepath.Abs(b.binary); err != nil {
 		return err
 	}
 	if b.dir, err = os.MkdirTemp("", "youmiflow-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	stop, err := b.startStub(ctx)
 	if err != nil {
 		return err
@@ -158,7 +159,7 @@ func (b *bench) start(ctx context.Context) error {
 }
 
 // campaign runs youmiflow over so many rows, on a fresh ledger.
-func (b *bench) campaign(ctx context.Context, rows int) (time.Duration, int64, error) {
+func (b *bench) campaign(ctx context.Context, rows int) (took time.Duration, memory int64, err error) {
 	file, err := b.audience(rows)
 	if err != nil {
 		return 0, 0, err
@@ -167,7 +168,7 @@ func (b *bench) campaign(ctx context.Context, rows int) (time.Duration, int64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := b.project(dir, fmt.Sprintf(campaign, b.flight)); err != nil {
 		return 0, 0, err
 	}
@@ -188,8 +189,9 @@ func (b *bench) timed(ctx context.Context, dir, name string, arguments ...string
 }
 
 // stub answers at once, and knows nothing.
-func stub() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func stub(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

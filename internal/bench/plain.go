@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 )
 
 // plain is the rival: it reads the CSV and posts, and keeps no record at all.
-func plain(file, url string, flight int) error {
+func plain(ctx context.Context, file, url string, flight int) error {
 	rows := make(chan []string, flight)
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: flight}}
 	failures := make(chan error, flight)
@@ -23,7 +24,7 @@ func plain(file, url string, flight int) error {
 		go func() {
 			defer posting.Done()
 			for row := range rows {
-				if err := post(&client, url, row); err != nil {
+				if err := post(ctx, &client, url, row); err != nil {
 					failures <- err
 					return
 				}
@@ -37,12 +38,12 @@ func plain(file, url string, flight int) error {
 	return errors.Join(err, <-failures)
 }
 
-func read(file string, rows chan<- []string) error {
+func read(file string, rows chan<- []string) (err error) {
 	source, err := os.Open(file)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer func() { err = errors.Join(err, source.Close()) }()
 	reader := csv.NewReader(source)
 	if _, err := reader.Read(); err != nil {
 		return err
@@ -59,13 +60,13 @@ func read(file string, rows chan<- []string) error {
 	}
 }
 
-func post(client *http.Client, url string, row []string) error {
+func post(ctx context.Context, client *http.Client, url string, row []string) error {
 	body, err := json.Marshal(map[string]any{"WechatId": row[0], "ToUserName": row[1], "RelationType": 0, "MsgType": "text",
 		"Text": row[2] + "，你的券已到账"})
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(http.MethodPost, url+"/v2/ChatMess/doSendPublicMes", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v2/ChatMess/doSendPublicMes", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
