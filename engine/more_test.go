@@ -180,3 +180,22 @@ func TestATakeoverInDoubtIsHandedBack(t *testing.T) {
 	require.Zero(t, h.box.Stats().OpenTakeovers)
 	require.Empty(t, h.box.Deliveries())
 }
+
+// The platform measures in its own way: with its limit a little above ours, it has nothing to complain of.
+func TestAPlatformThatLimitsHasNothingToRefuse(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:http=429,retry_after=1:over=12/s")})
+	h.file("people.csv", manyPeople(40, 2))
+	run := h.wait(h.start(limited), over) // 10/s for each account
+	require.Equal(t, engine.StatusSucceeded, run.Status)
+	require.Zero(t, run.Calls[engine.CallFailed])
+}
+
+// Without a limit of ours, the platform's own 429 slows the run down, and nobody is lost.
+func TestAPlatformThatLimitsIsObeyed(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:http=429,retry_after=1:over=4/s")})
+	h.file("people.csv", manyPeople(8, 1))
+	run := h.wait(h.start(strings.Replace(limited, "limits: { account: { rate: 600/min, gap: 50ms } }", "", 1)), over)
+	require.Equal(t, engine.StatusSucceeded, run.Status)
+	require.NotZero(t, run.Calls[engine.CallFailed])
+	require.Len(t, h.box.Deliveries(), 8)
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Kind is a way to fail.
@@ -64,6 +66,15 @@ type Fault struct {
 	First       int // only the first so many matching requests; 0: all
 	Every       int // only every so manieth matching request; 0: all
 	Count       int // hits at most so often; 0: no bound
+	// Over spares the requests of an account that come no faster than that, two at once at the most, and hits the others:
+	// with http=429 it is a platform that limits. The zero Pace spares none.
+	Over Pace
+}
+
+// Pace is Count requests per Per.
+type Pace struct {
+	Count int
+	Per   time.Duration
 }
 
 func (f Fault) check() error {
@@ -78,6 +89,9 @@ func (f Fault) check() error {
 	}
 	if f.First < 0 || f.Every < 0 || f.Count < 0 {
 		return errors.New("first, every and count cannot be negative")
+	}
+	if f.Over != (Pace{}) && (f.Over.Count < 1 || f.Over.Per <= 0 || f.Over.Per > 24*time.Hour) {
+		return errors.New("over needs a pace such as 20/s, 600/min or 100/h")
 	}
 	if f.Operation == tokenOperation && (f.Kind == KindCode || f.Account != "") {
 		return errors.New("the token endpoint knows no accounts and no result codes")
@@ -139,7 +153,17 @@ type faultSet struct {
 	mu       sync.Mutex
 	rules    []FaultCount
 	attempts map[digest]uint32
+	paces    map[paced]*rate.Limiter
 }
+
+// paced is a rule and an account, whose pace is measured.
+type paced struct {
+	rule    int
+	account string
+}
+
+// maxPaces bounds the paces that are measured at a time; beyond it all are measured anew.
+const maxPaces = 100_000
 
 // digest stands for a content. 128 bits: no two contents of a run share one by accident.
 type digest [16]byte
@@ -149,7 +173,7 @@ type digest [16]byte
 const maxAttempts = 1 << 21
 
 func newFaultSet(seed uint64, faults []Fault) *faultSet {
-	s := &faultSet{seed: seed, attempts: map[digest]uint32{}}
+	s := &faultSet{seed: seed, attempts: map[digest]uint32{}, paces: map[paced]*rate.Limiter{}}
 	for _, fault := range faults {
 		s.rules = append(s.rules, FaultCount{Fault: fault})
 		s.chance = s.chance || fault.Probability > 0
@@ -178,12 +202,28 @@ func (s *faultSet) judge(operation, account string, content []byte) verdict {
 	}
 	for index := range s.rules {
 		rule := &s.rules[index]
-		if rule.matches(operation, account) && rule.due(v) && s.draw(index, rule.Fault.Probability, key, attempt) {
+		if rule.matches(operation, account) && rule.due(v) && s.over(paced{index, account}, rule.Fault.Over) && s.draw(index, rule.Fault.Probability, key, attempt) {
 			rule.Hits++
 			v.add(rule.Fault)
 		}
 	}
 	return v
+}
+
+// over tells whether a request comes faster than the pace that is spared.
+func (s *faultSet) over(key paced, spared Pace) bool {
+	if spared == (Pace{}) {
+		return true
+	}
+	limiter := s.paces[key]
+	if limiter == nil {
+		if len(s.paces) >= maxPaces {
+			clear(s.paces)
+		}
+		limiter = rate.NewLimiter(rate.Limit(float64(spared.Count)/spared.Per.Seconds()), 2)
+		s.paces[key] = limiter
+	}
+	return !limiter.Allow()
 }
 
 func (s *faultSet) attempt(key digest) uint32 {

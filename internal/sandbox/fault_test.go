@@ -20,6 +20,7 @@ func TestParseFault(t *testing.T) {
 		"*:delay:50ms":            {Operation: "*", Kind: KindDelay, Delay: 50 * time.Millisecond},
 		"*:delay=1.5s":            {Operation: "*", Kind: KindDelay, Delay: 1500 * time.Millisecond},
 		"doSendPublicMes:http=429,retry_after=2:first=10":     {Operation: "doSendPublicMes", Kind: KindHTTP, Status: 429, RetryAfter: 2 * time.Second, First: 10},
+		"doSendPublicMes:http=429,retry_after=2:over=600/min": {Operation: "doSendPublicMes", Kind: KindHTTP, Status: 429, RetryAfter: 2 * time.Second, Over: Pace{Count: 600, Per: time.Minute}},
 		"doSendPublicMes:http=502,after:0.5%":                 {Operation: "doSendPublicMes", Kind: KindHTTP, Status: 502, After: true, Probability: 0.005},
 		"token:expire:every=500":                              {Operation: "*", Kind: KindExpire, Every: 500},
 		"token:http=500:count=2":                              {Operation: "token", Kind: KindHTTP, Status: 500, Count: 2},

@@ -18,6 +18,7 @@ import (
 //	retry_after=2 after     of http: seconds for the Retry-After header; answer so after the effect instead of before it
 //	1% p=0.01               how probable; always when left out
 //	first=10 every=500 count=3 account=135389    which matching requests, and how many hits at most
+//	over=20/s               only requests of an account that come faster than that
 //
 // OPERATION is the name of an operation, * for every one, token for the token endpoint, or event for pushed events; token:expire is the same as
 // *:expire, since a token expires while it is used, not while it is fetched. Examples: "doSendPublicMes:lose:1%",
@@ -84,6 +85,8 @@ func (f *Fault) set(name, value string, valued bool) (what string, err error) {
 		f.Every, err = parseCount(name, value)
 	case "count":
 		f.Count, err = parseCount(name, value)
+	case "over":
+		f.Over, err = parsePace(value)
 	default:
 		return f.setBare(name, valued)
 	}
@@ -106,7 +109,7 @@ func (f *Fault) setBare(text string, valued bool) (what string, err error) {
 		f.Delay = duration
 		return "duration", nil
 	}
-	return "", fmt.Errorf("%q is neither a kind (%s) nor a condition (1%%, p=, first=, every=, count=, account=, retry_after=, after, a duration)", text, kindNames())
+	return "", fmt.Errorf("%q is neither a kind (%s) nor a condition (1%%, p=, first=, every=, count=, over=, account=, retry_after=, after, a duration)", text, kindNames())
 }
 
 func (f *Fault) setKind(kind Kind, value string, valued bool) (err error) {
@@ -158,6 +161,32 @@ func parseSeconds(text string) (time.Duration, error) {
 	return duration, nil
 }
 
+// units are how long the parts of a pace last.
+func units() map[string]time.Duration {
+	return map[string]time.Duration{"s": time.Second, "min": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+}
+
+// parsePace reads 20/s, 600/min, 100/h or 400/d.
+func parsePace(text string) (Pace, error) {
+	count, unit, _ := strings.Cut(text, "/")
+	number, err := strconv.Atoi(count)
+	per, known := units()[unit]
+	if err != nil || number <= 0 || !known {
+		return Pace{}, fmt.Errorf("over=%s: write a pace such as 20/s, 600/min or 100/h", text)
+	}
+	return Pace{Count: number, Per: per}, nil
+}
+
+// String is the text form, which ParseFault reads back.
+func (p Pace) String() string {
+	for unit, per := range units() {
+		if per == p.Per {
+			return fmt.Sprintf("%d/%s", p.Count, unit)
+		}
+	}
+	return fmt.Sprintf("%d/%s", p.Count, p.Per)
+}
+
 // String is the text form, which ParseFault reads back.
 func (f Fault) String() string {
 	text := f.Operation + ":" + string(f.Kind)
@@ -177,6 +206,9 @@ func (f Fault) String() string {
 	}
 	if f.Account != "" {
 		text += ":account=" + f.Account
+	}
+	if f.Over != (Pace{}) {
+		text += ":over=" + f.Over.String()
 	}
 	if f.Probability != 0 {
 		text += ":" + formatProbability(f.Probability)
