@@ -18,6 +18,10 @@ const chunk = 500
 func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[engine.Item, error] {
 	return func(yield func(engine.Item, error) bool) {
 		query, args, err := l.itemQuery(ctx, filter)
+		scan := scanItem
+		if filter.Step != nil && filter.Lane != nil {
+			scan = scanLaneItem
+		}
 		if err != nil || query == "" {
 			if err != nil {
 				yield(engine.Item{}, err)
@@ -30,7 +34,7 @@ func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[
 			if filter.Limit > 0 {
 				size = min(size, left)
 			}
-			items, err := collect(ctx, l.read, scanItem, query, append([]any{after}, append(args, size)...)...)
+			items, err := collect(ctx, l.read, scan, query, append([]any{after}, append(args, size)...)...)
 			if err != nil {
 				yield(engine.Item{}, err)
 				return
@@ -77,7 +81,7 @@ func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (strin
 	in(&where, "coalesce(item_state.status, item.status)", filter.Statuses)
 	if filter.Step != nil && filter.Lane != nil {
 		// A lane that is worked on: the names are known, and left out of every row.
-		return `SELECT item.id, '', '', item.sequence, item.source_row, item.item_key, '', item.data, item.variant, item.wave,
+		return `SELECT item.id, item.sequence, item.source_row, item.item_key, item.data, item.variant, item.wave,
 			coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason), item_state.progress
 			FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id` + where.clause() +
 			` ORDER BY item.id LIMIT ?`, where.args, nil
@@ -115,6 +119,15 @@ func scanItem(row scanner) (engine.Item, error) {
 	var data, progress sql.NullString
 	err := row.Scan(&i.ID, &i.Run, &i.Step, &i.Sequence, &i.Row, &i.Key, &i.Lane, &data, &i.Variant, &i.Wave, &i.Status,
 		&i.Reason, &progress)
+	i.Data, i.Progress = fromDocument(data), fromDocument(progress)
+	return i, err
+}
+
+// scanLaneItem leaves the names to whoever knows them.
+func scanLaneItem(row scanner) (engine.Item, error) {
+	var i engine.Item
+	var data, progress sql.NullString
+	err := row.Scan(&i.ID, &i.Sequence, &i.Row, &i.Key, &data, &i.Variant, &i.Wave, &i.Status, &i.Reason, &progress)
 	i.Data, i.Progress = fromDocument(data), fromDocument(progress)
 	return i, err
 }
