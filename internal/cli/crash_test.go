@@ -83,7 +83,7 @@ func TestKilledAtTwentyMoments(t *testing.T) {
 	c.killOften(kills(t))
 	run := c.finish()
 	c.kept(box, run, c.killed*2*inFlight)
-	require.Equal(t, run.Takeovers.Ended, 1500)
+	require.Equal(t, 1500, run.Takeovers.Ended)
 }
 
 // The same with the sandbox inside the process: it dies with it, and finds its world again in its journal.

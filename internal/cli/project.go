@@ -88,7 +88,7 @@ func (p *project) resolve(path string, given []string) (string, error) {
 		return "", fmt.Errorf("the path %q leaves the project folder: write it relative to the folder of youmiflow.yaml, or give it with --param", path)
 	}
 	whole := filepath.Join(p.dir, path)
-	real, err := filepath.EvalSymlinks(whole)
+	target, err := filepath.EvalSymlinks(whole)
 	if errors.Is(err, os.ErrNotExist) {
 		return whole, nil // whoever opens it says so
 	}
@@ -99,7 +99,7 @@ func (p *project) resolve(path string, given []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if inside, err := filepath.Rel(base, real); err != nil || !filepath.IsLocal(inside) {
+	if inside, err := filepath.Rel(base, target); err != nil || !filepath.IsLocal(inside) {
 		return "", fmt.Errorf("the path %q is a link that leaves the project folder", path)
 	}
 	return whole, nil

@@ -132,12 +132,12 @@ func (s *session) start(ctx context.Context, submission engine.Submission) error
 }
 
 // attend watches a run to its end, and works on it once this process owns the ledger.
-func (s *session) attend(ctx context.Context, id string) error {
+func (s *session) attend(ctx context.Context, id string) (err error) {
 	attendance, err := s.ledger.Attend(ctx, id)
 	if err != nil {
 		return err
 	}
-	defer attendance.Release()
+	defer func() { err = errors.Join(err, attendance.Release()) }()
 	s.app.say("run %s", id)
 	progress := s.app.newProgress()
 	run, err := s.follow(ctx, id, progress)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -100,13 +101,14 @@ func (a *app) sandboxCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) serveSandbox(ctx context.Context, config sandbox.Config, listen string) error {
+func (a *app) serveSandbox(ctx context.Context, config sandbox.Config, listen string) (err error) {
 	s, err := sandbox.New(config)
 	if err != nil {
 		return usage("%v", err)
 	}
-	defer s.Close()
-	listener, err := net.Listen("tcp", listen)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var network net.ListenConfig
+	listener, err := network.Listen(ctx, "tcp", listen)
 	if err != nil {
 		return usage("--listen %s: %v", listen, err)
 	}

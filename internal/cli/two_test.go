@@ -8,14 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// until waits for what another process is about to do.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(soon); !done(); <-time.After(20 * time.Millisecond) {
-		require.True(t, time.Now().Before(limit), what)
-	}
-}
-
 // aside is a second campaign of the same project, to other friends.
 func (c *campaign) aside() {
 	c.write("aside.yaml", `
@@ -112,11 +104,11 @@ func TestSandboxAndPlatformAreKeptApart(t *testing.T) {
 	box := startPlatform(t, "--fault", "doSendPublicMes:slow=30ms")
 	c := newCampaign(t, 400, box.url)
 	c.aside()
-	real := c.begin("run", "campaign.yaml")
-	c.underway(real)
+	sending := c.begin("run", "campaign.yaml")
+	c.underway(sending)
 	rehearsal := c.begin("run", "aside.yaml", "--sandbox")
 	rehearsal.sees("this run in the sandbox waits")
-	require.Zero(t, real.wait(soon), real.err)
+	require.Zero(t, sending.wait(soon), sending.err)
 	require.Zero(t, rehearsal.wait(soon), rehearsal.err)
 	require.Equal(t, 10, c.run("aside").Counts.Succeeded)
 	for _, delivery := range box.Deliveries() {

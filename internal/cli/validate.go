@@ -45,7 +45,11 @@ func (a *app) validate(arguments []string, format string) error {
 		workflow, found := workflows.Load(file, catalogue)
 		problems = append(problems, found...)
 		if workflow != nil {
-			problems = append(problems, a.warnings(file, workflow)...)
+			warnings, err := a.warnings(file, workflow)
+			if err != nil {
+				return err
+			}
+			problems = append(problems, warnings...)
 		}
 	}
 	problems.Sort()
@@ -72,16 +76,16 @@ func counted(n int, what string) string {
 }
 
 // warnings are what the project has to say about a valid workflow.
-func (a *app) warnings(file string, workflow *workflows.Workflow) diagnostic.List {
+func (a *app) warnings(file string, workflow *workflows.Workflow) (diagnostic.List, error) {
 	dir, _, err := a.findProject(file)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	config, problems := workflows.LoadProject(dir, a.Lookup)
 	if problems.HasErrors() {
-		return nil // they are reported with youmiflow.yaml itself
+		return nil, nil // they are reported with youmiflow.yaml itself
 	}
-	return workflows.LimitWarnings(workflow, config.Limits)
+	return workflows.LimitWarnings(workflow, config.Limits), nil
 }
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {

@@ -137,20 +137,25 @@ func isOtherYAML(path string) (bool, error) {
 	if err = errors.Join(err, file.Close()); err != nil || len(text) > glance {
 		return false, err
 	}
+	return holdsOther(text), nil
+}
+
+// holdsOther is isOtherYAML of what stands in the file.
+func holdsOther(text []byte) bool {
 	var document yaml.Node
 	if yaml.Unmarshal(text, &document) != nil || len(document.Content) == 0 {
-		return false, nil
+		return false
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return true, nil
+		return true
 	}
 	for i := 0; i < len(root.Content); i += 2 {
 		if slices.Contains([]string{"steps", "params", "triggers", "finally", "send_window"}, root.Content[i].Value) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // relative shortens a path for people, where that is shorter.
