@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -55,9 +56,23 @@ func (t *table) next() (map[string]any, int, error) {
 	}
 	row := make(map[string]any, len(cells))
 	for i, cell := range cells {
+		if len(cell) < 40 && shortened.MatchString(cell) {
+			return nil, 0, shortenedNumber(t.path, number, t.names[i], cell)
+		}
 		row[t.names[i]] = cell
 	}
 	return row, number, nil
+}
+
+// shortened is how Excel saves a long number as CSV: the digits that are not shown are lost, and many customers may have
+// become one. It is narrower than what a workbook's cell is held against, since text may look like 1E+5.
+var shortened = regexp.MustCompile(`^[0-9]\.[0-9]+E\+[0-9]+$`)
+
+func shortenedNumber(path string, row int, column, cell string) *RowError {
+	return &RowError{
+		File: path, Row: row, Column: column,
+		Problem: "the cell holds a number that Excel has shortened, " + cell, Hint: "format the column as text, enter the digits again and save it anew",
+	}
 }
 
 // record reads one row that is not blank, with its cells trimmed. The cells share one string, made for this row; the

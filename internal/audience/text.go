@@ -56,6 +56,9 @@ func newText(file io.Reader, path, name string) (*text, error) {
 		return nil, openError(path, err)
 	}
 	sample = sample[:n]
+	if err := notWorkbook(path, sample); err != nil {
+		return nil, err
+	}
 	found, err := encodingOf(path, name, sample, whole)
 	if err != nil {
 		return nil, err
@@ -71,6 +74,24 @@ func newText(file io.Reader, path, name string) (*text, error) {
 		t.decoded = true
 	}
 	return t, nil
+}
+
+// The first bytes of Excel's files: of .xlsx those of any zip archive, of .xls those of an OLE compound file, in which a
+// workbook with a password is kept too.
+const (
+	zipStart = "PK\x03\x04"
+	oleStart = "\xD0\xCF\x11\xE0"
+)
+
+// notWorkbook refuses a workbook that has got the name of a text file.
+func notWorkbook(path string, sample []byte) error {
+	switch {
+	case bytes.HasPrefix(sample, []byte(zipStart)):
+		return &RowError{File: path, Problem: "this is an Excel workbook, and no text", Hint: "name it .xlsx"}
+	case bytes.HasPrefix(sample, []byte(oleStart)):
+		return &RowError{File: path, Problem: "this is an old Excel workbook (.xls) or one with a password", Hint: "save it as .xlsx without a password, or as CSV"}
+	}
+	return nil
 }
 
 // encodingOf is UTF-8, UTF-16 or GB18030.
