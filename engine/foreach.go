@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
+	"strings"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
 )
 
@@ -136,6 +139,9 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 		return &audienceError{err}
 	}
 	defer reader.Close()
+	if err := checkColumns(s.active.workflow, step.Foreach, reader); err != nil {
+		return &audienceError{err}
+	}
 	names := maps.Clone(s.names)
 	for sequence := int64(1); ; sequence++ {
 		row, number, err := reader.Next()
@@ -160,6 +166,27 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 			return ctx.Err()
 		}
 	}
+}
+
+// checkColumns refuses a table that lacks a column which the workflow reads: it would be nothing in every row.
+func checkColumns(workflow *workflows.Workflow, foreach *workflows.Foreach, reader RowReader) error {
+	table, ok := reader.(Table)
+	if !ok {
+		return nil
+	}
+	columns := table.Columns()
+	for _, wanted := range foreach.Columns {
+		if slices.Contains(columns, wanted.Name) {
+			continue
+		}
+		hint := ""
+		if near := diagnostic.Suggest(wanted.Name, columns); near != "" {
+			hint = fmt.Sprintf(", did you mean %q?", near)
+		}
+		return fmt.Errorf("%s:%d:%d: the list has no column %q%s; it has %s (to do without it, write %s.%s ?? \"\")", workflow.File,
+			wanted.Span.Line, wanted.Span.Column, wanted.Name, hint, strings.Join(columns, ", "), foreach.As, wanted.Name)
+	}
+	return nil
 }
 
 // fillItem decides on the item and keeps its row.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"youmiflow/workflows"
@@ -24,9 +25,11 @@ type Plan struct {
 	LastAt   time.Time
 	Duration time.Duration
 	Samples  []Sample
-	// Failures are the first few items whose steps cannot be prepared, with the reason; FailureCount counts them all.
+	// Failures are the first few items whose steps cannot be prepared, with the reason. FailureCount counts those that
+	// would fail before a message is sent to them, BrokenOff those that would have got one by then.
 	Failures     []Sample
 	FailureCount int
+	BrokenOff    int
 }
 
 // PlannedItems counts the audience.
@@ -48,6 +51,8 @@ type Sample struct {
 	Key    string
 	Calls  []SampleCall
 	Reason string
+
+	messages int
 }
 
 // SampleCall is one call of a sample.
@@ -115,7 +120,7 @@ type planner struct {
 	order  []*plannedLane
 }
 
-// start makes the digest one of the workflow and its params.
+// start makes the digest one of the workflow, its params and the limits.
 func (p *planner) start(params map[string]any) error {
 	text, err := json.Marshal(params)
 	if err != nil {
@@ -123,7 +128,23 @@ func (p *planner) start(params map[string]any) error {
 	}
 	p.digest([]byte(p.active.workflow.Digest))
 	p.digest(text)
+	for _, limit := range slices.Concat(p.engine.Limits, p.active.limits) {
+		p.digest([]byte(limitText(limit)))
+	}
 	return nil
+}
+
+// limitText is all of a limit that decides when a call may leave.
+func limitText(limit *workflows.Limit) string {
+	by, match := "", ""
+	if limit.By != nil {
+		by = limit.By.Source()
+	}
+	if limit.Match != nil {
+		match = limit.Match.Source()
+	}
+	return fmt.Sprintf("%s|%s|%s|%s|%d/%s|%d|%s..%s|%d|%d", limit.Scope, limit.Name, by, match, limit.Rate.Count, limit.Rate.Per,
+		limit.Burst, limit.GapMin, limit.GapMax, limit.Hourly, limit.Daily)
 }
 
 func (p *planner) digest(parts ...[]byte) {
@@ -149,6 +170,9 @@ func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, acti
 	p.pace(s, step.Path, *request)
 	p.sample.Calls = append(p.sample.Calls, SampleCall{Step: step.Path, Operation: request.Operation,
 		Account: request.Account, Friend: request.Friend, Request: request.Body})
+	if request.Effect == workflows.EffectMessage {
+		p.sample.messages++
+	}
 	if request.Effect == workflows.EffectRead && s.loops != nil {
 		return p.read(ctx, s, step, action)
 	}
@@ -225,7 +249,11 @@ func (p *planner) item(ctx context.Context, outer *scope, step *workflows.Step, 
 func (p *planner) keep(status Status, reason string) {
 	p.sample.Reason = reason
 	if status == StatusFailed {
-		p.plan.FailureCount++
+		if p.sample.messages > 0 {
+			p.plan.BrokenOff++
+		} else {
+			p.plan.FailureCount++
+		}
 		if len(p.plan.Failures) < planSamples {
 			p.plan.Failures = append(p.plan.Failures, *p.sample)
 		}
@@ -237,16 +265,15 @@ func (p *planner) keep(status Status, reason string) {
 }
 
 func (p *planner) finish(ctx context.Context, st *standing, now time.Time) (*Plan, error) {
+	if st.status == StatusFailed {
+		return nil, fmt.Errorf("the run would fail: %s", st.failure.Message)
+	}
 	if len(foreachSteps(p.active.workflow.Steps)) == 0 {
 		p.plan.Items.Total, p.plan.Items.Selected = 1, 1
 		p.sample.Key = p.plan.Workflow
 		if len(p.sample.Calls) > 0 {
 			p.plan.Samples = append(p.plan.Samples, *p.sample)
 		}
-	}
-	if st.status == StatusFailed {
-		p.plan.FailureCount++
-		p.plan.Failures = append(p.plan.Failures, Sample{Key: p.plan.Workflow, Reason: st.failure.text()})
 	}
 	p.plan.Digest = "sha256:" + hex.EncodeToString(p.hash.Sum(nil))
 	if p.plan.Calls.Total > 0 {

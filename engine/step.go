@@ -100,6 +100,11 @@ type Rows interface {
 	Open(context.Context) (RowReader, error)
 }
 
+// Table is a RowReader whose rows all have the same columns, known before the first is read.
+type Table interface {
+	Columns() []string
+}
+
 // RowReader hands out rows until io.EOF. Its errors name the file and the row.
 type RowReader interface {
 	// Next returns the row by column name, and its number in the source (the header is row 1 of a CSV). After the last

@@ -3,6 +3,8 @@ package steps
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"youmiflow/engine"
 	"youmiflow/internal/audience"
@@ -125,5 +127,16 @@ func (r fileRows) Open(context.Context) (engine.RowReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reader, nil
+	if strings.EqualFold(filepath.Ext(r.path), ".jsonl") || strings.EqualFold(filepath.Ext(r.path), ".ndjson") {
+		return reader, nil
+	}
+	return tableReader{reader}, nil
+}
+
+// tableReader reads a table: every row has the columns of the header.
+type tableReader struct{ engine.RowReader }
+
+// Columns implements engine.Table.
+func (t tableReader) Columns() []string {
+	return t.RowReader.(*audience.Reader).Columns()
 }

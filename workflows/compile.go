@@ -58,6 +58,11 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 	}
 	program, err := expression.Compile(source, in.scope, want)
 	if err == nil {
+		if d.compiled != nil {
+			d.compiled(program, func(start, end int) diagnostic.Span {
+				return d.text.span(node, d.text.places(node), from+start, from+end)
+			})
+		}
 		return program
 	}
 	problem := &expression.Error{Code: expression.CodeSyntax, Message: err.Error(), End: utf8.RuneCountInString(source)}

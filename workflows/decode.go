@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/expression"
 )
 
 // maxDepth is how deeply lists and objects may be nested.
@@ -24,6 +25,8 @@ type decoder struct {
 	text *text
 	// origin names the variable that gave a node which does not stand in the file.
 	origin map[*yaml.Node]string
+	// compiled hears of every expression, with a way to place a part of it; nil: nobody does.
+	compiled func(program *expression.Program, place func(start, end int) diagnostic.Span)
 }
 
 // at reports an error at a node.

@@ -2,9 +2,12 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/expression"
 )
 
@@ -29,6 +32,8 @@ func (p *parser) foreach(step *Step, all fields, f *frame) {
 		p.at(e.key, "missing-key", "foreach needs the key \"as\", the name of an item in expressions")
 	}
 	body := f.body(all.node, step.Foreach.As, item)
+	p.compiled = step.Foreach.note
+	defer func() { p.compiled = nil }()
 	p.selection(step.Foreach, settings, body, f)
 	if !all.has("steps") {
 		p.at(e.key, "missing-key", "a step with \"foreach\" needs \"steps\"")
@@ -37,6 +42,19 @@ func (p *parser) foreach(step *Step, all fields, f *frame) {
 	step.Steps = p.list(all.get("steps"), body)
 	p.lastly(step, all, body)
 	namePaths(step.Steps, step.Finally)
+}
+
+// note keeps the columns that an expression of the foreach reads.
+func (f *Foreach) note(program *expression.Program, place func(start, end int) diagnostic.Span) {
+	if strings.Contains(program.Source(), "?") {
+		return // it may do without: ??, ?. or a choice
+	}
+	for _, member := range program.Members(f.As) {
+		known := slices.ContainsFunc(f.Columns, func(column Column) bool { return column.Name == member.Name })
+		if member.Name != "" && !known {
+			f.Columns = append(f.Columns, Column{Name: member.Name, Span: place(member.Start, member.End)})
+		}
+	}
 }
 
 // source reads `in` and says what an item is.

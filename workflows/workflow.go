@@ -99,6 +99,15 @@ type Foreach struct {
 	Where       *expression.Program // nil: every row
 	Lane        *expression.Program // nil: the row's `account` column where it has one, else a single lane
 	Concurrency int                 // items in flight over all lanes; 0: the engine's default
+	// Columns are those of a row that expressions read by name without saying what to take in their place (??). A list
+	// that has a header and not all of these is the wrong list, or the workflow has a slip of the pen.
+	Columns []Column
+}
+
+// Column is a column of a row that an expression reads, where it does so first.
+type Column struct {
+	Name string
+	Span diagnostic.Span
 }
 
 // Assignment is one name of a `set`.
