@@ -26,6 +26,7 @@ type laneWork struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	open    int
+	window  int // how many items may be open: grows while none has to wait for long, and is one again when one does
 	waiting int
 	resume  time.Time // the earliest instant a suspended item wants to go on at
 	stopped bool      // an item was suspended until somebody resumes the run
@@ -53,7 +54,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: time.Now().Add(e.Slice), leaving: leave,
-		idle: make(chan Item),
+		idle: make(chan Item), window: 1,
 	}
 	w.changed = sync.NewCond(&w.mu)
 	if !lane.Clean {
@@ -120,7 +121,7 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 func (w *laneWork) mayBegin(wanted Wanted) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.failure == nil && (w.waiting > 0 || w.open >= w.gate.share()) {
+	for w.failure == nil && (w.waiting > 0 || w.open >= min(w.window, w.gate.share())) {
 		w.changed.Wait()
 	}
 	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
@@ -151,6 +152,9 @@ func (w *laneWork) ended(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open--
+	if err == nil {
+		w.window = min(2*w.window, w.gate.width)
+	}
 	if stop, ok := isSuspended(err); ok {
 		switch {
 		case stop.at.IsZero():
@@ -162,6 +166,13 @@ func (w *laneWork) ended(err error) {
 		w.failure = err
 	}
 	w.changed.Signal()
+}
+
+// slow hears that an item has to wait for long: its lane holds no further conversations that have to wait behind it.
+func (w *laneWork) slow() {
+	w.mu.Lock()
+	w.window = 1
+	w.mu.Unlock()
 }
 
 // wait hears from items that begin and end a wait.
@@ -183,7 +194,7 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		return err
 	}
 	s.fence, s.caller = w.fence, liveCaller{}
-	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, leaving: w.leaving}
+	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, slow: w.slow, leaving: w.leaving}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)
 	if err != nil {

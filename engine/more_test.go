@@ -199,3 +199,25 @@ func TestAPlatformThatLimitsIsObeyed(t *testing.T) {
 	require.NotZero(t, run.Calls[engine.CallFailed])
 	require.Len(t, h.box.Deliveries(), 8)
 }
+
+// A lane that waits seconds between messages takes over one conversation ahead, not a dozen.
+func TestASlowLaneHoldsFewConversations(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "*:delay:5ms")})
+	h.file("people.csv", manyPeople(40, 1))
+	id := h.start(strings.Replace(campaign, "concurrency: 4", "concurrency: 32", 1) + "\nlimits: { account: { gap: 2s } }\n")
+	h.wait(id, func(run engine.Run) bool { return len(h.box.Deliveries()) >= 2 })
+	require.LessOrEqual(t, h.box.Stats().OpenTakeovers, 3)
+	require.NoError(t, h.engine.Cancel(t.Context(), id))
+	h.wait(id, over)
+	require.Zero(t, h.box.Stats().OpenTakeovers)
+}
+
+func TestAListWithoutAColumnThatIsReadIsRefused(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", "account,friend,name,teir\n1,a,A,gold\n")
+	run := h.wait(h.start(campaign), over)
+	require.Equal(t, engine.StatusFailed, run.Status)
+	require.Equal(t, "audience", run.Error.Code)
+	require.Contains(t, run.Error.Message, `test.yaml:12:23: the list has no column "tier", did you mean "teir"?`)
+	require.Empty(t, h.box.Deliveries())
+}

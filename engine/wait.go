@@ -47,12 +47,18 @@ func (s *scope) claim(ctx context.Context) error {
 	return s.turn.gate.claim(ctx)
 }
 
+// longWait is what a customer may be kept in a conversation without a word, before the lane begins fewer at a time.
+const longWait = time.Second
+
 // waitUntil sleeps where that is short, and suspends the item where it is not.
 func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error {
 	for {
 		now := time.Now()
 		if !at.After(now) {
 			return nil
+		}
+		if at.Sub(now) > longWait && s.turn.slow != nil {
+			s.turn.slow()
 		}
 		until, stop, leaving := s.patience()
 		if at.After(until) {
