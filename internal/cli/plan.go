@@ -92,6 +92,12 @@ func (a *app) planWarnings(workflow *workflows.Workflow, project *project, plan 
 		warnings = append(warnings, warning.Message)
 	}
 	warnings = append(warnings, connectionWarnings(workflow, project.config)...)
+	if plan.Items.Selected == 0 && plan.Items.Total > 0 {
+		warnings = append(warnings, "nobody is selected: see the reasons for which rows are skipped")
+	}
+	if plan.BrokenOff > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d items would break off after a message was sent to them", plan.BrokenOff))
+	}
 	if plan.FailureCount > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d items would fail before anything is sent to them", plan.FailureCount))
 	}
@@ -181,7 +187,7 @@ func writePlan(w io.Writer, plan planView) error {
 	for _, sample := range plan.Samples {
 		fmt.Fprintf(&b, "\nsample %s\n", sample.Key)
 		for _, call := range sample.Calls {
-			fmt.Fprintf(&b, "  %s  %s\n", call.Operation, call.Request)
+			writeSample(&b, call)
 		}
 	}
 	for _, warning := range plan.Warnings {

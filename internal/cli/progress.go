@@ -40,6 +40,11 @@ func worked(counts countsView) int {
 	return counts.Succeeded + counts.Failed + counts.Unknown + counts.Cancelled
 }
 
+// ofSelected counts the items that are worked on at all: what was skipped when the list was read is no progress.
+func ofSelected(counts countsView) (done, total int) {
+	return worked(counts), worked(counts) + counts.Pending + counts.Held
+}
+
 // begin has the pace be measured from here.
 func (p *pace) begin(counts countsView, now time.Time) {
 	p.known, p.from, p.since = true, worked(counts), now
@@ -79,14 +84,14 @@ func (l *lines) update(run engine.Run) {
 	if counts.Total == 0 || now.Sub(l.last) < l.every {
 		return
 	}
-	done := counts.Total - counts.Pending - counts.Held
+	done, total := ofSelected(counts)
 	rate, left := l.pace.measure(counts, now)
 	remaining := ""
 	if left > 0 {
 		remaining = ", about " + left.String() + " left"
 	}
-	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", now.Format(time.TimeOnly), done, counts.Total,
-		done*100/counts.Total, counts.Failed, counts.Unknown, rate, remaining)
+	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", now.Format(time.TimeOnly), done, total,
+		done*100/max(1, total), counts.Failed, counts.Unknown, rate, remaining)
 	l.pace.begin(counts, now)
 	l.last = now
 	if l.wrote++; l.wrote%10 == 0 && l.every < time.Minute {
@@ -121,8 +126,9 @@ func (b *bar) update(run engine.Run) {
 				return fmt.Sprintf("  %d failed, %d unknown", counts.Failed, counts.Unknown)
 			}), decor.Any(b.left)))
 	}
-	b.bar.SetTotal(int64(counts.Total), false)
-	b.bar.SetCurrent(int64(counts.Total - counts.Pending - counts.Held))
+	done, total := ofSelected(counts)
+	b.bar.SetTotal(int64(total), false)
+	b.bar.SetCurrent(int64(done))
 }
 
 // left says how long it will take at the pace so far.

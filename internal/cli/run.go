@@ -223,10 +223,18 @@ func (a *app) report(project *project, run engine.Run) error {
 	return nil
 }
 
+// rehearsed says so of a run that messaged nobody.
+func rehearsed(run engine.Run) string {
+	if run.Sandbox {
+		return " (sandbox)"
+	}
+	return ""
+}
+
 func writeRun(w io.Writer, run engine.Run) error {
 	view := viewRun(run)
 	var b strings.Builder
-	fmt.Fprintf(&b, "run        %s\nworkflow   %s\nstatus     %s\n", view.ID, view.Workflow, view.Status)
+	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, rehearsed(run), view.Workflow, view.Status)
 	if view.StartedAt != nil {
 		fmt.Fprintf(&b, "started    %s\n", view.StartedAt.Local().Format(time.DateTime))
 	}

@@ -65,7 +65,7 @@ func (a *app) reading(ctx context.Context, read func(context.Context, *ledger.Le
 }
 
 func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunFilter) error {
-	list := newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+	list := newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
 	if l != nil {
 		runs, err := l.Runs(ctx, filter)
 		if err != nil {
@@ -77,7 +77,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 			if view.StartedAt != nil {
 				started = view.StartedAt.Local().Format(time.DateTime)
 			}
-			if err := list.add(view, view.ID, view.Workflow, string(view.Status), started, fmt.Sprint(view.Counts.Total),
+			if err := list.add(view, view.ID, view.Workflow, string(view.Status), audienceOf(run), started, fmt.Sprint(view.Counts.Total),
 				fmt.Sprint(view.Counts.Succeeded), fmt.Sprint(view.Counts.Failed), fmt.Sprint(view.Counts.Unknown),
 				fmt.Sprint(view.Counts.Skipped)); err != nil {
 				return err
@@ -88,6 +88,14 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 		a.say("no runs yet; start one with: youmiflow run FILE")
 	}
 	return list.end()
+}
+
+// audienceOf says whom a run was for.
+func audienceOf(run engine.Run) string {
+	if run.Sandbox {
+		return "sandbox"
+	}
+	return "customers"
 }
 
 func (a *app) runsShow() *cobra.Command {

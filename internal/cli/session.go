@@ -97,7 +97,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	}
 	s.engine = engine.New(engine.Config{
 		Ledger:    s.ledger,
-		Limiter:   limit.New(limit.Config{Store: s.ledger, Shared: s.project.config.Limits, Location: s.project.config.Timezone}),
+		Limiter:   limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone}),
 		Steps:     catalogue,
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
@@ -253,4 +253,19 @@ func (a *app) openReadOnly(ctx context.Context, project *project) (*ledger.Ledge
 		return nil, nil
 	}
 	return l, err
+}
+
+// buckets keep what the limits have counted. A rehearsal counts for itself: it must not use up what an account may send.
+func (s *session) buckets() limit.Store {
+	if s.sandboxed {
+		return rehearsal{s.ledger}
+	}
+	return s.ledger
+}
+
+// rehearsal keeps the buckets of the sandbox apart from those of real accounts.
+type rehearsal struct{ store limit.Store }
+
+func (r rehearsal) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
+	return r.store.UpdateBucket(ctx, "sandbox "+key, change)
 }
