@@ -164,6 +164,6 @@ func (e *entry) locate(operations []youmi.Operation) error {
 		return fmt.Errorf("step %s: there is no operation %s", e.Name, e.operation)
 	}
 	o := operations[i]
-	e.StepType.Operation = &workflows.Operation{Method: o.Method, Path: o.Path, Status: o.Status}
+	e.StepType.Operation = &workflows.Operation{ID: o.ID, Method: o.Method, Path: o.Path, Status: o.Status}
 	return nil
 }

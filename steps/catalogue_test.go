@@ -3,6 +3,7 @@ package steps
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/sandbox"
 	"youmiflow/internal/youmi"
 	"youmiflow/workflows"
@@ -48,7 +50,7 @@ func TestEveryEntryIsDescribed(t *testing.T) {
 		}
 		i := slices.IndexFunc(operations, func(o youmi.Operation) bool { return o.ID == entry.operation })
 		require.Equal(t, operations[i].Effect, string(step.Effect), name)
-		require.Equal(t, &workflows.Operation{Method: operations[i].Method, Path: operations[i].Path, Status: operations[i].Status}, step.Operation, name)
+		require.Equal(t, &workflows.Operation{ID: entry.operation, Method: operations[i].Method, Path: operations[i].Path, Status: operations[i].Status}, step.Operation, name)
 	}
 	covered := map[string]bool{youmi.OperationGetToken: true, youmi.OperationV1GetAccessToken: true} // the client's own business
 	for _, entry := range catalogue.entries {
@@ -102,7 +104,7 @@ func TestConfirmedOperationsAreNoLongerAssumed(t *testing.T) {
 	catalogue, err := New(Config{Operations: operations})
 	require.NoError(t, err)
 	step, _ := catalogue.Lookup("takeover.end")
-	require.Equal(t, &workflows.Operation{Method: "POST", Path: "/v2/ChatMess/finish", Status: "confirmed"}, step.Operation)
+	require.Equal(t, &workflows.Operation{ID: "endTakeOver", Method: "POST", Path: "/v2/ChatMess/finish", Status: "confirmed"}, step.Operation)
 	_, err = New(Config{Operations: operations[:1]})
 	require.Error(t, err)
 }
@@ -294,4 +296,24 @@ func TestAudience(t *testing.T) {
 	require.NoError(t, err)
 	_, err = prepare(t, refusing, "audience.file", map[string]any{"path": "../x.csv"})
 	require.ErrorContains(t, err, `path "../x.csv": it leaves the project folder`)
+}
+
+// TestLiteralAddressesAreCheckedWhenTheFileIsLoaded: what the step would refuse at every recipient is refused at once.
+func TestLiteralAddressesAreCheckedWhenTheFileIsLoaded(t *testing.T) {
+	catalogue := newCatalogue(t, nil)
+	check := func(content string) diagnostic.List {
+		source := "steps:\n  - uses: message.send\n    with: { account: \"1\", friend: f, " + content + " }\n"
+		_, problems := workflows.Parse("flow.yaml", []byte(source), catalogue)
+		return problems
+	}
+	for _, content := range []string{"image: %s", "video: %s", "file: %s", "link: %s", "image: { url: %s }", "link: { url: https://e.com, thumbnail: %s }"} {
+		for _, good := range []string{"https://e.com/a.png", "HTTP://e.com/a.png", `"${{ 'www.e.com/' + run.id }}"`} {
+			require.Empty(t, check(fmt.Sprintf(content, good)), "%s %s", content, good)
+		}
+		for _, bad := range []string{"www.e.com/a.png", "a.png", `""`, "ftp://e.com/a.png", "“https://e.com/a.png”"} {
+			problems := check(fmt.Sprintf(content, bad))
+			require.True(t, problems.HasErrors(), "%s %s", content, bad)
+			require.ErrorContains(t, problems, "begins with http:// or https://", "%s %s", content, bad)
+		}
+	}
 }

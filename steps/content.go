@@ -24,12 +24,12 @@ func contents() []content {
 		{objectField("video", "a video (视频)", "url",
 			urlField("Url", "the video's address; it must carry the file's suffix, or the platform does not send it"), formatField("mp4"),
 			optional("title", "Title", "the title"), optional("description", "Description", "the description"),
-			optional("thumbnail", "ThumbnailUrl", "the preview picture's address")), true, buildVideo},
+			web(optional("thumbnail", "ThumbnailUrl", "the preview picture's address"))), true, buildVideo},
 		{objectField("file", "a file (文件)", "url", urlField("Url", "where to download it"),
 			optional("title", "Title", "its name; default the last part of the address. It is URL-encoded for the platform, and gets the format as its suffix when it has none"),
 			formatField("pdf")), true, buildFile},
 		{objectField("link", "a link (链接)", "url", urlField("Url", "where it leads"), optional("title", "Title", "the title"),
-			optional("description", "Description", "the description"), optional("thumbnail", "ThumbMediaUrl", "the picture's address")), true, buildLink},
+			optional("description", "Description", "the description"), web(optional("thumbnail", "ThumbMediaUrl", "the picture's address"))), true, buildLink},
 		{nameField("card", "the name card of a person (个微名片)", "the person's nickname"), false, buildNamed("card", youmi.TypeCard)},
 		{objectField("wecom_card", "the name card of a WeCom member (企微名片)", "", mustText("name", "Text", "the member's nickname"),
 			mustText("company", "CompanyName", "the member's company")), false, buildWecomCard},
@@ -57,11 +57,21 @@ func switchField(name, description string) workflows.Field {
 }
 
 func urlField(apiName, description string) workflows.Field {
-	return mustText("url", apiName, description)
+	return web(mustText("url", apiName, description))
 }
 
 func formatField(example string) workflows.Field {
 	return optional("format", "Format", "the file's suffix, such as "+example+"; default that of the address")
+}
+
+// webPattern catches, when the file is loaded, an address without http:// or https://. The rest is looked at when the
+// address is known (inputs.address).
+const webPattern = `^\s*[Hh][Tt][Tt][Pp][Ss]?://`
+
+// web is a field that takes an http or https address.
+func web(field workflows.Field) workflows.Field {
+	field.Pattern, field.Form = webPattern, "an address that begins with http:// or https://, such as https://www.example.com/picture.png"
+	return field
 }
 
 func mustText(name, apiName, description string) workflows.Field {

@@ -28,7 +28,7 @@ const (
 
 func momentParam(name, api, description string, encode encoder) param {
 	p := newParam(name, api, description, expression.Type{}, encode)
-	p.Pattern = momentPattern
+	p.Pattern, p.Form = momentPattern, "a date or a time such as 2026-11-11, 2026-11-11 10:00 or 2026-11-11T10:00:00+08:00"
 	return p
 }
 

@@ -127,7 +127,9 @@ func listParam(name, api, description string, most int) param {
 
 // webParam is an http or https address.
 func webParam(name, api, description string) param {
-	return newParam(name, api, description, textType(), func(in inputs, field string) (any, error) { return in.address(field) })
+	p := newParam(name, api, description, textType(), func(in inputs, field string) (any, error) { return in.address(field) })
+	p.Field = web(p.Field)
+	return p
 }
 
 // ownParam is an input that is not sent.

@@ -42,6 +42,7 @@ type Choice struct {
 
 // Operation is the API call behind a step.
 type Operation struct {
+	ID     string `json:"-"` // as openapi.yaml and the key operations of a connection name it
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	Status string `json:"status"` // documented, partial or assumed
@@ -63,4 +64,6 @@ type Field struct {
 	Scalar string
 	// Pattern is a regular expression a literal string must match; "" for none.
 	Pattern string
+	// Form says in words what Pattern asks for, such as "an address that begins with https://"; "" shows the pattern.
+	Form string
 }

@@ -27,7 +27,7 @@ func newTestCatalogue() testCatalogue {
 		{Name: "url", Type: text, Required: true, Pattern: "^https?://"}, {Name: "format", Type: text, Enum: []any{"png", "jpg"}},
 	}}
 	link := Field{Name: "link", Type: object, Scalar: "url", Fields: []Field{
-		{Name: "url", Type: text, Required: true}, {Name: "title", Type: text}, {Name: "description", Type: text}, {Name: "thumbnail", Type: text},
+		{Name: "url", Type: text, Required: true, Pattern: "^https?://", Form: "an address that begins with https://"}, {Name: "title", Type: text}, {Name: "description", Type: text}, {Name: "thumbnail", Type: text},
 	}}
 	target := []Field{
 		{Name: "takeover", Type: takeover}, {Name: "account", Type: text}, {Name: "friend", Type: text},

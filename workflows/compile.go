@@ -97,6 +97,7 @@ func (d *decoder) scalarValue(node *yaml.Node, what string, field *Field, in nam
 		}
 	}
 	v := &Value{file: d.file, span: d.text.spanOf(node), want: field.Type.Kind, wrap: wrap}
+	d.suspect(node)
 	if node.Tag != "!!str" || !strings.Contains(node.Value, "${{") {
 		value, ok := d.literal(node, what, field)
 		if !ok {
@@ -266,6 +267,10 @@ func (d *decoder) allowedValue(node *yaml.Node, what string, field *Field, value
 	pattern, err := regexp.Compile(field.Pattern)
 	if err != nil {
 		d.at(node, "pattern", "the pattern of %s in the catalogue is wrong: %s", what, err)
+		return false
+	}
+	if !pattern.MatchString(s) && field.Form != "" {
+		d.at(node, "pattern", "%s needs %s", what, field.Form)
 		return false
 	}
 	if !pattern.MatchString(s) {

@@ -37,7 +37,8 @@ func (d *decoder) listValue(node *yaml.Node, what string, field *Field, in names
 
 // elementOf describes the elements of a list field.
 func elementOf(field *Field) *Field {
-	element := &Field{Name: field.Name, Fields: field.Fields, OneOf: field.OneOf, Scalar: field.Scalar, Enum: field.Enum, Pattern: field.Pattern}
+	element := &Field{Name: field.Name, Fields: field.Fields, OneOf: field.OneOf, Scalar: field.Scalar, Enum: field.Enum,
+		Pattern: field.Pattern, Form: field.Form}
 	switch {
 	case field.Type.Kind != expression.List:
 		return &Field{Name: field.Name}

@@ -170,11 +170,15 @@ func ResolveLimits(w *Workflow, shared []*Limit) []*Limit {
 	return resolved
 }
 
-// LimitWarnings says so when no limit holds an account's messages back: nothing slows a run down then.
+// LimitWarnings says so when no limit holds back the messages that a workflow sends: nothing slows a run down then. With
+// nil it looks at the shared limits alone.
 func LimitWarnings(w *Workflow, shared []*Limit) diagnostic.List {
 	limits := shared
 	file := ""
 	if w != nil {
+		if !w.sends() {
+			return nil
+		}
 		limits, file = append(append([]*Limit(nil), shared...), w.Limits...), w.File
 	}
 	for _, limit := range limits {
@@ -186,4 +190,20 @@ func LimitWarnings(w *Workflow, shared []*Limit) diagnostic.List {
 		File: file, Span: start, Severity: diagnostic.Warning, Code: "no-account-limit",
 		Message: "no limit holds back the messages of an account: add `limits: { account: { rate: 20/min, gap: 2s..6s } }` to youmiflow.yaml",
 	}}
+}
+
+// sends tells whether a step of the workflow may reach a person.
+func (w *Workflow) sends() bool {
+	found := false
+	var look func([]*Step)
+	look = func(list []*Step) {
+		for _, step := range list {
+			found = found || step.Uses != nil && step.Uses.Type != nil && step.Uses.Type.Effect == EffectMessage
+			look(step.Steps)
+			look(step.Finally)
+		}
+	}
+	look(w.Steps)
+	look(w.Finally)
+	return found
 }

@@ -118,3 +118,17 @@ steps: [{ uses: log, with: { message: hi } }]`)
 	require.Empty(t, LimitWarnings(w, nil))
 	require.Equal(t, "no-account-limit", LimitWarnings(nil, p.Limits)[0].Code)
 }
+
+func TestOnlyWhatSendsIsWarnedAboutLimits(t *testing.T) {
+	quiet := "steps:\n  - foreach: { in: [1], as: n }\n    steps: [{ uses: log, with: { message: hi } }]\n"
+	require.Empty(t, LimitWarnings(valid(t, quiet), nil))
+	sends := "{ uses: message.send, with: { account: a, friend: b, text: hi } }"
+	for _, loud := range []string{
+		"steps: [" + sends + "]",
+		"steps:\n  - foreach: { in: [1], as: n }\n    steps: [{ steps: [{ uses: log, with: { message: hi } }], finally: [" + sends + "] }]",
+		"steps: [{ uses: log, with: { message: hi } }]\nfinally: [" + sends + "]",
+	} {
+		require.Equal(t, "no-account-limit", LimitWarnings(valid(t, loud), nil)[0].Code, loud)
+		require.Empty(t, LimitWarnings(valid(t, "limits: { account: { rate: 1/s } }\n"+loud), nil), loud)
+	}
+}
