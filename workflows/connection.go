@@ -172,14 +172,12 @@ func (c *Connection) Resolve() (*ConnectionSettings, error) {
 	found := &problems{file: c.File}
 	get := func(key string, required bool) string {
 		s, ok := c.settings[key]
-		if !ok {
-			if required {
-				variable := "YOUMIFLOW_CONNECTIONS_" + variableName(c.Name) + "_" + variableName(key)
-				found.add(c.Span, "missing-setting", fmt.Sprintf("the connection %q has no %s: set it in youmiflow.yaml, or in the environment as %s", c.Name, key, variable), "")
-			}
-			return ""
+		before := len(found.list)
+		text := s.expand(c.lookup, found)
+		if required && strings.TrimSpace(text) == "" && len(found.list) == before {
+			c.missing(key, s, ok, found)
 		}
-		return s.expand(c.lookup, found)
+		return text
 	}
 	address := func(key string, required bool) string {
 		before := len(found.list)
@@ -203,4 +201,17 @@ func (c *Connection) Resolve() (*ConnectionSettings, error) {
 		return nil, found.sorted().Err()
 	}
 	return s, nil
+}
+
+// missing reports a setting that every call needs: one that is not there, or of which the variables are empty, as in a
+// .env that was copied and not filled in.
+func (c *Connection) missing(key string, s setting, there bool, found *problems) {
+	if variables := s.variables(); there && len(variables) > 0 {
+		found.add(s.span, "missing-setting", fmt.Sprintf("the connection %q has an empty %s: fill in %s in .env or in the environment",
+			c.Name, key, strings.Join(variables, " and ")), "")
+		return
+	}
+	variable := "YOUMIFLOW_CONNECTIONS_" + variableName(c.Name) + "_" + variableName(key)
+	found.add(c.Span, "missing-setting", fmt.Sprintf("the connection %q has no %s: set it in youmiflow.yaml, or in the environment or .env as %s",
+		c.Name, key, variable), "")
 }

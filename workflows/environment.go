@@ -119,6 +119,13 @@ func (s setting) expand(lookup Lookup, found *problems) string {
 	return b.String()
 }
 
+// variables are the names that expand looks up.
+func (s setting) variables() []string {
+	var names []string
+	s.expand(func(name string) (string, bool) { names = append(names, name); return "", true }, &problems{})
+	return names
+}
+
 // override is a scalar key of a project that a variable can set.
 type override struct {
 	key  string

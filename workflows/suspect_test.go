@@ -11,19 +11,19 @@ import (
 func TestTextThatHardlyAnybodyMeans(t *testing.T) {
 	const head = "steps:\n  - { id: s, set: { name: 李 } }\n  - uses: log\n    with:\n      message: "
 	for text, want := range map[string]string{
-		`"你好 {{ customer.name }}！"`:           "missing-dollar <<{{ customer.name }}>>",
-		`'{{ a }}'`:                           "missing-dollar <<{{ a }}>>",
-		`"${{ steps.s.name }} {{ b }}"`:       "missing-dollar <<{{ b }}>>",
-		`"$${{ a }} {{ b }}"`:                 "missing-dollar <<{{ b }}>>",
-		`“你好”`:                                "chinese-quotes <<“你好”>>",
-		`“${{ steps.s.name }}，你好”`:            "chinese-quotes <<“${{ steps.s.name }}，你好”>>",
-		`"${{ steps.s.name }} {{ b"`:          "",
-		`"$${{ a }}"`:                         "",
-		`"${{ string(len({'a': {'b': 1}})) }}"`:       "",
-		`"${{ steps.s.name + '{{ b }}' }} b"`: "",
-		`"“你好”"`:                              "", // put there on purpose
-		`“双十一”和“双十二”`:                         "",
-		`“双十一”到了`:                             "",
+		`"你好 {{ customer.name }}！"`:             "missing-dollar <<{{ customer.name }}>>",
+		`'{{ a }}'`:                             "missing-dollar <<{{ a }}>>",
+		`"${{ steps.s.name }} {{ b }}"`:         "missing-dollar <<{{ b }}>>",
+		`"$${{ a }} {{ b }}"`:                   "missing-dollar <<{{ b }}>>",
+		`“你好”`:                                  "chinese-quotes <<“你好”>>",
+		`“${{ steps.s.name }}，你好”`:              "chinese-quotes <<“${{ steps.s.name }}，你好”>>",
+		`"${{ steps.s.name }} {{ b"`:            "",
+		`"$${{ a }}"`:                           "",
+		`"${{ string(len({'a': {'b': 1}})) }}"`: "",
+		`"${{ steps.s.name + '{{ b }}' }} b"`:   "",
+		`"“你好”"`:                                "", // put there on purpose
+		`“双十一”和“双十二”`:                           "",
+		`“双十一”到了`:                               "",
 	} {
 		source := head + text + "\n"
 		workflow, problems := Parse("flow.yaml", []byte(source), newTestCatalogue())

@@ -68,6 +68,12 @@ func badInputs() []bad {
 			code: 3, says: []string{"youmiflow.yaml:1:", "has no base_url", "YOUMIFLOW_CONNECTIONS_DEFAULT_BASE_URL"}},
 		{name: "no settings at all", files: map[string]string{"youmiflow.yaml": "connections: { default: {} }"},
 			code: 3, says: []string{"no base_url", "no client_id", "no client_secret", "3 errors"}},
+		{name: "variables that are not filled in", files: map[string]string{
+			"youmiflow.yaml": "connections:\n  default:\n    base_url: \"\"\n    client_id: ${YOUMI_CLIENT_ID}\n    client_secret: ${YOUMI_CLIENT_SECRET}\n",
+			".env":           "YOUMI_CLIENT_ID=\nYOUMI_CLIENT_SECRET=\n"},
+			code: 3, says: []string{"has no base_url", "empty client_id: fill in YOUMI_CLIENT_ID in .env", "empty client_secret: fill in YOUMI_CLIENT_SECRET in .env", "3 errors"}},
+		{name: "half of version 1", files: map[string]string{"youmiflow.yaml": "connections: { default: { base_url: \"http://127.0.0.1:1\", client_id: a, client_secret: b, v1: { appid: \"1\" } } }"},
+			code: 3, says: []string{"v1 is configured in part"}},
 		{name: "no connection", files: map[string]string{"youmiflow.yaml": "timezone: Asia/Shanghai"}, code: 3, says: []string{`no connection "default"`, "--sandbox"}},
 		{name: "settings with an error", files: map[string]string{"youmiflow.yaml": "databse: x"}, code: 3, says: []string{"youmiflow.yaml:1:1", `did you mean "database"`}},
 		{name: "no such time zone", files: map[string]string{"youmiflow.yaml": "timezone: Asia/Shanghia"}, code: 3, says: []string{"youmiflow.yaml:1:", "Asia/Shanghia"}},

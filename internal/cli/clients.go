@@ -47,7 +47,7 @@ func (c *clients) get(name string) (*youmi.Client, error) {
 	}
 	client, err := youmi.New(config)
 	if err != nil {
-		return nil, err
+		return nil, &exit{code: exitInvalid, cause: err} // nothing but a setting can be wrong
 	}
 	c.made[name] = client
 	return client, nil

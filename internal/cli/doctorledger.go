@@ -215,7 +215,7 @@ func (c *checkup) operations() (used []youmi.Operation, invalid int, err error) 
 	if err := c.app.folder(chosen, c.project.dir); err != nil {
 		return nil, 0, err
 	}
-	paths := map[string]bool{}
+	ids := map[string]bool{}
 	for _, file := range chosen.files {
 		workflow, _ := workflows.Load(file, catalogue)
 		if workflow == nil {
@@ -223,13 +223,13 @@ func (c *checkup) operations() (used []youmi.Operation, invalid int, err error) 
 		} else if workflow.Connection == c.connection {
 			eachStep(workflow, func(step *workflows.Step) {
 				if step.Uses != nil && step.Uses.Type.Operation != nil {
-					paths[step.Uses.Type.Operation.Path] = true
+					ids[step.Uses.Type.Operation.ID] = true
 				}
 			})
 		}
 	}
 	for _, operation := range known {
-		if paths[operation.Path] {
+		if ids[operation.ID] {
 			used = append(used, operation)
 		}
 	}

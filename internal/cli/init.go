@@ -48,7 +48,11 @@ func (a *app) initProject(dir string) error {
 	if err != nil {
 		return &exit{code: exitUsage, cause: fmt.Errorf("making the project in %s: %w", dir, err)}
 	}
-	a.say("\nNext:\n  cd %s\n  youmiflow plan workflows/first-campaign.yaml\n  youmiflow run workflows/first-campaign.yaml --sandbox", dir)
+	enter := "  cd " + dir + "\n"
+	if filepath.Clean(dir) == "." {
+		enter = ""
+	}
+	a.say("\nNext:\n%s  youmiflow plan workflows/first-campaign.yaml\n  youmiflow run workflows/first-campaign.yaml --sandbox", enter)
 	return nil
 }
 

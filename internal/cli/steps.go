@@ -96,7 +96,7 @@ func (a *app) showStep(catalogue *steps.Catalogue, name string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\neffect: %s\n", view.Name, view.Summary, view.Effect)
 	if view.Operation != nil {
-		fmt.Fprintf(&b, "API: %s %s (%s)\n", view.Operation.Method, view.Operation.Path, view.Operation.Status)
+		fmt.Fprintf(&b, "API: %s, %s %s (%s)\n", view.Operation.ID, view.Operation.Method, view.Operation.Path, view.Operation.Status)
 	}
 	writeFields(&b, "inputs", view.Inputs)
 	writeFields(&b, "outputs", view.Outputs)

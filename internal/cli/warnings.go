@@ -9,11 +9,9 @@ import (
 // connectionWarnings are about the operations of a workflow that rest on a guess.
 func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project) []string {
 	var warnings []string
-	confirmed := map[string]bool{}
+	overrides := map[string]workflows.OperationOverride{}
 	if connection := config.Connections[workflow.Connection]; connection != nil {
-		for id, override := range connection.Operations {
-			confirmed[id] = override.Confirmed
-		}
+		overrides = connection.Operations
 	}
 	seen := map[string]bool{}
 	eachStep(workflow, func(step *workflows.Step) {
@@ -21,24 +19,20 @@ func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project)
 			return
 		}
 		seen[step.Uses.Name] = true
-		path := step.Uses.Type.Operation.Path
-		if id := path[len(path)-len(lastSegment(path)):]; confirmed[id] {
+		operation := step.Uses.Type.Operation
+		override := overrides[operation.ID]
+		if override.Confirmed {
 			return
+		}
+		path := operation.Path
+		if override.Path != "" {
+			path = override.Path
 		}
 		warnings = append(warnings, fmt.Sprintf(
 			"%s uses %s, which the vendor's documents do not show: try it on a real account, then set operations.%s.confirmed in youmiflow.yaml",
-			step.Uses.Name, path, lastSegment(path)))
+			step.Uses.Name, path, operation.ID))
 	})
 	return warnings
-}
-
-func lastSegment(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' {
-			return path[i+1:]
-		}
-	}
-	return path
 }
 
 // eachStep visits every step of a workflow.
