@@ -24,6 +24,8 @@ type activeRun struct {
 	stopped  time.Time     // when it ceased to be WantRun
 	stop     chan struct{} // closed then
 	gates    map[string]*gate
+	waits    string    // why calls of the run wait
+	until    time.Time // and until when that is so
 	resumeAt map[slotKey]time.Time
 }
 
@@ -173,4 +175,28 @@ func (a *activeRun) earlier(key slotKey) (time.Time, bool) {
 	at, ok := a.resumeAt[key]
 	delete(a.resumeAt, key)
 	return at, ok
+}
+
+// waiting notes why a call of the run waits, and until when.
+func (a *activeRun) waiting(until time.Time, why string) {
+	a.mu.Lock()
+	a.waits, a.until = why, until
+	a.mu.Unlock()
+}
+
+// Waiting says, for people, why calls of a run that this process works on wait now; "" when they do not, or when another
+// process works on it.
+func (e *Engine) Waiting(run string) string {
+	e.mu.Lock()
+	active := e.active[run]
+	e.mu.Unlock()
+	if active == nil {
+		return ""
+	}
+	active.mu.Lock()
+	defer active.mu.Unlock()
+	if time.Now().After(active.until) {
+		return ""
+	}
+	return active.waits
 }

@@ -16,12 +16,15 @@ type policy struct {
 // The engine's own policies. What proves that the platform could not be reached, or that it asks for patience (429),
 // is tried for as long as it takes: an outage must change nothing but the time. Other failures that a repetition may
 // mend get four attempts.
-func policyFor(step *workflows.Step, outcome Outcome) policy {
+func policyFor(step *workflows.Step, outcome Outcome, handing bool) policy {
 	if retry := step.Retry; retry != nil {
 		return policy{attempts: retry.Attempts, min: retry.BackoffMin, max: retry.BackoffMax}
 	}
 	if outcome.State == Unreachable || outcome.RetryAfter > 0 {
 		return policy{min: time.Second, max: 30 * time.Second}
+	}
+	if handing {
+		return policy{attempts: 8, min: time.Second, max: 30 * time.Second} // nobody owns the conversation until it works
 	}
 	return policy{attempts: 4, min: time.Second, max: 30 * time.Second}
 }

@@ -146,6 +146,9 @@ func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (
 	if !again {
 		return false, nil
 	}
+	if outcome.State == Unreachable || outcome.RetryAfter > 0 {
+		s.active.waiting(next, c.result.Error.text())
+	}
 	s.turn.pause()
 	defer s.turn.proceed()
 	return true, s.waitUntil(ctx, next, slotKey{s.item.ID, c.step.Path + "\x00retry"})
@@ -188,7 +191,7 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 	}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	now := time.Now()
-	at, again := policyFor(c.step, outcome).next(now, c.result.Attempts, random)
+	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts, random)
 	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
 		at = asked
 	}

@@ -58,14 +58,29 @@ func (s *scope) release(ctx context.Context, forget bool) error {
 			return err
 		}
 		if forget {
-			r := s.results[path]
-			r.Status, r.Outputs, r.Takeover, r.Held = "", nil, "", nil
+			s.forget(path)
 			if err := s.save(ctx, nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// forget has an item apply again for a takeover that was ended for it, when it goes on. An item that can only end, since
+// one of its calls failed or is unknown, has no more use for it.
+func (s *scope) forget(path string) {
+	r := s.results[path]
+	if r.Takeover == TakeoverStuck {
+		return
+	}
+	for _, other := range s.results {
+		if other.Status == StatusFailed || other.Status == StatusUnknown {
+			r.Outputs = nil
+			return
+		}
+	}
+	r.Status, r.Outputs, r.Takeover, r.Held = "", nil, "", nil
 }
 
 func (s *scope) releaseOne(ctx context.Context, path string) error {

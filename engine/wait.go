@@ -34,6 +34,9 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 			return fmt.Errorf("taking a slot of the limits: %w", err)
 		}
 	}
+	if time.Until(at) > longWait {
+		s.active.waiting(at, fmt.Sprintf("the limits of account %s, until %s", request.Account, at.Local().Format(time.TimeOnly)))
+	}
 	return s.waitUntil(ctx, at, key)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,15 +115,20 @@ func checkArguments(c *cobra.Command) {
 	}
 }
 
-// outputFlag adds --output to a command that has a result.
-func (a *app) outputFlag(c *cobra.Command) {
-	c.Flags().StringVar(&a.output, "output", "table", "how to print the result: table, json, yaml or csv")
+// outputFlag adds --output to a command whose result is a list; oneOutputFlag is for a single thing, which is no CSV.
+func (a *app) outputFlag(c *cobra.Command) { a.formats(c, "table", "json", "yaml", "csv") }
+
+func (a *app) oneOutputFlag(c *cobra.Command) { a.formats(c, "table", "json", "yaml") }
+
+// formats adds --output. It is checked before the command does anything.
+func (a *app) formats(c *cobra.Command, known ...string) {
+	last := len(known) - 1
+	words := strings.Join(known[:last], ", ") + " or " + known[last]
+	c.Flags().StringVar(&a.output, "output", "table", "how to print the result: "+words)
 	before := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, arguments []string) error {
-		switch a.output {
-		case "table", "json", "yaml", "csv":
-		default:
-			return usage("--output %q: use table, json, yaml or csv", a.output)
+		if !slices.Contains(known, a.output) {
+			return usage("--output %q: use %s", a.output, words)
 		}
 		if before != nil {
 			return before(c, arguments)
@@ -138,12 +144,24 @@ func (a *app) say(format string, arguments ...any) {
 	}
 }
 
+// stepLogger prints what the log steps of workflows say.
+func (a *app) stepLogger() *slog.Logger {
+	if a.quiet {
+		return slog.New(slog.DiscardHandler)
+	}
+	return a.loggerAt(slog.LevelInfo)
+}
+
 // logger writes what the parts below have to tell an operator.
 func (a *app) logger() *slog.Logger {
 	level := slog.LevelWarn
 	if a.verbose {
 		level = slog.LevelDebug
 	}
+	return a.loggerAt(level)
+}
+
+func (a *app) loggerAt(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level,
 		ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
 			if attr.Key == slog.TimeKey {

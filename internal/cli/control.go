@@ -29,7 +29,7 @@ func (a *app) runsResume() *cobra.Command {
 		},
 	}
 	options.add(c)
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 
@@ -44,7 +44,7 @@ func (a *app) runsPause() *cobra.Command {
 			})
 		},
 	}
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 
@@ -59,7 +59,7 @@ func (a *app) runsCancel() *cobra.Command {
 			})
 		},
 	}
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 

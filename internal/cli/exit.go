@@ -68,6 +68,9 @@ func exitCode(err error) int {
 func runExit(run engine.Run) int {
 	switch run.Status {
 	case engine.StatusSucceeded:
+		if run.Takeovers[engine.TakeoverStuck] > 0 {
+			return exitPartial // somebody has to look at the conversations that are left
+		}
 		return exitDone
 	case engine.StatusPartial:
 		return exitPartial

@@ -129,8 +129,6 @@ func (a *app) one(value any, table func(io.Writer) error) error {
 		return encoder.Encode(value)
 	case "yaml":
 		return writeYAML(a.Stdout, value)
-	case "csv":
-		return usage("--output csv is for lists: use table, json or yaml here")
 	}
 	return table(a.Stdout)
 }

@@ -28,7 +28,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVarP(&given, "param", "p", nil, "a param of the workflow, as NAME=VALUE (may be repeated)")
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 

@@ -13,7 +13,8 @@ import (
 
 // progress shows a person how a run goes.
 type progress interface {
-	update(engine.Run)
+	// update shows how the run stands, and why it stands still ("" when it does not).
+	update(run engine.Run, waiting string)
 	end(engine.Run)
 }
 
@@ -64,8 +65,8 @@ func (p *pace) measure(counts countsView, now time.Time) (rate float64, left tim
 
 type silence struct{}
 
-func (silence) update(engine.Run) {}
-func (silence) end(engine.Run)    {}
+func (silence) update(engine.Run, string) {}
+func (silence) end(engine.Run)            {}
 
 // lines prints a line now and then, less often the longer a run takes.
 type lines struct {
@@ -76,7 +77,7 @@ type lines struct {
 	wrote int
 }
 
-func (l *lines) update(run engine.Run) {
+func (l *lines) update(run engine.Run, waiting string) {
 	counts, now := viewRun(run).Counts, time.Now()
 	if counts.Total > 0 && !l.pace.known {
 		l.pace.begin(counts, now)
@@ -89,6 +90,9 @@ func (l *lines) update(run engine.Run) {
 	remaining := ""
 	if left > 0 {
 		remaining = ", about " + left.String() + " left"
+	}
+	if waiting != "" {
+		remaining += "; waiting: " + waiting
 	}
 	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", now.Format(time.TimeOnly), done, total,
 		done*100/max(1, total), counts.Failed, counts.Unknown, rate, remaining)
@@ -108,14 +112,16 @@ type bar struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
 	counts   atomic.Pointer[countsView] // the bar reads it when it draws
+	waiting  atomic.Pointer[string]
 }
 
-func (b *bar) update(run engine.Run) {
+func (b *bar) update(run engine.Run, waiting string) {
 	counts := viewRun(run).Counts
 	if counts.Total == 0 {
 		return
 	}
 	b.counts.Store(&counts)
+	b.waiting.Store(&waiting)
 	if b.bar == nil {
 		b.pace.begin(counts, time.Now())
 		b.progress = mpb.New(mpb.WithOutput(b.app.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
@@ -133,6 +139,9 @@ func (b *bar) update(run engine.Run) {
 
 // left says how long it will take at the pace so far.
 func (b *bar) left(decor.Statistics) string {
+	if waiting := *b.waiting.Load(); waiting != "" {
+		return "  waiting: " + waiting
+	}
 	_, left := b.pace.measure(*b.counts.Load(), time.Now())
 	if left == 0 || time.Since(b.pace.since) < 2*time.Second {
 		return ""
@@ -144,7 +153,7 @@ func (b *bar) end(run engine.Run) {
 	if b.bar == nil {
 		return
 	}
-	b.update(run)
+	b.update(run, "")
 	b.bar.Abort(false)
 	b.progress.Wait()
 }

@@ -47,7 +47,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 	flags.BoolVar(&sandboxed, "sandbox", false, "run against the built-in simulator: nobody is messaged")
 	flags.StringVar(&plan, "plan", "", "the digest of a plan: refuse to run when the plan has changed since")
 	options.add(c)
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 
@@ -172,7 +172,7 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 		if err != nil {
 			return run, err
 		}
-		progress.update(run)
+		progress.update(run, s.engine.Waiting(id))
 		if run.Status.Over() || run.Status == engine.StatusPaused && run.Wanted == engine.WantPause {
 			return run, nil
 		}
@@ -212,10 +212,16 @@ func (a *app) report(project *project, run engine.Run) error {
 	switch {
 	case !run.Status.Over():
 		a.say("stopped; resume with: %s", project.hint("youmiflow runs resume "+run.ID))
+	case run.Status == engine.StatusCancelled:
+		a.say("the run was cancelled; who was reached: %s", project.hint("youmiflow runs items "+run.ID+" --status succeeded"))
 	case counts.Failed+counts.Unknown > 0:
 		a.say("who was not reached: %s", project.hint("youmiflow runs items "+run.ID+" --status failed,unknown"))
 	case counts.Total > 0:
 		a.say("every recipient: %s", project.hint("youmiflow runs items "+run.ID))
+	}
+	if stuck := run.Takeovers[engine.TakeoverStuck]; stuck > 0 {
+		a.say("ALARM: %d conversations could not be handed back, and nobody owns them now: end them in the client; which: %s",
+			stuck, project.hint("youmiflow runs calls "+run.ID))
 	}
 	if code := runExit(run); code != exitDone {
 		return silently(code, "the run is "+string(run.Status))

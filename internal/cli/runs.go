@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +73,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 			return err
 		}
 		for _, run := range runs {
+			defer a.abandoned(l, run)
 			view := viewRun(run)
 			started := ""
 			if view.StartedAt != nil {
@@ -88,6 +90,13 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 		a.say("no runs yet; start one with: youmiflow run FILE")
 	}
 	return list.end()
+}
+
+// abandoned says of a run that is under way that nobody works on it: its process died.
+func (a *app) abandoned(l *ledger.Ledger, run engine.Run) {
+	if (run.Status == engine.StatusRunning || run.Status == engine.StatusPending) && ledger.Owner(l.Path()) == 0 {
+		a.say("no process works on run %s: go on with: youmiflow runs resume %s", run.ID, run.ID)
+	}
 }
 
 // audienceOf says whom a run was for.
@@ -109,11 +118,12 @@ func (a *app) runsShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				defer a.abandoned(l, run)
 				return a.one(viewRun(run), func(w io.Writer) error { return writeRun(w, run) })
 			})
 		},
 	}
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }
 
@@ -170,12 +180,16 @@ func (a *app) runsItems() *cobra.Command {
 }
 
 func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, statuses []engine.Status) error {
+	header := []string{"STEP", "ROW", "KEY", "LANE", "STATUS", "REASON", "CALLS"}
+	if l == nil {
+		return a.nothingYet(header...)
+	}
 	run, err := findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}
 	filter := engine.ItemFilter{Run: run.ID, Statuses: statuses, Root: !run.Foreach}
-	list := newListing(a.output, a.Stdout, "STEP", "KEY", "LANE", "STATUS", "REASON", "CALLS")
+	list := newListing(a.output, a.Stdout, header...)
 	for item, err := range l.Items(ctx, filter) {
 		if err != nil {
 			return err
@@ -188,7 +202,7 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 		for i, call := range view.Calls {
 			calls[i] = call.Step + " " + string(call.State)
 		}
-		if err := list.add(view, view.Step, view.Key, view.Lane, string(view.Status), view.Reason, strings.Join(calls, ", ")); err != nil {
+		if err := list.add(view, view.Step, rowNumber(item), view.Key, view.Lane, string(view.Status), view.Reason, strings.Join(calls, ", ")); err != nil {
 			return err
 		}
 	}
@@ -239,12 +253,30 @@ func (a *app) runsCalls() *cobra.Command {
 	return c
 }
 
+// rowNumber is the row of the list that an item was made of: the only way to find one that has no key.
+func rowNumber(item engine.Item) string {
+	if item.Row == 0 {
+		return ""
+	}
+	return strconv.Itoa(item.Row)
+}
+
+// nothingYet prints the empty list of a project in which nothing was run: an absent ledger is no error.
+func (a *app) nothingYet(header ...string) error {
+	a.say("nothing was run in this project yet")
+	return newListing(a.output, a.Stdout, header...).end()
+}
+
 func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error {
+	header := []string{"STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE"}
+	if l == nil {
+		return a.nothingYet(header...)
+	}
 	run, err := findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}
-	list := newListing(a.output, a.Stdout, "STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE")
+	list := newListing(a.output, a.Stdout, header...)
 	for call, err := range l.Calls(ctx, engine.CallFilter{Run: run.ID}) {
 		if err != nil {
 			return err

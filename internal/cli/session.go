@@ -90,7 +90,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := steps.New(steps.Config{API: s.clients.api, Resolve: s.project.resolve, Logger: s.app.logger(),
+	catalogue, err := steps.New(steps.Config{API: s.clients.api, Resolve: s.project.resolve, Logger: s.app.stepLogger(),
 		Location: s.project.config.Timezone, Operations: operations})
 	if err != nil {
 		return err
@@ -134,6 +134,10 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 	}
 	if err := s.engine.Recover(ctx, decide); err != nil {
 		return false, err
+	}
+	for _, id := range s.suspended {
+		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is paused; go on with: %s", id,
+			s.project.hint("youmiflow runs resume "+id))
 	}
 	if err := s.dispatcher.Start(ctx); err != nil {
 		return false, err

@@ -25,6 +25,6 @@ func (a *app) versionCommand() *cobra.Command {
 			})
 		},
 	}
-	a.outputFlag(c)
+	a.oneOutputFlag(c)
 	return c
 }

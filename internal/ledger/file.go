@@ -41,6 +41,19 @@ func checkFile(path string) error {
 	return nil
 }
 
+// ownerOnly makes the file, when it is not there, for its owner alone: it holds customers' data. SQLite gives the files
+// beside it the same mode.
+func ownerOnly(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 // openFile prepares the connections; none is made yet.
 func openFile(path string, durability Durability) (*Ledger, error) {
 	// Transactions take the write lock when they begin, so that they never fail half way for want of it.

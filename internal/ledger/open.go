@@ -72,6 +72,9 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, explain(path, err)
 	}
+	if err := ownerOnly(path); err != nil {
+		return nil, explain(path, err)
+	}
 	l, err := openFile(path, config.Durability)
 	if err != nil {
 		return nil, err
