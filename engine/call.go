@@ -50,6 +50,11 @@ type attempts struct {
 // one makes one attempt, and reports whether there is another to come.
 func (c *attempts) one(ctx context.Context) (bool, error) {
 	s := c.scope
+	if c.request.Takeover == TakeoverApplies {
+		if err := s.turnFor(ctx, c.request); err != nil {
+			return false, err
+		}
+	}
 	if err := s.awaitSlot(ctx, c.step.Path, c.request); err != nil {
 		return false, err
 	}
@@ -213,6 +218,7 @@ func (c *attempts) takeoverChanges(outcome Outcome) []Change {
 			return nil // it may be held: it stays intended, and is ended like one that is
 		default:
 			c.result.Takeover, c.result.Held = TakeoverRefused, nil
+			s.engine.conversations.give(s.conversation(c.request), s.item.ID)
 		}
 		return []Change{s.takeover(c.step.Path, c.request, c.result.Held, c.result.Takeover, "")}
 	case TakeoverEnds:

@@ -53,13 +53,15 @@ func (c Config) withDefaults() Config {
 type Engine struct {
 	Config
 
+	conversations *conversations
+
 	mu     sync.Mutex
 	active map[string]*activeRun
 }
 
 // New returns an engine. It starts nothing.
 func New(config Config) *Engine {
-	return &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}}
+	return &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations()}
 }
 
 // Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again

@@ -221,3 +221,17 @@ func TestAListWithoutAColumnThatIsReadIsRefused(t *testing.T) {
 	require.Contains(t, run.Error.Message, `test.yaml:12:23: the list has no column "tier", did you mean "teir"?`)
 	require.Empty(t, h.box.Deliveries())
 }
+
+// Two runs over the same customers take turns in each conversation: neither ends it under the other's hands.
+func TestTwoRunsTakeTurnsInAConversation(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:delay:60ms:every=2")})
+	h.file("people.csv", manyPeople(40, 2))
+	first, second := h.start(campaign), h.start(campaign)
+	for _, id := range []string{first, second} {
+		run := h.wait(id, over)
+		require.Equal(t, engine.StatusSucceeded, run.Status)
+		require.Equal(t, 40, run.Counts[engine.StatusSucceeded])
+	}
+	require.Len(t, h.box.Deliveries(), 80)
+	require.Zero(t, h.box.Stats().OpenTakeovers)
+}

@@ -32,6 +32,7 @@ func (s *scope) ended(request Request) []Change {
 		if r.Held["account"] == request.Account && r.Held["friend"] == request.Friend {
 			held := Request{Account: request.Account, Friend: request.Friend}
 			r.Takeover = TakeoverEnded
+			s.engine.conversations.give(s.conversation(held), s.item.ID)
 			changes = append(changes, s.takeover(path, held, r.Held, TakeoverEnded, ""))
 		}
 	}
@@ -117,6 +118,7 @@ func (s *scope) stuck(ctx context.Context, path string, failure *Failure) error 
 	r := s.results[path]
 	r.Takeover = TakeoverStuck
 	request := Request{Account: fmt.Sprint(r.Held["account"]), Friend: fmt.Sprint(r.Held["friend"])}
+	s.engine.conversations.give(s.conversation(request), s.item.ID)
 	why := "no answer"
 	if failure != nil {
 		why = failure.Message
