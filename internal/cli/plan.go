@@ -91,7 +91,9 @@ func (a *app) planWarnings(workflow *workflows.Workflow, project *project, plan 
 	for _, warning := range workflows.LimitWarnings(workflow, project.config.Limits) {
 		warnings = append(warnings, warning.Message)
 	}
-	warnings = append(warnings, connectionWarnings(workflow, project.config)...)
+	for _, warning := range connectionWarnings(workflow, project.config) {
+		warnings = append(warnings, warning.Message)
+	}
 	if plan.Items.Selected == 0 && plan.Items.Total > 0 {
 		warnings = append(warnings, "nobody is selected: see the reasons for which rows are skipped")
 	}

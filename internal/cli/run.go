@@ -100,7 +100,7 @@ func (a *app) warn(workflow *workflows.Workflow, project *project) {
 		a.say("warning: %s", warning.Message)
 	}
 	for _, warning := range connectionWarnings(workflow, project.config) {
-		a.say("warning: %s", warning)
+		a.say("warning: %s", warning.Message)
 	}
 }
 

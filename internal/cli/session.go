@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ func (s *session) startSandbox(ctx context.Context) error {
 	box, err := sandbox.New(config)
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
+	}
+	if config.Seed == 0 && slices.ContainsFunc(config.Faults, func(fault sandbox.Fault) bool { return fault.Probability > 0 }) {
+		s.app.say("the sandbox's seed is %d: --seed %d has the same faults hit again", box.Seed(), box.Seed())
 	}
 	url, stop, err := sandbox.Start(context.WithoutCancel(ctx), box)
 	if err != nil {

@@ -85,7 +85,7 @@ func (a *app) warnings(file string, workflow *workflows.Workflow) (diagnostic.Li
 	if problems.HasErrors() {
 		return nil, nil // they are reported with youmiflow.yaml itself
 	}
-	return workflows.LimitWarnings(workflow, config.Limits), nil
+	return append(workflows.LimitWarnings(workflow, config.Limits), connectionWarnings(workflow, config)...), nil
 }
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {

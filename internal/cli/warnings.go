@@ -3,12 +3,13 @@ package cli
 import (
 	"fmt"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
 )
 
-// connectionWarnings are about the operations of a workflow that rest on a guess.
-func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project) []string {
-	var warnings []string
+// connectionWarnings are about the operations of a workflow that rest on a guess, where it uses them first.
+func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project) diagnostic.List {
+	var warnings diagnostic.List
 	overrides := map[string]workflows.OperationOverride{}
 	if connection := config.Connections[workflow.Connection]; connection != nil {
 		overrides = connection.Operations
@@ -28,9 +29,12 @@ func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project)
 		if override.Path != "" {
 			path = override.Path
 		}
-		warnings = append(warnings, fmt.Sprintf(
-			"%s uses %s, which the vendor's documents do not show: try it on a real account, then set operations.%s.confirmed in youmiflow.yaml",
-			step.Uses.Name, path, operation.ID))
+		warnings = append(warnings, diagnostic.Diagnostic{
+			File: workflow.File, Span: step.Span, Severity: diagnostic.Warning, Code: "assumed-operation",
+			Message: fmt.Sprintf(
+				"%s uses %s, which the vendor's documents do not show: try it on a real account, then set operations.%s.confirmed in youmiflow.yaml",
+				step.Uses.Name, path, operation.ID),
+		})
 	})
 	return warnings
 }
