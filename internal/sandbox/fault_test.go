@@ -26,7 +26,7 @@ func TestParseFault(t *testing.T) {
 		"token:http=500:count=2":                              {Operation: "token", Kind: KindHTTP, Status: 500, Count: 2},
 		"applyTakeOver:code=200011:account=135389:p=0.25":     {Operation: "applyTakeOver", Kind: KindCode, Code: 200011, Account: "135389", Probability: 0.25},
 		"endTakeOver:lose_before:every=3":                     {Operation: "endTakeOver", Kind: KindLoseBefore, Every: 3},
-		" endTakeOver : 100% , truncate ":                     {Operation: "endTakeOver", Kind: KindTruncate, Probability: 1},
+		"endTakeOver : 100% , truncate":                       {Operation: "endTakeOver", Kind: KindTruncate, Probability: 1},
 		"*:garbage":                                           {Operation: "*", Kind: KindGarbage},
 		"*:2s:slow":                                           {Operation: "*", Kind: KindSlow, Delay: 2 * time.Second},
 		"doSendPublicMes:http=503:retry_after=1m0s:every=100": {Operation: "doSendPublicMes", Kind: KindHTTP, Status: 503, RetryAfter: time.Minute, Every: 100},
@@ -129,7 +129,7 @@ func TestFaultKinds(t *testing.T) {
 		{"doSendPublicMes:lose_before", 0, func(t *testing.T, _ *http.Response, _ []byte, err error) { require.ErrorIs(t, err, io.EOF) }},
 		{"doSendPublicMes:truncate", 1, func(t *testing.T, response *http.Response, body []byte, err error) {
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			require.EqualValues(t, response.ContentLength/2, len(body))
+			require.Len(t, body, int(response.ContentLength/2))
 		}},
 		{"doSendPublicMes:garbage", 1, func(t *testing.T, response *http.Response, body []byte, err error) {
 			require.NoError(t, err)
@@ -326,8 +326,9 @@ func TestSeedDecidesChance(t *testing.T) {
 		}
 		return hits.String()
 	}
-	require.Equal(t, pattern(7), pattern(7))
-	require.NotEqual(t, pattern(7), pattern(8))
+	first := pattern(7)
+	require.Equal(t, first, pattern(7))
+	require.NotEqual(t, first, pattern(8))
 }
 
 // A retry of the same content is drawn anew, so that a probable fault does not hit one content for ever.

@@ -77,13 +77,13 @@ func readJournal(file io.Reader, replay func(record) error) (int64, error) {
 	for number := 1; ; number++ {
 		var err error
 		line, err = readLine(reader, line[:0])
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return size, fmt.Errorf("line %d: %w", number, err)
 		}
 		if number == 1 && !strings.HasPrefix(journalHeader, string(line)) {
 			return size, errors.New("this is not a journal of the sandbox: name another file, or a new one")
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return size, nil // torn, or empty
 		}
 		if number > 1 {

@@ -101,7 +101,7 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, path)
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.True(t, content == string(after), "a file that is refused is left as it is")
+		require.Equal(t, content, string(after), "a file that is refused is left as it is")
 	}
 }
 

@@ -320,8 +320,8 @@ type brittleConn struct {
 }
 
 // SyscallConn lets the client look whether the connection is still open.
-func (c *brittleConn) SyscallConn() (syscall.RawConn, error) {
-	return c.Conn.(syscall.Conn).SyscallConn()
+func (b *brittleConn) SyscallConn() (syscall.RawConn, error) {
+	return b.Conn.(syscall.Conn).SyscallConn()
 }
 
 func (b *brittleConn) Write(p []byte) (int, error) {
