@@ -111,14 +111,15 @@ type rejected struct{ failure Failure }
 
 func (r *rejected) Error() string { return r.failure.Message }
 
-// reject ends a run that cannot be worked on, so that it is not tried for ever. Other errors are passed on.
+// reject stops a run that cannot be worked on, so that it is not tried for ever. Other errors are passed on.
 func (e *Engine) reject(ctx context.Context, run Run, cause error) error {
 	var reason *rejected
 	if !errors.As(cause, &reason) {
 		return cause
 	}
-	failed, now := StatusFailed, time.Now()
-	return e.commit(ctx, SetRun{ID: run.ID, Status: &failed, FinishedAt: &now, Error: &reason.failure})
+	// Paused, not failed: what its items hold and have yet to get is not lost, and another version may go on with it.
+	paused, wanted := StatusPaused, WantPause
+	return e.commit(ctx, SetRun{ID: run.ID, Status: &paused, Wanted: &wanted, Error: &reason.failure})
 }
 
 func (e *Engine) retire(id string) {
@@ -131,7 +132,7 @@ func (e *Engine) retire(id string) {
 func (a *activeRun) want(wanted Wanted) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if wanted == a.wanted {
+	if wanted == a.wanted || a.wanted == WantCancel { // a cancel is final
 		return
 	}
 	if a.wanted == WantRun {

@@ -31,7 +31,7 @@ func policyFor(step *workflows.Step, outcome Outcome, handing bool) policy {
 
 // next returns when to try again after so many attempts, and false when there is no more to come. The wait doubles
 // with each attempt, with full jitter above the minimum.
-func (p policy) next(now time.Time, attempts int, random *rand.Rand) (time.Time, bool) {
+func (p policy) next(now time.Time, attempts int) (time.Time, bool) {
 	if p.attempts > 0 && attempts >= p.attempts {
 		return time.Time{}, false
 	}
@@ -41,7 +41,7 @@ func (p policy) next(now time.Time, attempts int, random *rand.Rand) (time.Time,
 	}
 	wait := p.min
 	if ceiling > p.min {
-		wait += time.Duration(random.Int64N(int64(ceiling - p.min)))
+		wait += time.Duration(rand.Int64N(int64(ceiling - p.min)))
 	}
 	return now.Add(wait), true
 }

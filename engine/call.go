@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math/rand/v2"
 	"time"
 
+	"youmiflow/internal/expression"
 	"youmiflow/workflows"
 )
 
@@ -28,6 +28,9 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 		if errors.Is(err, errCancelled) {
 			c.result.Status = StatusCancelled
 			return c.result, nil
+		}
+		if problem := (*expression.EvalError)(nil); errors.As(err, &problem) {
+			return failed("limit", err), nil // of a limit's by or match: trying again does not help
 		}
 		if err != nil {
 			return nil, err
@@ -49,31 +52,62 @@ type attempts struct {
 
 // one makes one attempt, and reports whether there is another to come.
 func (c *attempts) one(ctx context.Context) (bool, error) {
+	next, again, err := c.attempt(ctx)
+	if err != nil || !again {
+		return false, err
+	}
+	c.scope.turn.pause()
+	defer c.scope.turn.proceed()
+	return true, c.scope.waitUntil(ctx, next, slotKey{c.scope.item.ID, c.step.Path + "\x00retry"})
+}
+
+// attempt makes one attempt: leave to make it, the intent, the call, its outcome. It returns when to try again, if that
+// is to be.
+func (c *attempts) attempt(ctx context.Context) (time.Time, bool, error) {
 	s := c.scope
-	if c.request.Takeover == TakeoverApplies {
-		if err := s.turnFor(ctx, c.request); err != nil {
-			return false, err
-		}
-	}
-	if err := s.awaitSlot(ctx, c.step.Path, c.request); err != nil {
-		return false, err
-	}
-	if err := s.claim(ctx); err != nil {
-		return false, err
+	slot, err := c.leave(ctx)
+	if err != nil {
+		return time.Time{}, false, err
 	}
 	defer s.turn.gate.settle()
 	key := CallKey{Item: s.item.ID, Step: c.step.Path, Attempt: c.result.Attempts + 1}
-	began := time.Now()
-	if err := c.intend(ctx, key, began); err != nil {
-		return false, err
+	if err := c.intend(ctx, key, time.Now()); err != nil {
+		return time.Time{}, false, err
 	}
 	s.results[c.step.Path] = c.result
 	c.result.Attempts = key.Attempt
-	outcome, err := c.perform(ctx)
+	outcome, err := c.perform(ctx, slot)
 	if err != nil {
-		return false, err
+		return time.Time{}, false, err
 	}
 	return c.conclude(ctx, key, outcome)
+}
+
+// leave waits until the call may be made: its turn in the conversation, a slot of the limits, and room among the calls
+// that are open. It returns the slot, zero when nothing limits the call.
+func (c *attempts) leave(ctx context.Context) (slot time.Time, err error) {
+	s := c.scope
+	if c.request.Takeover == TakeoverApplies {
+		if err := s.turnFor(ctx, c.request); err != nil {
+			return slot, err
+		}
+		defer func() {
+			if err != nil && c.result.Takeover != TakeoverIntended {
+				s.giveTurn(c.request) // nothing was asked for
+			}
+		}()
+	}
+	if slot, err = s.awaitSlot(ctx, c.step.Path, c.request); err != nil {
+		return slot, err
+	}
+	if err := s.claim(ctx); err != nil {
+		return slot, err
+	}
+	if err := s.mayGoOn(); err != nil { // the wait may have been long
+		s.turn.gate.settle()
+		return slot, err
+	}
+	return slot, nil
 }
 
 // intend puts the intent on disk. The call leaves only after that.
@@ -99,14 +133,28 @@ func (c *attempts) supposed() Handle {
 	return handle
 }
 
+// staleSlot is how late a call may use its slot. Later it takes another, or it would follow too closely on whatever was
+// late before it.
+const staleSlot = 200 * time.Millisecond
+
 // perform sends the call. Once the intent is committed the call is made even when the run is to stop: only the end of
 // the process keeps it from leaving, and then it counts as unknown.
-func (c *attempts) perform(ctx context.Context) (Outcome, error) {
-	gate := c.scope.turn.gate
-	if err := gate.depart(ctx); err != nil {
+func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error) {
+	s := c.scope
+	if err := s.turn.gate.depart(ctx); err != nil {
 		return Outcome{}, err
 	}
-	defer gate.land()
+	defer s.turn.gate.land()
+	if !slot.IsZero() && time.Since(slot) > staleSlot {
+		at, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("taking another slot of the limits: %w", err)
+		}
+		if at.After(time.Now()) {
+			s.active.later(slotKey{s.item.ID, c.step.Path}, at)
+			return Outcome{State: Unreachable, Code: "late", Message: "its turn had passed before it could leave; it takes the next"}, nil
+		}
+	}
 	if c.step.Timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, c.step.Timeout)
 		defer cancel()
@@ -116,13 +164,10 @@ func (c *attempts) perform(ctx context.Context) (Outcome, error) {
 }
 
 // conclude keeps the outcome and decides what follows from it.
-func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (bool, error) {
+func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (time.Time, bool, error) {
 	s := c.scope
-	if outcome.RetryAfter > 0 {
-		until := time.Now().Add(outcome.RetryAfter)
-		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits, until); err != nil {
-			return false, fmt.Errorf("holding the limits after a request to slow down: %w", err)
-		}
+	if c.request.Takeover == TakeoverApplies && outcome.State == Unknown {
+		c.result.Doubt = true
 	}
 	changes := []Change{c.outcomeChange(key, outcome)}
 	next, again := c.next(outcome)
@@ -143,20 +188,21 @@ func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (
 	}
 	if c.step == s.last && !again {
 		s.unsaved = changes
-		return false, nil
+		return next, false, nil
 	}
 	if err := s.save(ctx, changes); err != nil {
-		return false, err
+		return next, false, err
 	}
-	if !again {
-		return false, nil
+	if outcome.RetryAfter > 0 {
+		until := time.Now().Add(outcome.RetryAfter)
+		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits, until); err != nil {
+			return next, false, fmt.Errorf("holding the limits after a request to slow down: %w", err)
+		}
 	}
-	if outcome.State == Unreachable || outcome.RetryAfter > 0 {
+	if again && (outcome.State == Unreachable || outcome.RetryAfter > 0) {
 		s.active.waiting(next, c.result.Error.text())
 	}
-	s.turn.pause()
-	defer s.turn.proceed()
-	return true, s.waitUntil(ctx, next, slotKey{s.item.ID, c.step.Path + "\x00retry"})
+	return next, again, nil
 }
 
 func (c *attempts) outcomeChange(key CallKey, outcome Outcome) Change {
@@ -194,9 +240,8 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 	if retry := c.step.Retry; retry != nil && retry.If != nil && !c.scope.retryIf(retry.If, outcome) {
 		return time.Time{}, false
 	}
-	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	now := time.Now()
-	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts, random)
+	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts)
 	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
 		at = asked
 	}
@@ -214,11 +259,14 @@ func (c *attempts) takeoverChanges(outcome Outcome) []Change {
 			if handle, ok := outcome.Outputs["takeover"].(map[string]any); ok {
 				c.result.Held = handle
 			}
-		case Unknown, Unreachable:
+		case Unknown:
 			return nil // it may be held: it stays intended, and is ended like one that is
 		default:
+			if c.result.Doubt {
+				return nil // likewise
+			}
 			c.result.Takeover, c.result.Held = TakeoverRefused, nil
-			s.engine.conversations.give(s.conversation(c.request), s.item.ID)
+			s.giveTurn(c.request)
 		}
 		return []Change{s.takeover(c.step.Path, c.request, c.result.Held, c.result.Takeover, "")}
 	case TakeoverEnds:
@@ -236,7 +284,7 @@ func (s *scope) save(ctx context.Context, changes []Change) error {
 	if err != nil {
 		return err
 	}
-	s.engine.Ledger.Append(ctx, Entry{Changes: append(changes, change)})
+	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: append(changes, change)}))
 	return nil
 }
 
@@ -271,9 +319,7 @@ func (s *scope) limited(path string, request Request) LimitedCall {
 	}
 }
 
-func (s *scope) retryIf(program interface {
-	Eval(map[string]any) (any, error)
-}, outcome Outcome) bool {
+func (s *scope) retryIf(program *expression.Program, outcome Outcome) bool {
 	names := make(map[string]any, len(s.names)+1)
 	for name, value := range s.names {
 		names[name] = value

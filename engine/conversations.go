@@ -10,32 +10,43 @@ import (
 // back would end it under the other's hands. It knows what this process holds.
 type conversations struct {
 	mu      sync.Mutex
-	holders map[conversation]int64
+	holders map[conversation]holder
 	changed chan struct{} // closed when one is given back
 }
 
 type conversation struct{ connection, account, friend string }
 
+// holder is an item, of a run's foreach or its root. What the root holds, its items may use.
+type holder struct {
+	run  string
+	item int64
+	root bool
+}
+
 func newConversations() *conversations {
-	return &conversations{holders: map[conversation]int64{}, changed: make(chan struct{})}
+	return &conversations{holders: map[conversation]holder{}, changed: make(chan struct{})}
 }
 
 // take gives the conversation to the item, unless another has it: then it returns a channel that is closed when it may
 // be worth asking again.
-func (c *conversations) take(which conversation, item int64) (taken bool, again <-chan struct{}) {
+func (c *conversations) take(which conversation, by holder) (taken bool, again <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if holder, held := c.holders[which]; held && holder != item {
+	has, held := c.holders[which]
+	switch {
+	case held && has.root && has.run == by.run:
+		return true, nil
+	case held && has != by:
 		return false, c.changed
 	}
-	c.holders[which] = item
+	c.holders[which] = by
 	return true, nil
 }
 
-func (c *conversations) give(which conversation, item int64) {
+func (c *conversations) give(which conversation, by holder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.holders[which] == item {
+	if c.holders[which] == by {
 		delete(c.holders, which)
 		close(c.changed)
 		c.changed = make(chan struct{})
@@ -47,10 +58,19 @@ func (s *scope) conversation(request Request) conversation {
 	return conversation{s.active.run.Connection, request.Account, request.Friend}
 }
 
+func (s *scope) holder() holder {
+	return holder{run: s.item.Run, item: s.item.ID, root: s.item.Step == ""}
+}
+
+// giveTurn lets others have the conversation.
+func (s *scope) giveTurn(request Request) {
+	s.engine.conversations.give(s.conversation(request), s.holder())
+}
+
 // turnFor waits until no other item holds the conversation.
 func (s *scope) turnFor(ctx context.Context, request Request) error {
 	for {
-		taken, again := s.engine.conversations.take(s.conversation(request), s.item.ID)
+		taken, again := s.engine.conversations.take(s.conversation(request), s.holder())
 		if taken {
 			return nil
 		}

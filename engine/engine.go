@@ -108,7 +108,8 @@ func (e *Engine) Watch(ctx context.Context) error {
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("looking at run %s: %w", active.run.ID, err)
+				e.Logger.WarnContext(ctx, "looking what is wanted of a run; trying again", "run", active.run.ID, "error", err)
+				continue
 			}
 			active.want(run.Wanted)
 		}
@@ -125,7 +126,7 @@ func (e *Engine) working() []*activeRun {
 	return list
 }
 
-// append makes changes durable and waits for it.
+// commit makes changes durable and waits for it.
 func (e *Engine) commit(ctx context.Context, changes ...Change) error {
 	return e.Ledger.Append(ctx, Entry{Changes: changes}).Wait(ctx)
 }

@@ -19,16 +19,22 @@ const snapshotBatch = 1000
 
 // foreach copies the audience into the ledger, sets the lanes to work, and once they are all done gives the counts.
 func (e *Engine) foreach(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
-	state, err := e.foreachState(ctx, s, step)
+	row, err := e.foreachRow(ctx, s, step)
 	if err != nil {
 		return nil, err
 	}
-	if state == "" {
+	switch row.Status {
+	case StatusFailed, StatusSkipped, StatusCancelled: // it has ended before it began, and stays so
+		return &result{Status: row.Status, Error: row.Error, Outputs: countNames(nil)}, nil
+	case "":
 		if s.cancelled() {
 			return &result{Status: StatusCancelled}, nil
 		}
-		if failure, err := e.takeSnapshot(ctx, s, step); err != nil || failure != nil {
-			return failure, err
+		if failure, err := e.takeSnapshot(ctx, s, step); err != nil {
+			return nil, err
+		} else if failure != nil {
+			failure.Outputs = countNames(nil)
+			return failure, e.recordStep(ctx, s, step.Path, failure)
 		}
 	}
 	lanes, err := e.Ledger.Lanes(ctx, s.active.run.ID, step.Path)
@@ -43,18 +49,18 @@ func (e *Engine) foreach(ctx context.Context, s *scope, step *workflows.Step) (*
 	return e.foreachResult(ctx, s, step)
 }
 
-// foreachState returns the step's status in the ledger, "" before its snapshot is whole.
-func (e *Engine) foreachState(ctx context.Context, s *scope, step *workflows.Step) (Status, error) {
+// foreachRow returns the step's row in the ledger; it has no status before the snapshot is whole.
+func (e *Engine) foreachRow(ctx context.Context, s *scope, step *workflows.Step) (StepRow, error) {
 	rows, err := e.Ledger.Steps(ctx, s.active.run.ID)
 	if err != nil {
-		return "", fmt.Errorf("reading the run's steps: %w", err)
+		return StepRow{}, fmt.Errorf("reading the run's steps: %w", err)
 	}
 	for _, row := range rows {
 		if row.Path == step.Path {
-			return row.Status, nil
+			return row, nil
 		}
 	}
-	return "", nil
+	return StepRow{}, nil
 }
 
 func (e *Engine) foreachResult(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
@@ -179,11 +185,11 @@ func checkColumns(workflow *workflows.Workflow, foreach *workflows.Foreach, read
 		if slices.Contains(columns, wanted.Name) {
 			continue
 		}
-		hint := ""
+		hint := "."
 		if near := diagnostic.Suggest(wanted.Name, columns); near != "" {
 			hint = fmt.Sprintf(", did you mean %q?", near)
 		}
-		return fmt.Errorf("%s:%d:%d: the list has no column %q%s; it has %s (to do without it, write %s.%s ?? \"\")", workflow.File,
+		return fmt.Errorf("%s:%d:%d: the list has no column %q%s It has %s (to do without it, write %s.%s ?? \"\")", workflow.File,
 			wanted.Span.Line, wanted.Span.Column, wanted.Name, hint, strings.Join(columns, ", "), foreach.As, wanted.Name)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 			return err
 		}
 	}
-	s.receipt = s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)})
+	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)}))
 	s.unsaved = nil
 	return nil
 }

@@ -43,7 +43,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	if err != nil || lane.Done {
 		return nil, err
 	}
-	step := findStep(active.workflow.Steps, key.Step)
+	step := findStep(active.workflow, key.Step)
 	if step == nil {
 		return nil, fmt.Errorf("the workflow has no foreach %q", key.Step)
 	}
@@ -202,37 +202,39 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 	}
 	itemNames(s.names, w.step.Foreach.As, row, item)
 	if err := s.work(ctx, w.step.Steps, w.step.Finally); err != nil {
-		return err
+		return errors.Join(err, w.confirm(ctx, s.receipts))
 	}
-	return w.confirm(ctx, s.receipt)
+	return w.confirm(ctx, s.receipts)
 }
 
 // unconfirmed is how many items' ends a lane may have on their way to the disk.
 const unconfirmed = 256
 
-// confirm sees to it that items' ends become durable: the oldest of many now, all of them before the lane is given back.
-func (w *laneWork) confirm(ctx context.Context, receipt Receipt) error {
+// confirm sees to it that what was appended becomes durable: the oldest of many now, all of it before the lane is given
+// back.
+func (w *laneWork) confirm(ctx context.Context, receipts []Receipt) error {
 	w.mu.Lock()
-	w.receipts = append(w.receipts, receipt)
-	var oldest Receipt
-	if len(w.receipts) > unconfirmed {
-		oldest, w.receipts = w.receipts[0], w.receipts[1:]
+	w.receipts = append(w.receipts, receipts...)
+	var oldest []Receipt
+	if excess := len(w.receipts) - unconfirmed; excess > 0 {
+		oldest, w.receipts = w.receipts[:excess:excess], w.receipts[excess:]
 	}
 	w.mu.Unlock()
-	if oldest == nil {
-		return nil
+	return waitAll(ctx, oldest)
+}
+
+func waitAll(ctx context.Context, receipts []Receipt) error {
+	for _, receipt := range receipts {
+		if err := receipt.Wait(ctx); err != nil {
+			return fmt.Errorf("keeping what became of a call: %w", err)
+		}
 	}
-	return oldest.Wait(ctx)
+	return nil
 }
 
 // confirmAll waits until every item's end is durable.
 func (w *laneWork) confirmAll(ctx context.Context) error {
-	for _, receipt := range w.receipts {
-		if err := receipt.Wait(ctx); err != nil {
-			return fmt.Errorf("keeping how an item ended: %w", err)
-		}
-	}
-	return nil
+	return waitAll(ctx, w.receipts)
 }
 
 // itemNames adds what an item's expressions see besides the run's.

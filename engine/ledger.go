@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrStale says that the lane was taken over: nothing of the entry was committed, and nothing more may be sent.
 	ErrStale = errors.New("the lane was taken over")
+	// ErrOver says that a run is over, or being cancelled, and nothing else can be wanted of it.
+	ErrOver = errors.New("the run is over")
 	// ErrExists says that a row that must be unique is there already, such as a run of the same workflow and instant.
 	ErrExists = errors.New("already there")
 )
@@ -78,7 +80,8 @@ type (
 	// AddRun adds a run with its own lane and its root item (step "", sequence 0). ErrExists when the workflow has a
 	// run of the same ScheduledAt and trigger other than a manual one.
 	AddRun struct{ Run }
-	// SetRun changes the fields that are not nil.
+	// SetRun changes the fields that are not nil. Wanted is refused with ErrOver once the run is over, and once it is
+	// WantCancel, which is final.
 	SetRun struct {
 		ID         string
 		Status     *Status

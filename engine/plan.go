@@ -268,7 +268,7 @@ func (p *planner) finish(ctx context.Context, st *standing, now time.Time) (*Pla
 	if st.status == StatusFailed {
 		return nil, fmt.Errorf("the run would fail: %s", st.failure.Message)
 	}
-	if len(foreachSteps(p.active.workflow.Steps)) == 0 {
+	if len(everyForeach(p.active.workflow)) == 0 {
 		p.plan.Items.Total, p.plan.Items.Selected = 1, 1
 		p.sample.Key = p.plan.Workflow
 		if len(p.sample.Calls) > 0 {

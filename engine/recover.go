@@ -12,7 +12,10 @@ import (
 // recoverLane settles what the lane's last holder left open: a message whose outcome was not learned is unknown from
 // now on, anything else is repeated.
 func (e *Engine) recoverLane(ctx context.Context, key LaneKey) error {
-	filter := CallFilter{Run: key.Run, Lane: &key, States: []CallState{CallIntent}}
+	return e.recoverCalls(ctx, CallFilter{Run: key.Run, Lane: &key, States: []CallState{CallIntent}})
+}
+
+func (e *Engine) recoverCalls(ctx context.Context, filter CallFilter) error {
 	for call, err := range e.Ledger.Calls(ctx, filter) {
 		if err != nil {
 			return fmt.Errorf("looking for open intents: %w", err)
@@ -78,7 +81,7 @@ func (e *Engine) recoverTakeover(ctx context.Context, call Call, r *result) erro
 		if takeover.Step != call.Step {
 			continue
 		}
-		r.Takeover = TakeoverIntended
+		r.Takeover, r.Doubt = TakeoverIntended, true
 		if err := json.Unmarshal(takeover.Handle, &r.Held); err != nil || r.Held == nil {
 			r.Held = Handle{"account": takeover.Account, "friend": takeover.Friend, "key": ""}
 		}

@@ -27,10 +27,15 @@ func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey, l
 			return soon(settling), err
 		}
 	}
-	if !lane.Clean {
-		if err := e.recoverLane(ctx, key); err != nil {
-			return nil, err
-		}
+	switch {
+	case wanted != WantRun:
+		// Nobody works on its lanes: what is open anywhere was left by a process that died, also while it handed back.
+		err = e.recoverCalls(ctx, CallFilter{Run: key.Run, States: []CallState{CallIntent}})
+	case !lane.Clean:
+		err = e.recoverLane(ctx, key)
+	}
+	if err != nil {
+		return nil, err
 	}
 	again, err := e.root(ctx, active, Fence{key, lane.Epoch}, wanted, leave)
 	if errors.Is(err, ErrStale) {
@@ -88,7 +93,7 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 // start marks the run as running, once.
 func (e *Engine) start(ctx context.Context, active *activeRun) error {
 	run, err := e.Ledger.Run(ctx, active.run.ID)
-	if err != nil || run.Status == StatusRunning {
+	if err != nil || run.Status == StatusRunning && !run.StartedAt.IsZero() {
 		return err
 	}
 	status := StatusRunning
@@ -103,7 +108,7 @@ func (e *Engine) start(ctx context.Context, active *activeRun) error {
 // lanesAtRest reports whether nobody works on the run's other lanes any more: for a pause that they were left in
 // order, for a cancel that they are done.
 func (e *Engine) lanesAtRest(ctx context.Context, active *activeRun, wanted Wanted) (bool, error) {
-	for _, step := range foreachSteps(active.workflow.Steps) {
+	for _, step := range everyForeach(active.workflow) {
 		lanes, err := e.Ledger.Lanes(ctx, active.run.ID, step.Path)
 		if err != nil {
 			return false, fmt.Errorf("reading the lanes of %s: %w", step.Path, err)
@@ -157,6 +162,9 @@ func (e *Engine) leaveRoot(ctx context.Context, s *scope, stop *suspended) (*tim
 
 // end commits the run's outcome.
 func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure) error {
+	if err := waitAll(ctx, s.receipts); err != nil {
+		return err
+	}
 	status, err := e.runStatus(ctx, s, st)
 	if err != nil {
 		return err
@@ -183,6 +191,13 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 }
 
 func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Status, error) {
+	run, err := e.Ledger.Run(ctx, s.active.run.ID)
+	if err != nil {
+		return "", err
+	}
+	if left := run.Counts[StatusPending]; run.Foreach && left > 0 && st.status != StatusFailed {
+		return "", fmt.Errorf("%d items are still pending: the run cannot end", left)
+	}
 	switch {
 	case s.cancelled():
 		return StatusCancelled, nil
@@ -190,10 +205,6 @@ func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Status,
 		return StatusFailed, nil
 	case st.status == StatusUnknown:
 		return StatusPartial, nil
-	}
-	run, err := e.Ledger.Run(ctx, s.active.run.ID)
-	if err != nil {
-		return "", err
 	}
 	if run.Foreach && run.Counts[StatusFailed]+run.Counts[StatusUnknown] > 0 {
 		return StatusPartial, nil
@@ -244,6 +255,11 @@ func soon(wait time.Duration) *time.Time {
 	return &at
 }
 
+// everyForeach lists the foreach steps of a workflow.
+func everyForeach(workflow *workflows.Workflow) []*workflows.Step {
+	return slices.Concat(foreachSteps(workflow.Steps), foreachSteps(workflow.Finally))
+}
+
 // foreachSteps lists the foreach steps of a list, those in groups too.
 func foreachSteps(list []*workflows.Step) []*workflows.Step {
 	var found []*workflows.Step
@@ -258,8 +274,8 @@ func foreachSteps(list []*workflows.Step) []*workflows.Step {
 	return found
 }
 
-func findStep(list []*workflows.Step, path string) *workflows.Step {
-	for _, step := range foreachSteps(list) {
+func findStep(workflow *workflows.Workflow, path string) *workflows.Step {
+	for _, step := range everyForeach(workflow) {
 		if step.Path == path {
 			return step
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 // Submission is a request to run a workflow.
 type Submission struct {
+	ID          string // made by NewRunID; "" has one made
 	Workflow    *workflows.Workflow
 	Params      map[string]any // as given; defaults are filled in from the workflow
 	Trigger     string         // "manual" unless given
@@ -28,11 +30,14 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 		return Run{}, err
 	}
 	now := time.Now()
+	if submission.ID == "" {
+		submission.ID = NewRunID(now)
+	}
 	run := Run{
-		ID: newRunID(now), Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
+		ID: submission.ID, Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
 		Sandbox: submission.Sandbox, Params: submission.Params, Trigger: submission.Trigger,
 		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
-		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(foreachSteps(workflow.Steps)) > 0,
+		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(everyForeach(workflow)) > 0,
 	}
 	if run.Trigger == "" {
 		run.Trigger = "manual"
@@ -46,8 +51,8 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 	return run, nil
 }
 
-// newRunID makes an id that sorts by time and can be read out: 20261122-183012-k7mq.
-func newRunID(now time.Time) string {
+// NewRunID makes an id that sorts by time and can be read out: 20261122-183012-k7mq.
+func NewRunID(now time.Time) string {
 	return now.UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:4])
 }
 
@@ -69,8 +74,32 @@ func (e *Engine) Pause(ctx context.Context, id string) error {
 
 // Resume has a paused or interrupted run go on.
 func (e *Engine) Resume(ctx context.Context, id string) error {
+	if err := e.awaitRest(ctx, id); err != nil {
+		return err
+	}
 	running := StatusRunning
 	return e.request(ctx, id, WantRun, "resumed", &running)
+}
+
+// awaitRest waits while a pause hands conversations back: an item must not be worked on from two sides.
+func (e *Engine) awaitRest(ctx context.Context, id string) error {
+	limit := time.Now().Add(time.Minute)
+	tick := time.NewTicker(settling)
+	defer tick.Stop()
+	for {
+		run, err := e.Ledger.Run(ctx, id)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", id, err)
+		}
+		if run.Wanted != WantPause || run.Status != StatusRunning || time.Now().After(limit) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Cancel has a run end: items that were begun run their finally, the others are cancelled.
@@ -91,7 +120,11 @@ func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word str
 	if err != nil {
 		return err
 	}
-	if err := e.commit(ctx, append(wakes, SetRun{ID: id, Wanted: &wanted, Status: status})...); err != nil {
+	err = e.commit(ctx, append(wakes, SetRun{ID: id, Wanted: &wanted, Status: status})...)
+	if errors.Is(err, ErrOver) {
+		return &StateError{Run: id, Status: "over or being cancelled", Want: word}
+	}
+	if err != nil {
 		return fmt.Errorf("asking for run %s to be %s: %w", id, word, err)
 	}
 	e.mu.Lock()

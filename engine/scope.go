@@ -23,16 +23,17 @@ type scope struct {
 	// record keeps a finished step of a run's own; nil for a foreach item, whose progress says it all.
 	record func(ctx context.Context, path string, r *result) error
 
-	names    map[string]any
-	steps    map[string]any // names["steps"]: the outer ones until a step of this scope has a result
-	own      bool           // steps belongs to this scope
-	results  map[string]*result
-	standing *standing       // of the list being run
-	ending   bool            // in a finally
-	handing  bool            // handing back what the workflow did not: goes on whatever is wanted of the run
-	last     *workflows.Step // the last that may call: its outcome is committed with the item's end
-	unsaved  []Change        // that outcome
-	receipt  Receipt         // of the item's end
+	names      map[string]any
+	steps      map[string]any // names["steps"]: the outer ones until a step of this scope has a result
+	own        bool           // steps belongs to this scope
+	results    map[string]*result
+	standing   *standing       // of the list being run
+	ending     bool            // in a finally
+	forgetting bool            // what is handed back is to be applied for again
+	handing    bool            // handing back what the workflow did not: goes on whatever is wanted of the run
+	last       *workflows.Step // the last that may call: its outcome is committed with the item's end
+	unsaved    []Change        // that outcome
+	receipts   []Receipt       // of what was appended and not waited for
 }
 
 // result is what a step gave. The ones of calls are kept in the item's progress.
@@ -44,6 +45,8 @@ type result struct {
 	// Takeover is the state of the takeover that this step applied for, and Held its handle.
 	Takeover TakeoverState `json:"takeover,omitempty"`
 	Held     Handle        `json:"held,omitempty"`
+	// Doubt says that an attempt to apply was never answered: it may be held whatever a later attempt is told.
+	Doubt bool `json:"doubt,omitempty"`
 }
 
 // standing is how a list of steps stands so far.
@@ -97,6 +100,10 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 		if err := decodeProgress(item.Progress, &s.results); err != nil {
 			return nil, fmt.Errorf("item %d: reading its progress: %w", item.ID, err)
 		}
+		for _, path := range s.holding() { // it may have been taken by a process that is gone
+			held := s.results[path].Held
+			s.engine.conversations.take(s.conversation(Request{Account: fmt.Sprint(held["account"]), Friend: fmt.Sprint(held["friend"])}), s.holder())
+		}
 	}
 	return s, nil
 }
@@ -142,7 +149,7 @@ func (s *scope) list(ctx context.Context, list []*workflows.Step, st *standing) 
 			return err
 		}
 		s.take(step, r, st)
-		if s.record != nil && step.Foreach == nil {
+		if s.record != nil && (step.Foreach == nil || r.Status == StatusSkipped) {
 			if err := s.record(ctx, step.Path, r); err != nil {
 				return err
 			}

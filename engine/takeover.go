@@ -32,8 +32,11 @@ func (s *scope) ended(request Request) []Change {
 		if r.Held["account"] == request.Account && r.Held["friend"] == request.Friend {
 			held := Request{Account: request.Account, Friend: request.Friend}
 			r.Takeover = TakeoverEnded
-			s.engine.conversations.give(s.conversation(held), s.item.ID)
+			s.giveTurn(held)
 			changes = append(changes, s.takeover(path, held, r.Held, TakeoverEnded, ""))
+			if s.forgetting {
+				s.forget(path) // in the same entry: nobody must find it ended and still relied on
+			}
 		}
 	}
 	return changes
@@ -54,15 +57,11 @@ func (s *scope) holding() []string {
 // release hands back what the workflow did not. When the item is to go on later, the steps that applied are forgotten,
 // so that it applies again before it goes on.
 func (s *scope) release(ctx context.Context, forget bool) error {
+	s.forgetting = forget
+	defer func() { s.forgetting = false }()
 	for _, path := range s.holding() {
 		if err := s.releaseOne(ctx, path); err != nil {
 			return err
-		}
-		if forget {
-			s.forget(path)
-			if err := s.save(ctx, nil); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -81,7 +80,7 @@ func (s *scope) forget(path string) {
 			return
 		}
 	}
-	r.Status, r.Outputs, r.Takeover, r.Held = "", nil, "", nil
+	r.Status, r.Outputs, r.Takeover, r.Held, r.Doubt = "", nil, "", nil, false
 }
 
 func (s *scope) releaseOne(ctx context.Context, path string) error {
@@ -118,7 +117,7 @@ func (s *scope) stuck(ctx context.Context, path string, failure *Failure) error 
 	r := s.results[path]
 	r.Takeover = TakeoverStuck
 	request := Request{Account: fmt.Sprint(r.Held["account"]), Friend: fmt.Sprint(r.Held["friend"])}
-	s.engine.conversations.give(s.conversation(request), s.item.ID)
+	s.giveTurn(request)
 	why := "no answer"
 	if failure != nil {
 		why = failure.Message

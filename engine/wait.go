@@ -7,10 +7,10 @@ import (
 )
 
 // awaitSlot waits until the limits let the call leave. A slot that lies beyond what the item may wait here is kept in
-// mind, so that it is used, and not taken anew, when the item goes on.
-func (s *scope) awaitSlot(ctx context.Context, path string, request Request) error {
+// mind, so that it is used, and not taken anew, when the item goes on. It returns the slot; zero when nothing limits the call.
+func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (time.Time, error) {
 	if err := s.mayGoOn(); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	retry := slotKey{s.item.ID, path + "\x00retry"}
 	if at, ok := s.active.earlier(retry); ok {
@@ -18,11 +18,11 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 		err := s.waitUntil(ctx, at, retry)
 		s.turn.proceed()
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
 	if len(s.engine.Limits) == 0 && len(s.active.limits) == 0 {
-		return nil
+		return time.Time{}, nil
 	}
 	s.turn.pause()
 	defer s.turn.proceed()
@@ -31,13 +31,16 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) err
 	if !ok {
 		var err error
 		if at, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits); err != nil {
-			return fmt.Errorf("taking a slot of the limits: %w", err)
+			return time.Time{}, fmt.Errorf("taking a slot of the limits: %w", err)
 		}
 	}
 	if time.Until(at) > longWait {
 		s.active.waiting(at, fmt.Sprintf("the limits of account %s, until %s", request.Account, at.Local().Format(time.TimeOnly)))
 	}
-	return s.waitUntil(ctx, at, key)
+	if now := time.Now(); !ok && at.Before(now) {
+		at = now // the past means at once
+	}
+	return at, s.waitUntil(ctx, at, key)
 }
 
 // claim waits for leave to commit an intent.

@@ -21,10 +21,7 @@ func (a *app) runsResume() *cobra.Command {
 				if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
 					return err
 				}
-				if err := s.engine.Resume(ctx, run.ID); err != nil {
-					return err
-				}
-				return s.attend(ctx, run.ID)
+				return s.attend(ctx, run.ID, func() error { return s.engine.Resume(ctx, run.ID) })
 			})
 		},
 	}

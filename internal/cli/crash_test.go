@@ -50,6 +50,9 @@ func (c *crash) killOften(times int, extra ...string) {
 	c.t.Helper()
 	for c.killed < times {
 		moment := 10*time.Millisecond + time.Duration(c.random.IntN(440))*time.Millisecond
+		if c.killed == 0 {
+			moment += 3 * time.Second // so that there is a run to resume, also where starting is slow
+		}
 		require.True(c.t, c.again(extra...).kill(moment), "the run ended before it was killed %d times", times)
 		c.killed++
 	}

@@ -124,20 +124,24 @@ func (s *session) start(ctx context.Context, submission engine.Submission) error
 	if _, err := s.own(ctx, s.recovery("")); err != nil {
 		return err
 	}
-	run, err := s.engine.Create(ctx, submission)
-	if err != nil {
+	submission.ID = engine.NewRunID(time.Now())
+	return s.attend(ctx, submission.ID, func() error {
+		_, err := s.engine.Create(ctx, submission)
 		return err
-	}
-	return s.attend(ctx, run.ID)
+	})
 }
 
-// attend watches a run to its end, and works on it once this process owns the ledger.
-func (s *session) attend(ctx context.Context, id string) (err error) {
+// attend watches a run to its end, and works on it once this process owns the ledger. begin has the run be worked on: by
+// then this process is known to watch it, so that no other takes it for one that was left.
+func (s *session) attend(ctx context.Context, id string, begin func() error) (err error) {
 	attendance, err := s.ledger.Attend(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, attendance.Release()) }()
+	if err := begin(); err != nil {
+		return err
+	}
 	s.app.say("run %s", id)
 	progress := s.app.newProgress()
 	run, err := s.follow(ctx, id, progress)

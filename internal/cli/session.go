@@ -133,6 +133,9 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 			return false, err
 		}
 	}
+	if err := s.ledger.PruneBuckets(ctx, time.Now().Add(-limit.Kept)); err != nil {
+		return false, err
+	}
 	if err := s.dispatcher.Reset(ctx); err != nil {
 		return false, err
 	}

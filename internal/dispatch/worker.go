@@ -64,9 +64,10 @@ func (w *worker) Work(ctx context.Context, job *river.Job[laneArgs]) error {
 	return d.replace(ctx, job, next, *again)
 }
 
-// slice calls the work, with a context that also ends when the dispatcher stops.
+// slice calls the work, with a context that ends when the dispatcher stops. River's time limit does not end it: the work
+// has its own, and could not tell one end from the other.
 func (d *Dispatcher) slice(ctx context.Context, key engine.LaneKey) (again *time.Time, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(d.stopping, cancel)()
 	defer func() {

@@ -75,6 +75,22 @@ func (g *group) admitRun(r engine.Run) error {
 	return err
 }
 
+// admitWanted refuses to want anything of a run that is over, or anything else of one that is being cancelled.
+func (g *group) admitWanted(c engine.SetRun) error {
+	if c.Wanted == nil {
+		return nil
+	}
+	row, err := g.row(`SELECT status, wanted FROM run WHERE id = ?`, c.ID)
+	if err != nil || row == nil {
+		return err
+	}
+	over := engine.Status(row.text(0)).Over()
+	if over || engine.Wanted(row.text(1)) == engine.WantCancel && *c.Wanted != engine.WantCancel {
+		return errRefused{engine.ErrOver}
+	}
+	return nil
+}
+
 func (g *group) addRun(r engine.Run) error {
 	params, err := json.Marshal(r.Params)
 	if err != nil {

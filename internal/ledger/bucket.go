@@ -7,6 +7,15 @@ import (
 	"youmiflow/engine"
 )
 
+// PruneBuckets forgets the buckets that say nothing about any instant after before.
+func (l *Ledger) PruneBuckets(ctx context.Context, before time.Time) error {
+	return l.submit(ctx, &pending{do: func(g *group) error {
+		nanos := before.UnixNano()
+		_, err := g.exec(`DELETE FROM bucket WHERE arrival < ? AND not_before < ? AND hour < ? AND day < ?`, nanos, nanos, nanos, nanos)
+		return err
+	}}).Wait(ctx)
+}
+
 // UpdateBucket replaces the bucket by what change makes of it, as one step that nobody else's comes between, and
 // returns when that is durable. A key that is new comes as a bucket that has only its Key. Change must be quick, must
 // not use the ledger, and may be called more than once, the last time counts: a commit can have to be repeated.

@@ -100,8 +100,13 @@ func (g *group) admit(entry engine.Entry) error {
 		}
 	}
 	for _, change := range entry.Changes {
-		if add, ok := change.(engine.AddRun); ok {
-			if err := g.admitRun(add.Run); err != nil {
+		switch change := change.(type) {
+		case engine.AddRun:
+			if err := g.admitRun(change.Run); err != nil {
+				return err
+			}
+		case engine.SetRun:
+			if err := g.admitWanted(change); err != nil {
 				return err
 			}
 		}

@@ -96,7 +96,7 @@ func (c *Client) call(ctx context.Context, to *endpoint, payload []byte) (*Respo
 			if current, err = to.via.tokens.get(ctx, current); err != nil {
 				return nil, err
 			}
-		case !corrected && to.via.signed && timeRefused(codeOf(err)) && to.via.clock.correct(offset):
+		case !corrected && to.via.signed && timeRefused(codeOf(err)) && Classify(err) == NotSent && to.via.clock.correct(offset):
 			corrected = true
 		default:
 			return response, err

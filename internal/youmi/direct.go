@@ -36,9 +36,30 @@ type host struct {
 // line is a connection with its buffers.
 type line struct {
 	net.Conn
+	left   *bounded
 	reader *bufio.Reader
 	writer *bufio.Writer
 	used   time.Time
+}
+
+// maxHead bounds the head of an answer, interim ones included.
+const maxHead = 256 << 10
+
+// bounded reads no more of a connection than it is allowed to.
+type bounded struct {
+	conn net.Conn
+	left int
+}
+
+var errHeadTooLong = errors.New("the head of the answer is longer than 256 KiB")
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errHeadTooLong
+	}
+	n, err := b.conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func newDirect(proxies *http.Transport, keep int) *direct {
@@ -84,6 +105,7 @@ func (d *direct) exchange(ctx context.Context, to *host, l *line, request *http.
 		}
 		return nil, err
 	}
+	l.left.left = maxHead
 	if err := request.Write(l.writer); err != nil {
 		return fail(err)
 	}
@@ -100,6 +122,7 @@ func (d *direct) exchange(ctx context.Context, to *host, l *line, request *http.
 	if err != nil {
 		return fail(err)
 	}
+	l.left.left = 2 * MaxBody // what is read of a body has its own bound
 	answer.Body = &answerBody{ReadCloser: answer.Body, ctx: ctx, done: func(whole bool) {
 		if !stop() || !whole || answer.Close || l.reader.Buffered() > 0 {
 			_ = l.Close()
@@ -238,7 +261,8 @@ func (d *direct) connect(ctx context.Context, to *host) (*line, error) {
 		}
 		conn = secured
 	}
-	return &line{Conn: conn, reader: bufio.NewReader(conn), writer: bufio.NewWriter(conn)}, nil
+	left := &bounded{conn: conn}
+	return &line{Conn: conn, left: left, reader: bufio.NewReader(left), writer: bufio.NewWriter(conn)}, nil
 }
 
 // CloseIdleConnections closes the connections that no call is using.
