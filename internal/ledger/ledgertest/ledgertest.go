@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"nothing fires twice":      testExists,
 		"workflow versions":        testWorkflows,
 		"runs change":              testSetRun,
+		"a cancel is final":        testWanted,
 		"steps":                    testSteps,
 		"audit":                    testAudit,
 		"snapshots":                testSnapshot,
@@ -127,6 +128,18 @@ func ptr[T any](value T) *T { return &value }
 // instant is a time as precise as a ledger keeps it.
 func instant(second int) time.Time {
 	return time.Date(2026, 11, 11, 8, 0, second, 123456000, time.UTC)
+}
+
+// Nothing is wanted any more of a run that is over, and nothing else of one that is being cancelled.
+func testWanted(t *testing.T, b *bench) {
+	b.foreach()
+	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantPause)}, engine.SetRun{ID: "r", Wanted: ptr(engine.WantRun)})
+	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)}, engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)})
+	resume := engine.Entry{Changes: []engine.Change{engine.SetRun{ID: "r", Wanted: ptr(engine.WantRun), Status: ptr(engine.StatusRunning)}}}
+	require.ErrorIs(t, b.try(resume), engine.ErrOver)
+	b.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusCancelled)})
+	require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)}}}), engine.ErrOver)
+	require.Equal(t, engine.StatusCancelled, b.run().Status)
 }
 
 func testRuns(t *testing.T, b *bench) {
