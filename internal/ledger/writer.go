@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,8 @@ func (w *writer) run() {
 				return
 			}
 		}
+		// Whoever is about to append gets to do it first: a third fewer commits, each with more in it.
+		runtime.Gosched()
 		batch = w.gather(append(batch[:0], first))
 		w.commit(batch)
 		clear(batch)
