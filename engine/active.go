@@ -17,7 +17,6 @@ type activeRun struct {
 	limits   []*workflows.Limit // the workflow's own
 	files    []string           // paths given from outside
 	names    map[string]any     // what expressions see everywhere
-	root     int64              // the root item
 
 	mu       sync.Mutex
 	wanted   Wanted
@@ -82,14 +81,7 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err != nil {
 		return nil, &rejected{Failure{Code: "params", Message: err.Error()}}
 	}
-	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits))
-	for item, err := range e.Ledger.Items(ctx, ItemFilter{Run: run.ID, Root: true, Step: new(string), Limit: 1}) {
-		if err != nil {
-			return nil, fmt.Errorf("reading the run's root: %w", err)
-		}
-		active.root = item.ID
-	}
-	return active, nil
+	return newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits)), nil
 }
 
 func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit) *activeRun {

@@ -31,28 +31,23 @@ func (a *app) runsResume() *cobra.Command {
 }
 
 func (a *app) runsPause() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "pause RUN",
-		Short: "Stop a run in order; it can be resumed",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-				return s.bring(ctx, run, s.engine.Pause, engine.StatusPaused)
-			})
-		},
-	}
-	a.oneOutputFlag(c)
-	return c
+	return a.steering("pause RUN", "Stop a run in order; it can be resumed", (*engine.Engine).Pause, engine.StatusPaused)
 }
 
 func (a *app) runsCancel() *cobra.Command {
+	return a.steering("cancel RUN", "End a run for good: what was begun is finished in order, the rest is cancelled",
+		(*engine.Engine).Cancel, engine.StatusCancelled)
+}
+
+// steering is a command that asks for a run to be brought to a status, and waits until it is.
+func (a *app) steering(use, short string, ask func(*engine.Engine, context.Context, string) error, status engine.Status) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "cancel RUN",
-		Short: "End a run for good: what was begun is finished in order, the rest is cancelled",
+		Use:   use,
+		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
 			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-				return s.bring(ctx, run, s.engine.Cancel, engine.StatusCancelled)
+				return s.bring(ctx, run, func(ctx context.Context, id string) error { return ask(s.engine, ctx, id) }, status)
 			})
 		},
 	}
