@@ -18,6 +18,8 @@ type activeRun struct {
 	files    []string           // paths given from outside
 	names    map[string]any     // what expressions see everywhere
 
+	now func() time.Time
+
 	mu       sync.Mutex
 	wanted   Wanted
 	stopped  time.Time     // when it ceased to be WantRun
@@ -81,13 +83,13 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err != nil {
 		return nil, &rejected{Failure{Code: "params", Message: err.Error()}}
 	}
-	return newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits)), nil
+	return newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now), nil
 }
 
-func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit) *activeRun {
+func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit, now func() time.Time) *activeRun {
 	active := &activeRun{
 		run: run, workflow: workflow, limits: limits, wanted: WantRun, stop: make(chan struct{}),
-		gates: map[string]*gate{}, resumeAt: map[slotKey]time.Time{}, names: runNames(run, params),
+		gates: map[string]*gate{}, now: now, resumeAt: map[slotKey]time.Time{}, names: runNames(run, params),
 	}
 	for _, param := range workflow.Params {
 		path, ok := params[param.Name].(string)
@@ -128,7 +130,7 @@ func (a *activeRun) want(wanted Wanted) {
 		return
 	}
 	if a.wanted == WantRun {
-		a.stopped = time.Now()
+		a.stopped = a.now()
 		close(a.stop)
 	} else if wanted == WantRun {
 		a.stop = make(chan struct{})
@@ -188,7 +190,7 @@ func (e *Engine) Waiting(run string) string {
 	}
 	active.mu.Lock()
 	defer active.mu.Unlock()
-	if time.Now().After(active.until) {
+	if e.Now().After(active.until) {
 		return ""
 	}
 	return active.waits

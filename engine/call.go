@@ -71,7 +71,7 @@ func (c *attempts) attempt(ctx context.Context) (time.Time, bool, error) {
 	}
 	defer s.turn.gate.settle()
 	key := CallKey{Item: s.item.ID, Step: c.step.Path, Attempt: c.result.Attempts + 1}
-	if err := c.intend(ctx, key, time.Now()); err != nil {
+	if err := c.intend(ctx, key, s.engine.Now()); err != nil {
 		return time.Time{}, false, err
 	}
 	s.results[c.step.Path] = c.result
@@ -145,12 +145,12 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 		return Outcome{}, err
 	}
 	defer s.turn.gate.land()
-	if !slot.IsZero() && time.Since(slot) > staleSlot {
+	if !slot.IsZero() && s.engine.Now().Sub(slot) > staleSlot {
 		at, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("taking another slot of the limits: %w", err)
 		}
-		if at.After(time.Now()) {
+		if at.After(s.engine.Now()) {
 			s.active.later(slotKey{s.item.ID, c.step.Path}, at)
 			return Outcome{State: Unreachable, Code: "late", Message: "its turn had passed before it could leave; it takes the next"}, nil
 		}
@@ -194,7 +194,7 @@ func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (
 		return next, false, err
 	}
 	if outcome.RetryAfter > 0 {
-		until := time.Now().Add(outcome.RetryAfter)
+		until := s.engine.Now().Add(outcome.RetryAfter)
 		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits, until); err != nil {
 			return next, false, fmt.Errorf("holding the limits after a request to slow down: %w", err)
 		}
@@ -214,7 +214,7 @@ func (c *attempts) outcomeChange(key CallKey, outcome Outcome) Change {
 		state = CallUnknown
 	}
 	return SetCall{CallKey: key, Run: c.scope.item.Run, State: state, Code: outcome.Code, Message: outcome.Message,
-		RequestID: outcome.RequestID, TaskID: outcome.TaskID, FinishedAt: time.Now()}
+		RequestID: outcome.RequestID, TaskID: outcome.TaskID, FinishedAt: c.scope.engine.Now()}
 }
 
 // next returns when to try again, and whether to. A message is only repeated after an outcome that proves that it was
@@ -240,7 +240,7 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 	if retry := c.step.Retry; retry != nil && retry.If != nil && !c.scope.retryIf(retry.If, outcome) {
 		return time.Time{}, false
 	}
-	now := time.Now()
+	now := c.scope.engine.Now()
 	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts)
 	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
 		at = asked

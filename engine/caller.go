@@ -51,11 +51,14 @@ func (t turn) proceed() {
 type leaving struct {
 	done  <-chan struct{}
 	cause func() error
+	clock func() time.Time
 	once  sync.Once
 	at    time.Time
 }
 
-func newLeaving(ctx context.Context) *leaving { return &leaving{done: ctx.Done(), cause: ctx.Err} }
+func newLeaving(ctx context.Context, clock func() time.Time) *leaving {
+	return &leaving{done: ctx.Done(), cause: ctx.Err, clock: clock}
+}
 
 // now reports whether the process is to stop.
 func (l *leaving) now() bool {
@@ -64,7 +67,7 @@ func (l *leaving) now() bool {
 	}
 	select {
 	case <-l.done:
-		l.once.Do(func() { l.at = time.Now() })
+		l.once.Do(func() { l.at = l.clock() })
 		return true
 	default:
 		return false

@@ -75,7 +75,7 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 			return nil
 		}
 		until, stop, leaving := s.patience()
-		now := time.Now()
+		now := s.engine.Now()
 		if !until.After(now) {
 			if s.cancelled() && !s.ending {
 				return errCancelled

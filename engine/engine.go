@@ -26,6 +26,8 @@ type Config struct {
 	Concurrency int
 	// Poll is how often the engine looks whether another process wants something of a run. Default 500ms.
 	Poll time.Duration
+	// Now is the time that everything is decided by and recorded with. Default time.Now.
+	Now func() time.Time
 	// Logger gets what is worth telling an operator. Default: discarded.
 	Logger *slog.Logger
 }
@@ -42,6 +44,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll == 0 {
 		c.Poll = 500 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -71,7 +76,7 @@ func New(config Config) *Engine {
 // When ctx ends, the slice ends in order: nothing new is begun, calls in flight are finished, items that were begun get
 // the grace.
 func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
-	leaving := newLeaving(ctx)
+	leaving := newLeaving(ctx, e.Now)
 	ctx = context.WithoutCancel(ctx)
 	active, err := e.activate(ctx, key.Run)
 	if err != nil {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // handBack ends every takeover that a run still holds, item by item. When the items are to go on later, they forget
@@ -40,7 +39,7 @@ func (e *Engine) handBackItem(ctx context.Context, active *activeRun, fence Fenc
 			return err
 		}
 		s.fence, s.caller = fence, liveCaller{}
-		s.turn = turn{gate: active.gate("", 1), horizon: time.Now().Add(e.Grace)}
+		s.turn = turn{gate: active.gate("", 1), horizon: e.Now().Add(e.Grace)}
 		if err := s.release(ctx, forget); err != nil {
 			return err
 		}

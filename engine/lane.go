@@ -53,7 +53,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	}
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
-		gate: active.gate(key.Step, e.concurrency(step)), horizon: time.Now().Add(e.Slice), leaving: leave,
+		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
 		idle: make(chan Item), window: 1,
 	}
 	w.changed = sync.NewCond(&w.mu)
@@ -125,7 +125,7 @@ func (w *laneWork) mayBegin(wanted Wanted) bool {
 		w.changed.Wait()
 	}
 	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
-		time.Now().Before(w.horizon)
+		w.engine.Now().Before(w.horizon)
 }
 
 func (w *laneWork) begin(ctx context.Context, item Item) {
@@ -265,7 +265,7 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 	if lane.Done || wanted == WantPause {
 		return nil, nil
 	}
-	again := time.Now()
+	again := w.engine.Now()
 	if w.resume.After(again) {
 		again = w.resume
 	}

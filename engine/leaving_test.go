@@ -14,7 +14,7 @@ func TestASliceThatIsOverIsNotTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		leave := newLeaving(ctx)
+		leave := newLeaving(ctx, time.Now)
 		require.False(t, leave.ending())
 		require.NotNil(t, leave.end())
 		time.Sleep(2 * time.Minute)
@@ -23,7 +23,7 @@ func TestASliceThatIsOverIsNotTheEnd(t *testing.T) {
 		require.Nil(t, leave.end(), "nothing would wake from waiting for it")
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	leave := newLeaving(ctx)
+	leave := newLeaving(ctx, time.Now)
 	cancel()
 	require.True(t, leave.ending())
 	<-leave.end()

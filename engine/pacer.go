@@ -54,7 +54,7 @@ func (p *snapshotPacer) Await(ctx context.Context, request Request, notBefore ti
 
 func (p *snapshotPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
 	call := p.scope.limited(p.step.Path, request)
-	if err := p.scope.engine.Limiter.Hold(ctx, call, p.scope.active.limits, time.Now().Add(pause)); err != nil {
+	if err := p.scope.engine.Limiter.Hold(ctx, call, p.scope.active.limits, p.scope.engine.Now().Add(pause)); err != nil {
 		return fmt.Errorf("holding the limits after a request to slow down: %w", err)
 	}
 	return nil
@@ -71,7 +71,7 @@ func (p *snapshotPacer) wait(ctx context.Context, at time.Time) error {
 		case wanted == WantPause || ending:
 			return &suspended{}
 		}
-		pause := time.Until(at)
+		pause := at.Sub(p.scope.engine.Now())
 		if pause <= 0 {
 			return nil
 		}

@@ -81,11 +81,11 @@ func (e *Engine) Plan(ctx context.Context, submission Submission, clock *Virtual
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := e.Now()
 	run := Run{ID: "plan", Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
 		Params: submission.Params, Trigger: "plan", CreatedAt: now, StartedAt: now}
 	p := &planner{
-		engine: e, active: newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits)),
+		engine: e, active: newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now),
 		clock: clock, hash: sha256.New(), seed: maphash.MakeSeed(), lanes: map[string]*plannedLane{},
 		plan: &Plan{Workflow: workflow.Name, Items: PlannedItems{Skipped: map[string]int{}},
 			Calls: PlannedCalls{ByOperation: map[string]int{}, ByAccount: map[string]int{}}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"youmiflow/workflows"
 )
@@ -52,7 +51,7 @@ func (e *Engine) recoverCall(ctx context.Context, call Call) error {
 	}
 	r.Attempts = max(r.Attempts, call.Attempt)
 	outcome := SetCall{CallKey: call.CallKey, Run: call.Run, State: CallFailed, Code: "interrupted",
-		Message: "the process stopped before the answer; the call is repeated", FinishedAt: time.Now()}
+		Message: "the process stopped before the answer; the call is repeated", FinishedAt: e.Now()}
 	if call.Effect == workflows.EffectMessage {
 		outcome.State = CallUnknown
 		outcome.Message = "the process stopped before the answer was kept; the message may have been sent"

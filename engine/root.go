@@ -24,7 +24,7 @@ func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey, l
 	wanted, _, _ := active.state()
 	if wanted != WantRun {
 		if rest, err := e.lanesAtRest(ctx, active, wanted); err != nil || !rest {
-			return soon(settling), err
+			return e.soon(settling), err
 		}
 	}
 	switch {
@@ -85,7 +85,7 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 		return nil, err
 	}
 	s.fence, s.caller, s.loops = fence, liveCaller{}, e
-	s.turn = turn{gate: active.gate("", 1), horizon: time.Now().Add(e.Slice), leaving: leave}
+	s.turn = turn{gate: active.gate("", 1), horizon: e.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
 	return s, nil
 }
@@ -99,7 +99,7 @@ func (e *Engine) start(ctx context.Context, active *activeRun) error {
 	status := StatusRunning
 	change := SetRun{ID: run.ID, Status: &status}
 	if run.StartedAt.IsZero() {
-		now := time.Now()
+		now := e.Now()
 		change.StartedAt = &now
 	}
 	return e.commit(ctx, change)
@@ -152,7 +152,7 @@ func (e *Engine) leaveRoot(ctx context.Context, s *scope, stop *suspended) (*tim
 		return nil, err
 	}
 	if wanted, _, _ := s.active.state(); wanted != WantRun {
-		return soon(0), nil
+		return e.soon(0), nil
 	}
 	if stop.at.IsZero() {
 		return nil, nil
@@ -177,7 +177,7 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := e.Now()
 	run := SetRun{ID: s.active.run.ID, Status: &status, FinishedAt: &now}
 	if st.failure != nil {
 		run.Error = st.failure
@@ -250,8 +250,8 @@ func (e *Engine) outerNames(ctx context.Context, active *activeRun) (map[string]
 	return names, nil
 }
 
-func soon(wait time.Duration) *time.Time {
-	at := time.Now().Add(wait)
+func (e *Engine) soon(wait time.Duration) *time.Time {
+	at := e.Now().Add(wait)
 	return &at
 }
 

@@ -29,7 +29,7 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 	if _, err := workflow.BindParams(submission.Params); err != nil {
 		return Run{}, err
 	}
-	now := time.Now()
+	now := e.Now()
 	if submission.ID == "" {
 		submission.ID = NewRunID(now)
 	}
@@ -83,7 +83,7 @@ func (e *Engine) Resume(ctx context.Context, id string) error {
 
 // awaitRest waits while a pause hands conversations back: an item must not be worked on from two sides.
 func (e *Engine) awaitRest(ctx context.Context, id string) error {
-	limit := time.Now().Add(time.Minute)
+	limit := e.Now().Add(time.Minute)
 	tick := time.NewTicker(settling)
 	defer tick.Stop()
 	for {
@@ -91,7 +91,7 @@ func (e *Engine) awaitRest(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("run %s: %w", id, err)
 		}
-		if run.Wanted != WantPause || run.Status != StatusRunning || time.Now().After(limit) {
+		if run.Wanted != WantPause || run.Status != StatusRunning || e.Now().After(limit) {
 			return nil
 		}
 		select {

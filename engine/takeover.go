@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
-	"time"
 
 	"youmiflow/workflows"
 )
@@ -20,7 +19,7 @@ func (s *scope) takeover(path string, request Request, handle Handle, state Take
 	}
 	return SetTakeover{Takeover{
 		Run: s.item.Run, Item: s.item.ID, Step: path, Connection: s.active.run.Connection,
-		Account: request.Account, Friend: request.Friend, Handle: text, State: state, Message: why, At: time.Now(),
+		Account: request.Account, Friend: request.Friend, Handle: text, State: state, Message: why, At: s.engine.Now(),
 	}}
 }
 

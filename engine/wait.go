@@ -34,10 +34,10 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 			return time.Time{}, fmt.Errorf("taking a slot of the limits: %w", err)
 		}
 	}
-	if time.Until(at) > longWait {
+	if at.Sub(s.engine.Now()) > longWait {
 		s.active.waiting(at, fmt.Sprintf("the limits of account %s, until %s", request.Account, at.Local().Format(time.TimeOnly)))
 	}
-	if now := time.Now(); !ok && at.Before(now) {
+	if now := s.engine.Now(); !ok && at.Before(now) {
 		at = now // the past means at once
 	}
 	return at, s.waitUntil(ctx, at, key)
@@ -59,7 +59,7 @@ const longWait = time.Second
 // waitUntil sleeps where that is short, and suspends the item where it is not.
 func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error {
 	for {
-		now := time.Now()
+		now := s.engine.Now()
 		if !at.After(now) {
 			return nil
 		}
@@ -116,7 +116,7 @@ func (s *scope) mayGoOn() error {
 		return nil
 	case wanted == WantCancel:
 		return errCancelled
-	case s.begun() && time.Now().Before(since.Add(s.engine.Grace)):
+	case s.begun() && s.engine.Now().Before(since.Add(s.engine.Grace)):
 		return nil
 	}
 	return &suspended{}
