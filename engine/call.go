@@ -146,12 +146,12 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 	}
 	defer s.turn.gate.land()
 	if !slot.IsZero() && s.engine.Now().Sub(slot) > staleSlot {
-		at, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
+		next, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("taking another slot of the limits: %w", err)
 		}
-		if at.After(s.engine.Now()) {
-			s.active.later(slotKey{s.item.ID, c.step.Path}, at)
+		if next.At.After(s.engine.Now()) {
+			s.active.later(slotKey{s.item.ID, c.step.Path}, next.At)
 			return Outcome{State: Unreachable, Code: "late", Message: "its turn had passed before it could leave; it takes the next"}, nil
 		}
 	}

@@ -26,6 +26,14 @@ type Config struct {
 	Concurrency int
 	// Poll is how often the engine looks whether another process wants something of a run. Default 500ms.
 	Poll time.Duration
+	// Location is the time zone of send windows that name none. Default: UTC.
+	Location *time.Location
+	// Suppressed reports whether nobody may write to a customer. Default: nobody is.
+	Suppressed func(account, friend string) bool
+	// TripAfter is how many failures in a row that the catalogue marks as the account's fault trip an account. Default 5.
+	TripAfter int
+	// TripFor is how long a tripped account is held. Default 1h.
+	TripFor time.Duration
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
 	// Logger gets what is worth telling an operator. Default: discarded.
@@ -44,6 +52,18 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll == 0 {
 		c.Poll = 500 * time.Millisecond
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Suppressed == nil {
+		c.Suppressed = func(string, string) bool { return false }
+	}
+	if c.TripAfter == 0 {
+		c.TripAfter = 5
+	}
+	if c.TripFor == 0 {
+		c.TripFor = time.Hour
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -128,7 +128,7 @@ func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Ste
 		return nil, err
 	}
 	running := SetStep{StepRow{Run: run, Path: step.Path, Status: StatusRunning}}
-	return nil, e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{running, AddLanes{run, step.Path}}}).Wait(ctx)
+	return nil, e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{running, AddLanes{Run: run, Step: step.Path}}}).Wait(ctx)
 }
 
 // audienceError is a problem of the audience itself, the user's to mend.

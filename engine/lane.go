@@ -250,7 +250,7 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 	lane := SetLane{LaneKey: w.key, Clean: true, Done: exhausted && wanted != WantPause}
 	changes := []Change{lane}
 	if lane.Done && wanted == WantCancel {
-		changes = append(changes, CancelItems{LaneKey: w.key, Reason: "the run was cancelled"})
+		changes = append(changes, EndItems{LaneKey: w.key, To: StatusCancelled, Reason: "the run was cancelled"})
 	}
 	if lane.Done || wanted != WantRun {
 		changes = append(changes, Wake{LaneKey: LaneKey{Run: w.key.Run}})

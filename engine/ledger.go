@@ -48,6 +48,8 @@ type Ledger interface {
 	Calls(ctx context.Context, filter CallFilter) iter.Seq2[Call, error]
 	// Takeovers returns takeovers, oldest first.
 	Takeovers(ctx context.Context, filter TakeoverFilter) ([]Takeover, error)
+	// Accounts returns the operating accounts that are tripped.
+	Accounts(ctx context.Context) ([]Account, error)
 }
 
 // Receipt waits until an entry is durable.
@@ -89,6 +91,7 @@ type (
 		StartedAt  *time.Time
 		FinishedAt *time.Time
 		Error      *Failure
+		Outputs    json.RawMessage
 	}
 	// SetStep writes the row of a step outside any foreach.
 	SetStep struct{ StepRow }
@@ -100,23 +103,45 @@ type (
 	}
 	// DropItems forgets an unfinished snapshot.
 	DropItems struct{ Run, Step string }
-	// AddLanes adds a lane for each distinct lane of the step's pending items, and wakes each of them.
-	AddLanes struct{ Run, Step string }
+	// AddLanes adds a lane for each distinct lane of the step's pending items, and wakes each of them. With a Wave it
+	// looks at the items of that wave only, and opens lanes again that were done with an earlier one.
+	AddLanes struct {
+		Run, Step string
+		Wave      int
+	}
 	// SetItem moves an item from one status to another and keeps its progress (nil leaves it). When the item is no
-	// longer in From, nothing changes.
+	// longer in From, nothing changes. Until is kept with StatusHeld, zero with any other.
 	SetItem struct {
 		ID       int64
 		Run      string
 		Step     string
 		From, To Status
 		Reason   string
+		Until    time.Time
 		Progress json.RawMessage
 	}
-	// CancelItems moves every pending item of the lane that has no progress to cancelled.
-	CancelItems struct {
+	// EndItems moves every pending or held item of the lane that has no progress to a status: cancelled, or skipped.
+	EndItems struct {
 		LaneKey
+		To     Status
 		Reason string
 	}
+	// AssignWaves numbers the pending items of a step by sequence: the first Sizes[0] of them belong to wave 1, and so
+	// on. Whatever is left over belongs to the last.
+	AssignWaves struct {
+		Run, Step string
+		Sizes     []int
+	}
+	// Decide keeps a person's decision on a step that waits for one: the step's row, held, becomes succeeded or failed.
+	// ErrOver when it does not wait for one (any more). The run's own lane is woken.
+	Decide struct {
+		Run, Path string
+		Decision  workflows.Decision
+		Who, Note string
+		At        time.Time
+	}
+	// SetAccount writes what is known against an operating account; one that is not Tripped is forgotten.
+	SetAccount struct{ Account }
 	// AddCall is the intent of a call.
 	AddCall struct{ Call }
 	// SetCall is the outcome of a call. It only applies to a call in state intent or unknown.
@@ -158,7 +183,10 @@ func (AddItems) change()    {}
 func (DropItems) change()   {}
 func (AddLanes) change()    {}
 func (SetItem) change()     {}
-func (CancelItems) change() {}
+func (EndItems) change()    {}
+func (AssignWaves) change() {}
+func (Decide) change()      {}
+func (SetAccount) change()  {}
 func (AddCall) change()     {}
 func (SetCall) change()     {}
 func (SetTakeover) change() {}
@@ -208,6 +236,10 @@ const (
 	ReasonEmptyKey  = "empty key"
 	ReasonDuplicate = "duplicate key"
 	ReasonNoStep    = "no step applied"
+	// ReasonSuppressed is that of a customer whom nobody may write to.
+	ReasonSuppressed = "on the suppression list"
+	// ReasonDeadline is that of what was not begun when the run's deadline passed.
+	ReasonDeadline = "the deadline has passed"
 )
 
 // Failure is an error as the ledger keeps it.
@@ -242,6 +274,15 @@ type Run struct {
 	Wanted      Wanted
 	Plan        string // digest of the plan it is bound to, or was made of
 	Commit      string
+	// Parent is the item and step that called this run; nil for a run of its own. It is cancelled and paused with it, and
+	// wakes it when it is over.
+	Parent *Parent
+	// Versions are the digests of the workflows that this one calls, and they call in turn, by name.
+	Versions map[string]string
+	// Test, when set, is the recipient who gets every message of this run in place of the real ones.
+	Test *Test
+	// Outputs are what the workflow gave to whoever called it.
+	Outputs json.RawMessage
 	// Foreach says whether counts are those of foreach items, or of the run itself (the root item).
 	Foreach   bool
 	Error     *Failure
@@ -250,9 +291,35 @@ type Run struct {
 	Takeovers map[TakeoverState]int
 }
 
+// Parent is what called a run.
+type Parent struct {
+	Run  string  `json:"run"`
+	Item int64   `json:"item"`
+	Step string  `json:"step"` // path of the step with `call`
+	Lane LaneKey `json:"lane"` // that is woken when the run is over
+}
+
+// Test is the one recipient of a test send.
+type Test struct {
+	Account string `json:"account"`
+	Friend  string `json:"friend"`
+	Rows    int    `json:"rows"` // of each foreach, at most
+}
+
+// Account is an operating account whose calls are held.
+type Account struct {
+	Connection string
+	Account    string
+	Tripped    bool
+	At         time.Time
+	Until      time.Time // when it is tried again; zero: not before a person clears it
+	Reason     string
+}
+
 // RunFilter selects runs. Zero fields select all.
 type RunFilter struct {
 	Workflow string
+	Parent   string // runs that this run has called
 	Statuses []Status
 	Limit    int
 }
@@ -296,6 +363,7 @@ type Item struct {
 	Wave     int
 	Status   Status
 	Reason   string
+	Until    time.Time       // of a held one: when it goes on
 	Progress json.RawMessage // what its finished steps gave
 }
 
@@ -305,6 +373,7 @@ type ItemFilter struct {
 	Step     *string
 	Lane     *string
 	Statuses []Status
+	Wave     int // 0: all
 	AfterID  int64
 	Limit    int
 	Root     bool

@@ -45,11 +45,11 @@ func (p *snapshotPacer) Await(ctx context.Context, request Request, notBefore ti
 	if err := p.wait(ctx, notBefore); err != nil {
 		return err
 	}
-	at, err := p.scope.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.scope.active.limits)
+	slot, err := p.scope.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.scope.active.limits)
 	if err != nil {
 		return fmt.Errorf("taking a slot of the limits: %w", err)
 	}
-	return p.wait(ctx, at)
+	return p.wait(ctx, slot.At)
 }
 
 func (p *snapshotPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
@@ -107,11 +107,11 @@ func (p *planPacer) Await(ctx context.Context, request Request, notBefore time.T
 		return err
 	}
 	p.planner.clock.at = time.Now()
-	at, err := p.planner.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits)
+	slot, err := p.planner.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits)
 	if err != nil {
 		return fmt.Errorf("taking a slot of the limits: %w", err)
 	}
-	return sleepUntil(ctx, at)
+	return sleepUntil(ctx, slot.At)
 }
 
 func (p *planPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {

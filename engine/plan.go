@@ -318,10 +318,11 @@ func (p *planner) schedule(ctx context.Context, now time.Time) error {
 	for len(queue) > 0 {
 		lane := queue[0]
 		p.clock.at = lane.at
-		at, err := p.engine.Limiter.Reserve(ctx, lane.calls[0], p.active.limits)
+		slot, err := p.engine.Limiter.Reserve(ctx, lane.calls[0], p.active.limits)
 		if err != nil {
 			return fmt.Errorf("timing the plan: %w", err)
 		}
+		at := slot.At
 		if at.Before(lane.at) {
 			at = lane.at
 		}

@@ -70,7 +70,12 @@ func (st *standing) worsen(status Status, failure *Failure) {
 
 // suspended says that the item stops here for now; its progress is kept. At is when it makes sense to go on, zero when
 // a request decides that.
-type suspended struct{ at time.Time }
+type suspended struct {
+	at time.Time
+	// held, when not empty, is why the item waits alone, such as a frequency cap or a wait between two messages: others of
+	// its lane go on.
+	held string
+}
 
 func (s *suspended) Error() string { return "suspended" }
 

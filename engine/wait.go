@@ -29,10 +29,11 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	key := slotKey{s.item.ID, path}
 	at, ok := s.active.earlier(key)
 	if !ok {
-		var err error
-		if at, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits); err != nil {
+		slot, err := s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits)
+		if err != nil {
 			return time.Time{}, fmt.Errorf("taking a slot of the limits: %w", err)
 		}
+		at = slot.At
 	}
 	if at.Sub(s.engine.Now()) > longWait {
 		s.active.waiting(at, fmt.Sprintf("the limits of account %s, until %s", request.Account, at.Local().Format(time.TimeOnly)))
@@ -72,7 +73,7 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 			if s.cancelled() && !s.ending && !s.handing {
 				return errCancelled
 			}
-			return &suspended{at}
+			return &suspended{at: at}
 		}
 		timer := time.NewTimer(at.Sub(now))
 		select {

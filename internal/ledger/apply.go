@@ -18,8 +18,8 @@ func (g *group) change(change engine.Change) error {
 		return g.setCall(c)
 	case engine.SetItem:
 		return g.setItem(c)
-	case engine.CancelItems:
-		return g.cancelItems(c)
+	case engine.EndItems:
+		return g.endItems(c)
 	case engine.AddItems:
 		return g.addItems(c)
 	case engine.DropItems:

@@ -184,7 +184,7 @@ func (g *group) setItem(c engine.SetItem) error {
 	return err
 }
 
-func (g *group) cancelItems(c engine.CancelItems) error {
+func (g *group) endItems(c engine.EndItems) error {
 	n, err := g.exec(`INSERT INTO item_state (id, status, reason, progress) SELECT item.id, 'cancelled', ?, NULL
 		FROM item INDEXED BY item_lane LEFT JOIN item_state AS now ON now.id = item.id
 		WHERE item.chosen = 1 AND coalesce(now.status, item.status) = 'pending' AND now.progress IS NULL

@@ -60,20 +60,20 @@ func New(config Config) *Limiter {
 }
 
 // Reserve implements engine.Limiter. Without a limit that matches, the answer is now.
-func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (time.Time, error) {
+func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (engine.Slot, error) {
 	now := l.config.Now()
 	stops, err := l.stops(call, own)
 	if err != nil || len(stops) == 0 {
-		return now, err
+		return engine.Slot{At: now}, err
 	}
 	at, err := pass(ctx, stops, now.UnixNano())
 	if err != nil {
-		return time.Time{}, err
+		return engine.Slot{}, err
 	}
 	if l.mayForget(); at <= now.UnixNano() {
-		return now, nil
+		return engine.Slot{At: now}, nil
 	}
-	return time.Unix(0, at).UTC(), nil
+	return engine.Slot{At: time.Unix(0, at).UTC()}, nil
 }
 
 // Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that

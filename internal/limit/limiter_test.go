@@ -64,7 +64,7 @@ func reserve(t testing.TB, l *Limiter, account string, n int, own ...*workflows.
 	for i := range n {
 		at, err := l.Reserve(t.Context(), engine.LimitedCall{Account: account, Effect: "message", Seed: uint64(i)}, own)
 		require.NoError(t, err)
-		offsets = append(offsets, at.Sub(start))
+		offsets = append(offsets, at.At.Sub(start))
 	}
 	return offsets
 }
@@ -87,7 +87,7 @@ func TestCallsArePacedEvenlyAfterTheBurst(t *testing.T) {
 		for range 6 {
 			instant, err := l.Reserve(t.Context(), engine.LimitedCall{}, nil)
 			require.NoError(t, err)
-			offsets = append(offsets, instant.Sub(at))
+			offsets = append(offsets, instant.At.Sub(at))
 		}
 		require.Equal(t, []time.Duration{0, 0, 0, 250 * time.Millisecond, 500 * time.Millisecond, 750 * time.Millisecond}, offsets, at)
 	}
@@ -260,7 +260,7 @@ func TestManyAtOnceGetDifferentSlots(t *testing.T) {
 					return
 				}
 				mu.Lock()
-				all = append(all, at.Sub(start))
+				all = append(all, at.At.Sub(start))
 				mu.Unlock()
 			}
 		})
@@ -311,7 +311,7 @@ func TestBurstIsNotGivenTwiceWhereSlicesMeet(t *testing.T) {
 		for range n {
 			at, err := l.Reserve(t.Context(), engine.LimitedCall{}, nil)
 			require.NoError(t, err)
-			all = append(all, at)
+			all = append(all, at.At)
 		}
 	}
 	take(slow, 1)

@@ -48,7 +48,8 @@ func TestLimitsHoldOverRestarts(t *testing.T) {
 				now = now.Add(-time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "back")))
 			default:
 				call := engine.LimitedCall{Account: fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "account")), Seed: uint64(i)}
-				at, err := processes[process].Reserve(context.Background(), call, nil)
+				slot, err := processes[process].Reserve(context.Background(), call, nil)
+				at := slot.At
 				require.NoError(t, err)
 				require.False(t, at.Before(now.Add(skew[process])), "never in the past")
 				slots["tenant="] = append(slots["tenant="], granted{at, call.Seed})

@@ -180,7 +180,7 @@ func anyChange(r *rapid.T, run string, items []int64) engine.Change {
 		}
 		return set
 	case 3:
-		return engine.CancelItems{LaneKey: engine.LaneKey{Run: run, Step: steps.Draw(r, "step"), Lane: lanes.Draw(r, "lane")}}
+		return engine.EndItems{To: engine.StatusCancelled, LaneKey: engine.LaneKey{Run: run, Step: steps.Draw(r, "step"), Lane: lanes.Draw(r, "lane")}}
 	case 4:
 		return engine.AddCall{Call: engine.Call{CallKey: key, Run: run, State: engine.CallIntent}}
 	case 5:

@@ -96,7 +96,7 @@ func testCancelItems(t *testing.T, b *bench) {
 	begun.Progress = json.RawMessage(`{}`)
 	b.foreach(item(1, "a", "x"), begun, item(3, "c", "y"), item(4, "d", "x"), item(5, "e", "x"))
 	b.commit(engine.SetItem{ID: b.each()[4].ID, Run: "r", Step: "each", From: engine.StatusPending, To: engine.StatusSucceeded})
-	b.commit(engine.CancelItems{LaneKey: laneKey("x"), Reason: "enough"}, engine.CancelItems{LaneKey: laneKey("nowhere")})
+	b.commit(engine.EndItems{To: engine.StatusCancelled, LaneKey: laneKey("x"), Reason: "enough"}, engine.EndItems{To: engine.StatusCancelled, LaneKey: laneKey("nowhere")})
 	var got []string
 	for _, item := range b.each() {
 		got = append(got, fmt.Sprint(item.Key, " ", item.Status, " ", item.Reason))
