@@ -41,6 +41,7 @@ func floors() map[string]int {
 		"internal/expression": 1,
 		"internal/audience":   1,
 		"internal/youmi":      1,
+		"internal/calendar":   1,
 		"internal/diagnostic": 1,
 		"examples":            0,
 		"docs":                0,
@@ -53,6 +54,7 @@ func reserved() []reservation {
 	stores := []string{"internal/ledger", "internal/dispatch"}
 	return []reservation{
 		{"github.com/expr-lang/expr", []string{"internal/expression"}, true},
+		{"github.com/robfig/cron", []string{"internal/calendar"}, true},
 		{"github.com/riverqueue", stores, false},
 		{"github.com/jackc/pgx", stores, false},
 		{"github.com/lib/pq", stores, false},
