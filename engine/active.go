@@ -83,6 +83,9 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err != nil {
 		return nil, &rejected{Failure{Code: "params", Message: err.Error()}}
 	}
+	if err := e.checkSecrets(workflow); err != nil {
+		return nil, &rejected{Failure{Code: "secrets", Message: err.Error()}}
+	}
 	return newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now), nil
 }
 

@@ -158,9 +158,9 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 	if c.step.Timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, c.step.Timeout)
 		defer cancel()
-		return c.action.Perform(limited), nil
+		return s.engine.clean(c.action.Perform(limited)), nil
 	}
-	return c.action.Perform(ctx), nil
+	return s.engine.clean(c.action.Perform(ctx)), nil
 }
 
 // conclude keeps the outcome and decides what follows from it.

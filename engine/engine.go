@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"youmiflow/internal/redact"
 	"youmiflow/workflows"
 )
 
@@ -34,6 +35,11 @@ type Config struct {
 	TripAfter int
 	// TripFor is how long a tripped account is held. Default 1h.
 	TripFor time.Duration
+	// Problems keeps what is wrong with the rows of an audience. Default: only the first few are told.
+	Problems ProblemSink
+	// Secrets are the values that `secrets` has in expressions. They are hidden in everything that the engine keeps, logs
+	// or shows. Default: none.
+	Secrets map[string]string
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
 	// Logger gets what is worth telling an operator. Default: discarded.
@@ -79,6 +85,8 @@ type Engine struct {
 	Config
 
 	conversations *conversations
+	secrets       map[string]any   // as expressions see them
+	redactor      *redact.Redactor // nil without secrets
 
 	mu     sync.Mutex
 	active map[string]*activeRun
@@ -86,7 +94,15 @@ type Engine struct {
 
 // New returns an engine. It starts nothing.
 func New(config Config) *Engine {
-	return &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations()}
+	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations()}
+	e.secrets = secretNames(config.Secrets)
+	if e.redactor = newRedactor(config.Secrets); e.redactor != nil {
+		e.Logger = slog.New(e.redactor.Handler(e.Logger.Handler()))
+		if e.Ledger != nil {
+			e.Ledger = hidingLedger{e.Ledger, e.redactor}
+		}
+	}
+	return e
 }
 
 // Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again

@@ -138,8 +138,8 @@ func (a *audienceError) Unwrap() error { return a.error }
 
 // eachItem goes over the audience of a foreach and makes an item of each row: selected, or skipped with a reason.
 // Duplicates are found by whoever keeps the items. The row as expressions see it comes along. An audience on the platform is
-// read at the pacer's pace.
-func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, yield func(Item, map[string]any) error) error {
+// read at the pacer's pace. Rows with problems are gathered, all of them, and are the error in the end.
+func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, yield func(Item, map[string]any) error) (err error) {
 	reader, err := openRows(ctx, s, step.Foreach, pacer)
 	if err != nil {
 		return &audienceError{err}
@@ -148,8 +148,10 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 	if err := checkColumns(s.active.workflow, step.Foreach, reader); err != nil {
 		return &audienceError{err}
 	}
+	bad := s.engine.newProblems(s.active, step)
+	defer func() { err = bad.end(err) }()
 	names := maps.Clone(s.names)
-	for sequence := int64(1); ; sequence++ {
+	for sequence := int64(1); ; {
 		row, number, err := reader.Next()
 		if err == io.EOF { // itself: a connection that breaks off wraps it
 			return nil
@@ -158,18 +160,29 @@ func eachItem(ctx context.Context, s *scope, step *workflows.Step, pacer Pacer, 
 			return err
 		}
 		if err != nil {
-			return &audienceError{err}
+			if err := bad.take(err); err != nil {
+				return &audienceError{err}
+			}
+			continue
+		}
+		bad.row()
+		if bad.rows%snapshotBatch == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
 		item := Item{Run: s.active.run.ID, Step: step.Path, Sequence: sequence, Row: number}
 		itemNames(names, step.Foreach.As, unwrap(row), item)
-		if err := fillItem(step.Foreach, names, row, &item); err != nil {
-			return &audienceError{fmt.Errorf("row %d: %w", number, err)}
+		if err := s.engine.fillItem(step.Foreach, names, row, &item); err != nil {
+			if err := bad.add(RowProblem{Row: number, Problem: err.Error()}); err != nil {
+				return &audienceError{err}
+			}
+			continue
+		}
+		sequence++
+		if bad.some() { // nothing of it is kept: the rest is only looked through for more
+			continue
 		}
 		if err := yield(item, row); err != nil {
 			return err
-		}
-		if sequence%snapshotBatch == 0 && ctx.Err() != nil {
-			return ctx.Err()
 		}
 	}
 }
@@ -196,12 +209,17 @@ func checkColumns(workflow *workflows.Workflow, foreach *workflows.Foreach, read
 }
 
 // fillItem decides on the item and keeps its row.
-func fillItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) (err error) {
+func (e *Engine) fillItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) (err error) {
 	if err := selectItem(foreach, names, row, item); err != nil {
 		return err
 	}
-	item.Data, err = json.Marshal(row)
-	return err
+	if item.Data, err = json.Marshal(row); err != nil {
+		return err
+	}
+	if column := e.secretColumn(row, item.Data); column != "" {
+		return fmt.Errorf("column %q holds the value of a secret, and rows are kept: leave it out of the list", column)
+	}
+	return nil
 }
 
 func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach, pacer Pacer) (RowReader, error) {

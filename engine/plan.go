@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/maphash"
@@ -79,6 +80,9 @@ func (e *Engine) Plan(ctx context.Context, submission Submission, clock *Virtual
 	workflow := submission.Workflow
 	params, err := workflow.BindParams(submission.Params)
 	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(e.checkSecrets(workflow), e.checkParams(submission.Params)); err != nil {
 		return nil, err
 	}
 	now := e.Now()
@@ -163,6 +167,7 @@ func (p *planner) local(ctx context.Context, action Action) Outcome {
 
 func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
 	request := action.Request
+	request.Body = p.engine.redactor.JSON(request.Body) // so the digest does not change with the secret either
 	p.plan.Calls.Total++
 	p.plan.Calls.ByOperation[request.Operation]++
 	p.plan.Calls.ByAccount[request.Account]++

@@ -29,6 +29,9 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 	if _, err := workflow.BindParams(submission.Params); err != nil {
 		return Run{}, err
 	}
+	if err := errors.Join(e.checkSecrets(workflow), e.checkParams(submission.Params)); err != nil {
+		return Run{}, err
+	}
 	now := e.Now()
 	if submission.ID == "" {
 		submission.ID = NewRunID(now)

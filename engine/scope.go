@@ -90,6 +90,7 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 		results: map[string]*result{}, names: make(map[string]any, 16), steps: outer,
 	}
 	maps.Copy(s.names, active.names)
+	s.names["secrets"] = e.secrets
 	if outer != nil {
 		s.names["steps"] = outer
 	}
@@ -275,9 +276,9 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	if !ok {
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
-	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, With: with, Files: s.active.files})
+	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, With: with, Files: s.active.files})
 	if err != nil {
-		return failed("input", err), nil
+		return failed("input", s.engine.redactor.Error(err)), nil
 	}
 	switch {
 	case action.Skip != "":
@@ -287,7 +288,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	case action.Perform == nil:
 		return &result{Status: StatusSucceeded, Outputs: action.Assumed}, nil
 	}
-	return local(s.caller.local(ctx, action)), nil
+	return local(s.engine.clean(s.caller.local(ctx, action))), nil
 }
 
 // local turns the outcome of a step that calls nobody into its result.

@@ -43,6 +43,9 @@ func floors() map[string]int {
 		"internal/youmi":      1,
 		"internal/calendar":   1,
 		"internal/diagnostic": 1,
+		"internal/fetch":      1,
+		"internal/redact":     1,
+		"internal/sheet":      1,
 		"examples":            0,
 		"docs":                0,
 		"internal/bench":      0, // a program that measures the other from outside
@@ -52,16 +55,18 @@ func floors() map[string]int {
 // reserved says who alone may import a library: path prefix, families, and whether tests are bound by it too.
 func reserved() []reservation {
 	stores := []string{"internal/ledger", "internal/dispatch"}
+	databases := append(slices.Clone(stores), "internal/audience")
 	return []reservation{
 		{"github.com/expr-lang/expr", []string{"internal/expression"}, true},
 		{"github.com/robfig/cron", []string{"internal/calendar"}, true},
 		{"github.com/riverqueue", stores, false},
-		{"github.com/jackc/pgx", stores, false},
+		{"github.com/jackc/pgx", databases, false},
+		{"github.com/go-sql-driver/mysql", databases, false},
 		{"github.com/lib/pq", stores, false},
 		{"github.com/mattn/go-sqlite3", stores, false},
-		{"modernc.org/sqlite", stores, false},
+		{"modernc.org/sqlite", databases, false},
 		{"github.com/pressly/goose", stores, false},
-		{"net/http", []string{"internal/youmi", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
+		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}
 }

@@ -26,6 +26,8 @@ type Workflow struct {
 	Priority    int           // among runs that share a limit: the higher goes first; 0 unless given
 	Limits      []*Limit      // these tighten the shared ones of the project
 	Outputs     []Assignment  // what a workflow that calls this one sees; evaluated when its steps have ended
+	// Secrets are those that expressions read, each where it is read first.
+	Secrets []Column
 	// Calls are the workflows that steps with `call` name, by that name: checked, and theirs with them.
 	Calls   map[string]*Workflow
 	Steps   []*Step
