@@ -79,8 +79,9 @@ type Change interface{ change() }
 type (
 	// AddWorkflow keeps a text; one that is there already is left alone.
 	AddWorkflow struct{ WorkflowVersion }
-	// AddRun adds a run with its own lane and its root item (step "", sequence 0). ErrExists when the workflow has a
-	// run of the same ScheduledAt and trigger other than a manual one.
+	// AddRun adds a run with its own lane and its root item (step "", sequence 0). ErrExists when there is one of that ID,
+	// or when the workflow has a run of the same ScheduledAt and trigger other than a manual one: neither those that
+	// another run calls nor those of no ScheduledAt are counted among these.
 	AddRun struct{ Run }
 	// SetRun changes the fields that are not nil. Wanted is refused with ErrOver once the run is over, and once it is
 	// WantCancel, which is final.
@@ -127,13 +128,16 @@ type (
 		Reason string
 	}
 	// AssignWaves numbers the pending items of a step by sequence: the first Sizes[0] of them belong to wave 1, and so
-	// on. Whatever is left over belongs to the last.
+	// on. Whatever is left over belongs to the last. It is meant for a whole snapshot of which nothing is begun: an item
+	// that is no longer pending is not counted, and belongs to the wave of its neighbours.
 	AssignWaves struct {
 		Run, Step string
 		Sizes     []int
 	}
 	// Decide keeps a person's decision on a step that waits for one: the step's row, held, becomes succeeded or failed.
-	// ErrOver when it does not wait for one (any more). The run's own lane is woken.
+	// ErrOver when it does not wait for one (any more), or its run is over or being cancelled. The row's outputs gain
+	// "decision", "by", "at" and "note"; a rejected one has the error code "rejected". The run's own lane is woken, and an
+	// audit row says who did it.
 	Decide struct {
 		Run, Path string
 		Decision  workflows.Decision

@@ -49,9 +49,9 @@ func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, err
 	}
 	if item.Status != engine.StatusSkipped {
 		n, err := insert(1, item.Status, item.Reason)
-		if err == nil && n == 1 && len(item.Progress) > 0 {
-			_, err = g.exec(`INSERT INTO item_state (id, status, reason, progress) VALUES (?, ?, ?, ?)`, id,
-				string(item.Status), item.Reason, document(item.Progress))
+		if err == nil && n == 1 && (len(item.Progress) > 0 || !item.Until.IsZero()) {
+			_, err = g.exec(`INSERT INTO item_state (id, status, reason, progress, until) VALUES (?, ?, ?, ?, ?)`, id,
+				string(item.Status), item.Reason, document(item.Progress), micros(item.Until))
 		}
 		if err != nil || n == 1 {
 			return item.Status, err
@@ -149,6 +149,9 @@ func (g *group) dropItems(c engine.DropItems) error {
 	if _, err := g.exec(`DELETE FROM item WHERE series = ? AND id BETWEEN ? AND ?`, span...); err != nil {
 		return err
 	}
+	if _, err := g.exec(`DELETE FROM wave WHERE series = ?`, series.id); err != nil {
+		return err
+	}
 	if _, err := g.exec(`DELETE FROM lane WHERE series = ?`, series.id); err != nil {
 		return err
 	}
@@ -161,10 +164,10 @@ func (g *group) dropItems(c engine.DropItems) error {
 
 const (
 	// firstMove is for items that may still be as they were at first, laterMove for the others.
-	firstMove = `INSERT INTO item_state (id, status, reason, progress) SELECT id, ?, ?, ? FROM item
+	firstMove = `INSERT INTO item_state (id, status, reason, progress, until) SELECT id, ?, ?, ?, ? FROM item
 		WHERE id = ? AND series = ? AND status = ? ON CONFLICT DO UPDATE SET status = excluded.status,
-		reason = excluded.reason, progress = coalesce(excluded.progress, progress) WHERE item_state.status = ?`
-	laterMove = `UPDATE item_state SET status = ?, reason = ?, progress = coalesce(?, progress)
+		reason = excluded.reason, progress = coalesce(excluded.progress, progress), until = excluded.until WHERE item_state.status = ?`
+	laterMove = `UPDATE item_state SET status = ?, reason = ?, progress = coalesce(?, progress), until = ?
 		WHERE id = ? AND status = ? AND EXISTS (SELECT 1 FROM item WHERE item.id = item_state.id AND series = ?)`
 )
 
@@ -173,9 +176,13 @@ func (g *group) setItem(c engine.SetItem) error {
 	if err != nil || series == nil {
 		return err
 	}
-	n, err := g.exec(firstMove, string(c.To), c.Reason, document(c.Progress), c.ID, series.id, string(c.From), string(c.From))
+	until := int64(0)
+	if c.To == engine.StatusHeld {
+		until = micros(c.Until)
+	}
+	n, err := g.exec(firstMove, string(c.To), c.Reason, document(c.Progress), until, c.ID, series.id, string(c.From), string(c.From))
 	if err == nil && n == 0 {
-		n, err = g.exec(laterMove, string(c.To), c.Reason, document(c.Progress), c.ID, string(c.From), series.id)
+		n, err = g.exec(laterMove, string(c.To), c.Reason, document(c.Progress), until, c.ID, string(c.From), series.id)
 	}
 	if n == 1 && c.From != c.To {
 		g.count(c.Run, countItems, c.Step, string(c.From), -1)
@@ -184,17 +191,21 @@ func (g *group) setItem(c engine.SetItem) error {
 	return err
 }
 
+// endItems looks at the lane once for each status that it ends, since each is counted for itself.
 func (g *group) endItems(c engine.EndItems) error {
-	n, err := g.exec(`INSERT INTO item_state (id, status, reason, progress) SELECT item.id, 'cancelled', ?, NULL
-		FROM item INDEXED BY item_lane LEFT JOIN item_state AS now ON now.id = item.id
-		WHERE item.chosen = 1 AND coalesce(now.status, item.status) = 'pending' AND now.progress IS NULL
-		AND item.lane = (SELECT lane.id FROM lane JOIN series ON series.id = lane.series
-		WHERE series.run = ? AND series.step = ? AND lane.name = ?)
-		ON CONFLICT DO UPDATE SET status = excluded.status, reason = excluded.reason`,
-		c.Reason, c.Run, c.Step, c.Lane)
-	if n > 0 {
-		g.count(c.Run, countItems, c.Step, string(engine.StatusPending), -n)
-		g.count(c.Run, countItems, c.Step, string(engine.StatusCancelled), n)
+	for _, from := range []engine.Status{engine.StatusPending, engine.StatusHeld} {
+		n, err := g.exec(`INSERT INTO item_state (id, status, reason, progress, until) SELECT item.id, ?, ?, NULL, 0
+			FROM item INDEXED BY item_lane LEFT JOIN item_state AS now ON now.id = item.id
+			WHERE item.chosen = 1 AND coalesce(now.status, item.status) = ? AND now.progress IS NULL
+			AND item.lane = (SELECT lane.id FROM lane JOIN series ON series.id = lane.series
+			WHERE series.run = ? AND series.step = ? AND lane.name = ?)
+			ON CONFLICT DO UPDATE SET status = excluded.status, reason = excluded.reason, until = 0`,
+			string(c.To), c.Reason, string(from), c.Run, c.Step, c.Lane)
+		if err != nil {
+			return err
+		}
+		g.count(c.Run, countItems, c.Step, string(from), -n)
+		g.count(c.Run, countItems, c.Step, string(c.To), n)
 	}
-	return err
+	return nil
 }

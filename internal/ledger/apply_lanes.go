@@ -14,6 +14,9 @@ func (g *group) addLanes(c engine.AddLanes) error {
 	if err != nil || series == nil {
 		return err
 	}
+	if c.Wave != 0 {
+		return g.addWave(c, series)
+	}
 	if _, err := g.exec(`UPDATE lane SET added = 1 WHERE series = ? AND added = 0 AND EXISTS (SELECT 1 FROM item
 		INDEXED BY item_lane WHERE item.chosen = 1 AND item.lane = lane.id AND item.status = 'pending')`, series.id); err != nil {
 		return err

@@ -2,18 +2,42 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"time"
 
 	"youmiflow/engine"
 )
 
-// PruneBuckets forgets the buckets that say nothing about any instant after before.
+const selectBucket = `SELECT arrival, not_before, hour, hour_count, day, day_count, state FROM bucket WHERE name = ?`
+
+// PruneBuckets forgets the buckets all of whose times lie before that instant, whatever their counts and State: a limiter
+// that still needs one sets NotBefore accordingly.
 func (l *Ledger) PruneBuckets(ctx context.Context, before time.Time) error {
 	return l.submit(ctx, &pending{do: func(g *group) error {
 		nanos := before.UnixNano()
 		_, err := g.exec(`DELETE FROM bucket WHERE arrival < ? AND not_before < ? AND hour < ? AND day < ?`, nanos, nanos, nanos, nanos)
 		return err
 	}}).Wait(ctx)
+}
+
+// Bucket returns the bucket as it is kept, without a write; one that is not there has only its Key.
+func (l *Ledger) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
+	var arrival, notBefore, hour, hourCount, day, dayCount int64
+	var state []byte
+	err := l.read.QueryRowContext(ctx, selectBucket, key).Scan(&arrival, &notBefore, &hour, &hourCount, &day, &dayCount, &state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return engine.Bucket{Key: key}, nil
+	}
+	if err != nil {
+		return engine.Bucket{}, fmt.Errorf("bucket %s: %w", key, err)
+	}
+	return engine.Bucket{
+		Key: key, Arrival: fromNanos(arrival), NotBefore: fromNanos(notBefore), Hour: fromNanos(hour),
+		HourCount: int(hourCount), Day: fromNanos(day), DayCount: int(dayCount), State: state,
+	}, nil
 }
 
 // UpdateBucket replaces the bucket by what change makes of it, as one step that nobody else's comes between, and
@@ -26,24 +50,33 @@ func (l *Ledger) UpdateBucket(ctx context.Context, key string, change func(engin
 			return err
 		}
 		b := change(before)
-		_, err = g.exec(`INSERT INTO bucket (name, arrival, not_before, hour, hour_count, day, day_count)
-			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET arrival = excluded.arrival,
+		_, err = g.exec(`INSERT INTO bucket (name, arrival, not_before, hour, hour_count, day, day_count, state)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET arrival = excluded.arrival,
 			not_before = excluded.not_before, hour = excluded.hour, hour_count = excluded.hour_count,
-			day = excluded.day, day_count = excluded.day_count`,
-			key, nanos(b.Arrival), nanos(b.NotBefore), nanos(b.Hour), int64(b.HourCount), nanos(b.Day), int64(b.DayCount))
+			day = excluded.day, day_count = excluded.day_count, state = excluded.state`,
+			key, nanos(b.Arrival), nanos(b.NotBefore), nanos(b.Hour), int64(b.HourCount), nanos(b.Day), int64(b.DayCount), blob(b.State))
 		return err
 	}}).Wait(ctx)
 }
 
 func (g *group) bucket(key string) (engine.Bucket, error) {
-	row, err := g.row(`SELECT arrival, not_before, hour, hour_count, day, day_count FROM bucket WHERE name = ?`, key)
+	row, err := g.row(selectBucket, key)
 	if err != nil || row == nil {
 		return engine.Bucket{Key: key}, err
 	}
 	return engine.Bucket{
 		Key: key, Arrival: fromNanos(row.int(0)), NotBefore: fromNanos(row.int(1)),
 		Hour: fromNanos(row.int(2)), HourCount: int(row.int(3)), Day: fromNanos(row.int(4)), DayCount: int(row.int(5)),
+		State: row.blob(6),
 	}, nil
+}
+
+// blob is bytes, or NULL for none.
+func blob(b []byte) driver.Value {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 // nanos keeps buckets exact: at thousands a second, rounding to microseconds would add up.

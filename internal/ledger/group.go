@@ -109,6 +109,10 @@ func (g *group) admit(entry engine.Entry) error {
 			if err := g.admitWanted(change); err != nil {
 				return err
 			}
+		case engine.Decide:
+			if err := g.admitDecision(change); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

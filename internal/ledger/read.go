@@ -14,7 +14,7 @@ import (
 )
 
 const selectRun = `SELECT id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at, created_at, started_at,
-	finished_at, status, wanted, plan, git_commit, has_foreach, error,
+	finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs,
 	(SELECT json_group_array(json_array(kind, step, status, n)) FROM tally WHERE tally.run = run.id) FROM run`
 
 // Run implements engine.Ledger.
@@ -34,6 +34,9 @@ func (l *Ledger) Runs(ctx context.Context, filter engine.RunFilter) ([]engine.Ru
 	var where conditions
 	if filter.Workflow != "" {
 		where.add("workflow = ?", filter.Workflow)
+	}
+	if filter.Parent != "" {
+		where.add("parent IS NOT NULL AND json_extract(parent, '$.run') = ?", filter.Parent)
 	}
 	in(&where, "status", filter.Statuses)
 	query := selectRun + where.clause() + ` ORDER BY sequence DESC` + limit(filter.Limit)
@@ -70,9 +73,11 @@ type scanner interface{ Scan(...any) error }
 func scanRun(row scanner) (engine.Run, error) {
 	var r engine.Run
 	var params, problem, tally string
+	var parent, versions, test, outputs sql.NullString
 	var scheduled, created, started, finished int64
 	err := row.Scan(&r.ID, &r.Workflow, &r.Digest, &r.Connection, &r.Sandbox, &params, &r.Trigger, &scheduled, &created,
-		&started, &finished, &r.Status, &r.Wanted, &r.Plan, &r.Commit, &r.Foreach, &problem, &tally)
+		&started, &finished, &r.Status, &r.Wanted, &r.Plan, &r.Commit, &r.Foreach, &problem,
+		&parent, &versions, &test, &outputs, &tally)
 	if err != nil {
 		return r, err
 	}
@@ -81,8 +86,17 @@ func scanRun(row scanner) (engine.Run, error) {
 	if r.Error, err = fromFailure(problem); err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal([]byte(params), &r.Params); err != nil {
-		return r, err
+	r.Outputs = fromDocument(outputs)
+	for _, document := range []struct {
+		text string
+		into any
+	}{{params, &r.Params}, {parent.String, &r.Parent}, {versions.String, &r.Versions}, {test.String, &r.Test}} {
+		if document.text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(document.text), document.into); err != nil {
+			return r, fmt.Errorf("run %s: %w", r.ID, err)
+		}
 	}
 	return r, addCounts(&r, tally)
 }
@@ -248,6 +262,3 @@ func fromFailure(text string) (*engine.Failure, error) {
 	f := &engine.Failure{}
 	return f, json.Unmarshal([]byte(text), f)
 }
-
-// Accounts implements engine.Ledger.
-func (l *Ledger) Accounts(context.Context) ([]engine.Account, error) { return nil, nil }

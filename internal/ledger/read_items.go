@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,6 +68,12 @@ func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (strin
 	var where conditions
 	where.terms = append(where.terms, "item.id > ?")
 	where.within("item.id", series)
+	if filter.Wave != 0 {
+		if nothing, err := l.waveScope(ctx, filter.Wave, series, &where); err != nil || nothing {
+			return "", nil, err
+		}
+	}
+	wave := waveColumn(series)
 	index := "NOT INDEXED" // by id, within the range
 	if filter.Lane != nil {
 		lanes, err := collect(ctx, l.read, scanNumber, "SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+")", *filter.Lane)
@@ -81,16 +89,51 @@ func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (strin
 	in(&where, "coalesce(item_state.status, item.status)", filter.Statuses)
 	if filter.Step != nil && filter.Lane != nil {
 		// A lane that is worked on: the names are known, and left out of every row.
-		return `SELECT item.id, item.sequence, item.source_row, item.item_key, item.data, item.variant, item.wave,
-			coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason), item_state.progress
+		return `SELECT item.id, item.sequence, item.source_row, item.item_key, item.data, item.variant, ` + wave + `,
+			coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason), item_state.progress,
+			coalesce(item_state.until, 0)
 			FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id` + where.clause() +
 			` ORDER BY item.id LIMIT ?`, where.args, nil
 	}
 	return `SELECT item.id, series.run, series.step, item.sequence, item.source_row, item.item_key, lane.name, item.data,
-		item.variant, item.wave, coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason),
-		item_state.progress FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id
+		item.variant, ` + wave + `, coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason),
+		item_state.progress, coalesce(item_state.until, 0) FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id
 		CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane` +
 		where.clause() + ` ORDER BY item.id LIMIT ?`, where.args, nil
+}
+
+// waveColumn tells an item's wave: by its place where its series was divided into waves, else as it was added.
+func waveColumn(series []seriesRow) string {
+	if !slices.ContainsFunc(series, func(s seriesRow) bool { return s.waves }) {
+		return "item.wave"
+	}
+	return `CASE WHEN item.chosen = 1 THEN coalesce((SELECT number FROM wave WHERE wave.series = item.series
+		AND wave.first <= item.id ORDER BY wave.first DESC LIMIT 1), item.wave) ELSE item.wave END`
+}
+
+// waveScope keeps to the items of a wave.
+func (l *Ledger) waveScope(ctx context.Context, wave int, series []seriesRow, where *conditions) (nothing bool, err error) {
+	var terms []string
+	for _, s := range series {
+		if !s.waves {
+			terms = append(terms, fmt.Sprintf("(item.series = %d AND item.wave = %d)", s.id, wave))
+			continue
+		}
+		ranges, err := collect(ctx, l.read, func(row scanner) (r [2]int64, err error) {
+			return r, row.Scan(&r[0], &r[1])
+		}, selectWave, s.last, s.id, wave)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range ranges {
+			terms = append(terms, fmt.Sprintf("(item.series = %d AND item.chosen = 1 AND item.id BETWEEN %d AND %d)", s.id, r[0], r[1]))
+		}
+	}
+	if len(terms) == 0 {
+		return true, nil
+	}
+	where.add("(" + strings.Join(terms, " OR ") + ")")
+	return false, nil
 }
 
 // numbers writes numbers as a list of SQL.
@@ -117,9 +160,10 @@ func open(statuses []engine.Status) bool {
 func scanItem(row scanner) (engine.Item, error) {
 	var i engine.Item
 	var data, progress sql.NullString
+	var until int64
 	err := row.Scan(&i.ID, &i.Run, &i.Step, &i.Sequence, &i.Row, &i.Key, &i.Lane, &data, &i.Variant, &i.Wave, &i.Status,
-		&i.Reason, &progress)
-	i.Data, i.Progress = fromDocument(data), fromDocument(progress)
+		&i.Reason, &progress, &until)
+	i.Data, i.Progress, i.Until = fromDocument(data), fromDocument(progress), fromMicros(until)
 	return i, err
 }
 
@@ -127,8 +171,9 @@ func scanItem(row scanner) (engine.Item, error) {
 func scanLaneItem(row scanner) (engine.Item, error) {
 	var i engine.Item
 	var data, progress sql.NullString
-	err := row.Scan(&i.ID, &i.Sequence, &i.Row, &i.Key, &data, &i.Variant, &i.Wave, &i.Status, &i.Reason, &progress)
-	i.Data, i.Progress = fromDocument(data), fromDocument(progress)
+	var until int64
+	err := row.Scan(&i.ID, &i.Sequence, &i.Row, &i.Key, &data, &i.Variant, &i.Wave, &i.Status, &i.Reason, &progress, &until)
+	i.Data, i.Progress, i.Until = fromDocument(data), fromDocument(progress), fromMicros(until)
 	return i, err
 }
 
@@ -144,7 +189,7 @@ func (l *Ledger) findSeries(ctx context.Context, filter engine.ItemFilter) ([]se
 	}
 	return collect(ctx, l.read, func(row scanner) (seriesRow, error) {
 		var s seriesRow
-		err := row.Scan(&s.id, &s.first, &s.last)
+		err := row.Scan(&s.id, &s.first, &s.last, &s.waves)
 		return s, err
-	}, `SELECT id, first, last FROM series`+where.clause(), where.args...)
+	}, `SELECT id, first, last, EXISTS (SELECT 1 FROM wave WHERE series = series.id) FROM series`+where.clause(), where.args...)
 }

@@ -40,6 +40,7 @@ type seriesKey struct{ run, step string }
 type seriesRow struct {
 	id          int64
 	first, last int64 // the range of its items' ids; 0 while it has none
+	waves       bool  // of a reader: its items have been assigned to waves
 }
 
 type laneName struct {
@@ -115,6 +116,8 @@ type values []driver.Value
 func (v values) int(i int) int64 { n, _ := v[i].(int64); return n }
 
 func (v values) text(i int) string { t, _ := v[i].(string); return t }
+
+func (v values) blob(i int) []byte { b, _ := v[i].([]byte); return b }
 
 // row returns the first row, or nil.
 func (s *session) row(query string, args ...driver.Value) (values, error) {
