@@ -14,7 +14,7 @@ type Limiter interface {
 	// first instant at which all of them, and the call's own Earliest, allow it. The slot is durable on return, so that
 	// no crash and no other process hands it out again. A slot that is not used is lost. The error is a *CapError when a
 	// limit says that such a call is to be skipped, and a *LateError when the first slot comes after call.Until; then no
-	// slot is taken.
+	// slot is taken. None is taken either for a slot whose Cap is true: ask again at its instant.
 	Reserve(ctx context.Context, call LimitedCall, own []*workflows.Limit) (Slot, error)
 	// Hold keeps every call that shares a bucket with this one back until then.
 	Hold(ctx context.Context, call LimitedCall, own []*workflows.Limit, until time.Time) error
@@ -26,7 +26,8 @@ type Slot struct {
 	At time.Time
 	// Limit names the limit that put the call off furthest; "" when none did.
 	Limit string
-	// Cap says that this limit is a frequency cap (Limit.Max): the call waits alone, and others of its lane go on.
+	// Cap says that this limit is a frequency cap (Limit.Max) that is reached until At: the call waits alone, and others of
+	// its lane go on. Nothing has been taken: whoever waits asks again at At.
 	Cap bool
 }
 
@@ -42,7 +43,7 @@ func (c *CapError) Error() string {
 
 // LateError says that a call cannot leave in time.
 type LateError struct {
-	At    time.Time // the first instant at which it could
+	At    time.Time // an instant after call.Until, before which there is no slot
 	Limit string    // that says so; "" when it is the call's own Earliest
 }
 
