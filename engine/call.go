@@ -18,7 +18,7 @@ type liveCaller struct{}
 func (liveCaller) local(ctx context.Context, action Action) Outcome { return action.Perform(ctx) }
 
 func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
-	r := s.results[step.Path]
+	r := s.result(step.Path)
 	if r == nil {
 		r = &result{}
 	}
@@ -27,6 +27,9 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 		again, err := c.one(ctx)
 		if errors.Is(err, errCancelled) {
 			c.result.Status = StatusCancelled
+			if c.result.Attempts > 0 {
+				s.keep(step.Path, c.result)
+			}
 			return c.result, nil
 		}
 		if problem := (*expression.EvalError)(nil); errors.As(err, &problem) {
@@ -74,8 +77,8 @@ func (c *attempts) attempt(ctx context.Context) (time.Time, bool, error) {
 	if err := c.intend(ctx, key, s.engine.Now()); err != nil {
 		return time.Time{}, false, err
 	}
-	s.results[c.step.Path] = c.result
 	c.result.Attempts = key.Attempt
+	s.keep(c.step.Path, c.result)
 	outcome, err := c.perform(ctx, slot)
 	if err != nil {
 		return time.Time{}, false, err
@@ -186,6 +189,7 @@ func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (
 	} else {
 		c.result.Error = nil
 	}
+	s.keep(c.step.Path, c.result)
 	if c.step == s.last && !again {
 		s.unsaved = changes
 		return next, false, nil
@@ -280,7 +284,9 @@ func (c *attempts) takeoverChanges(outcome Outcome) []Change {
 // save commits an outcome together with the item's progress, without waiting for it: whatever the item does next is
 // appended behind it.
 func (s *scope) save(ctx context.Context, changes []Change) error {
-	change, err := s.progress(StatusPending, "")
+	s.kept.mu.Lock() // until it is appended: nobody's older progress may follow
+	defer s.kept.mu.Unlock()
+	change, err := s.written(StatusPending, "")
 	if err != nil {
 		return err
 	}
@@ -295,11 +301,17 @@ func (s *scope) move(status Status, reason string) SetItem {
 
 // progress does so, and keeps what its steps gave.
 func (s *scope) progress(status Status, reason string) (SetItem, error) {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return s.written(status, reason)
+}
+
+func (s *scope) written(status Status, reason string) (SetItem, error) {
 	change := s.move(status, reason)
-	if len(s.results) == 0 {
+	if len(s.kept.results) == 0 {
 		return change, nil
 	}
-	text, err := json.Marshal(s.results)
+	text, err := json.Marshal(s.kept.results)
 	if err != nil {
 		return change, fmt.Errorf("item %q: writing its progress: %w", s.item.Key, err)
 	}

@@ -40,7 +40,7 @@ func (s *scope) flush(ctx context.Context) error {
 func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 	status, reason := itemEnd(st, late)
 	change := s.move(status, reason)
-	if status != StatusSucceeded || len(s.results) > 1 { // else there is one call, and its row says everything
+	if status != StatusSucceeded || s.entries() > 1 { // else there is one call, and its row says everything
 		var err error
 		if change, err = s.progress(status, reason); err != nil {
 			return err

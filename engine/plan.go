@@ -184,7 +184,7 @@ func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, acti
 	r := &result{Status: StatusSucceeded, Outputs: action.Assumed}
 	if request.Takeover == TakeoverApplies {
 		r.Takeover, r.Held = TakeoverHeld, Handle{"account": request.Account, "friend": request.Friend}
-		s.results[step.Path] = r
+		s.keep(step.Path, r)
 	}
 	if request.Takeover == TakeoverEnds {
 		s.ended(*request)

@@ -26,13 +26,14 @@ type scope struct {
 	names      map[string]any
 	steps      map[string]any // names["steps"]: the outer ones until a step of this scope has a result
 	own        bool           // steps belongs to this scope
-	results    map[string]*result
+	kept       *kept
 	standing   *standing       // of the list being run
 	ending     bool            // in a finally
 	forgetting bool            // what is handed back is to be applied for again
 	handing    bool            // handing back what the workflow did not: goes on whatever is wanted of the run
 	last       *workflows.Step // the last that may call: its outcome is committed with the item's end
 	unsaved    []Change        // that outcome
+	out        *leftOut        // why the item's remaining steps are left out; nil: they are not
 	receipts   []Receipt       // of what was appended and not waited for
 }
 
@@ -47,6 +48,8 @@ type result struct {
 	Held     Handle        `json:"held,omitempty"`
 	// Doubt says that an attempt to apply was never answered: it may be held whatever a later attempt is told.
 	Doubt bool `json:"doubt,omitempty"`
+	// Sent says that a message was sent, or may have been.
+	Sent bool `json:"sent,omitempty"`
 }
 
 // standing is how a list of steps stands so far.
@@ -75,6 +78,8 @@ type suspended struct {
 	// held, when not empty, is why the item waits alone, such as a frequency cap or a wait between two messages: others of
 	// its lane go on.
 	held string
+	// lane says that the others of its lane cannot go on either.
+	lane bool
 }
 
 func (s *suspended) Error() string { return "suspended" }
@@ -87,7 +92,7 @@ var errCancelled = errors.New("the run was cancelled")
 func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*scope, error) {
 	s := &scope{
 		engine: e, active: active, item: item,
-		results: map[string]*result{}, names: make(map[string]any, 16), steps: outer,
+		kept: newKept(), names: make(map[string]any, 16), steps: outer,
 	}
 	maps.Copy(s.names, active.names)
 	s.names["secrets"] = e.secrets
@@ -103,11 +108,11 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 	s.names["cancelled"] = s.cancelled
 	s.names["always"] = func() bool { return true }
 	if len(item.Progress) > 0 {
-		if err := decodeProgress(item.Progress, &s.results); err != nil {
+		if err := decodeProgress(item.Progress, &s.kept.results); err != nil {
 			return nil, fmt.Errorf("item %d: reading its progress: %w", item.ID, err)
 		}
 		for _, path := range s.holding() { // it may have been taken by a process that is gone
-			held := s.results[path].Held
+			held := s.kept.results[path].Held
 			s.engine.conversations.take(s.conversation(Request{Account: fmt.Sprint(held["account"]), Friend: fmt.Sprint(held["friend"])}), s.holder())
 		}
 	}
@@ -120,9 +125,6 @@ func (s *scope) cancelled() bool {
 	wanted, _, _ := s.active.state()
 	return wanted == WantCancel
 }
-
-// begun reports whether a call of the item has been tried.
-func (s *scope) begun() bool { return len(s.results) > 0 }
 
 // body runs a list and then its finally, and returns how the list ended. What a finally does never changes the
 // outcome: a customer that was messaged stays messaged. Its failure is returned besides.
@@ -195,7 +197,10 @@ func (s *scope) name(id string, r *result) {
 }
 
 func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*result, error) {
-	if r := s.results[step.Path]; r != nil && r.Status != "" {
+	if r := s.result(step.Path); r != nil && r.Status != "" {
+		return r, nil
+	}
+	if r := s.tooLate(); r != nil {
 		return r, nil
 	}
 	wanted, err := s.wanted(step, st)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sort"
 
 	"youmiflow/workflows"
 )
@@ -25,32 +24,23 @@ func (s *scope) takeover(path string, request Request, handle Handle, state Take
 
 // ended marks what the item holds of that conversation as handed back.
 func (s *scope) ended(request Request) []Change {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
 	var changes []Change
-	for _, path := range s.holding() {
-		r := s.results[path]
+	for _, path := range s.kept.holding() {
+		r := s.kept.results[path].clone()
 		if r.Held["account"] == request.Account && r.Held["friend"] == request.Friend {
 			held := Request{Account: request.Account, Friend: request.Friend}
 			r.Takeover = TakeoverEnded
+			s.kept.results[path] = r
 			s.giveTurn(held)
 			changes = append(changes, s.takeover(path, held, r.Held, TakeoverEnded, ""))
 			if s.forgetting {
-				s.forget(path) // in the same entry: nobody must find it ended and still relied on
+				s.kept.forget(path) // in the same entry: nobody must find it ended and still relied on
 			}
 		}
 	}
 	return changes
-}
-
-// holding lists the steps whose takeover is held, or may be.
-func (s *scope) holding() []string {
-	var paths []string
-	for path, r := range s.results {
-		if r.Takeover == TakeoverHeld || r.Takeover == TakeoverIntended {
-			paths = append(paths, path)
-		}
-	}
-	sort.Strings(paths)
-	return paths
 }
 
 // release hands back what the workflow did not. When the item is to go on later, the steps that applied are forgotten,
@@ -68,12 +58,13 @@ func (s *scope) release(ctx context.Context, forget bool) error {
 
 // forget has an item apply again for a takeover that was ended for it, when it goes on. An item that can only end, since
 // one of its calls failed or is unknown, has no more use for it.
-func (s *scope) forget(path string) {
-	r := s.results[path]
+func (k *kept) forget(path string) {
+	r := k.results[path].clone()
 	if r.Takeover == TakeoverStuck {
 		return
 	}
-	for _, other := range s.results {
+	k.results[path] = r
+	for _, other := range k.results {
 		if other.Status == StatusFailed || other.Status == StatusUnknown {
 			r.Outputs = nil
 			return
@@ -83,7 +74,7 @@ func (s *scope) forget(path string) {
 }
 
 func (s *scope) releaseOne(ctx context.Context, path string) error {
-	held := s.results[path]
+	held := s.result(path)
 	entry, ok := s.engine.Steps.Step(releaseStep)
 	if !ok {
 		return fmt.Errorf("the catalogue has no step %s", releaseStep)
@@ -98,8 +89,9 @@ func (s *scope) releaseOne(ctx context.Context, path string) error {
 	s.handing = true
 	defer func() { s.handing = false }()
 	step := &workflows.Step{Path: path + "/end"}
-	if r := s.results[step.Path]; r != nil {
+	if r := s.result(step.Path); r != nil {
 		r.Status = ""
+		s.keep(step.Path, r)
 	}
 	r, err := s.caller.call(ctx, s, step, action)
 	if err != nil {
@@ -113,8 +105,9 @@ func (s *scope) releaseOne(ctx context.Context, path string) error {
 
 // stuck records a takeover that could not be ended: somebody has to.
 func (s *scope) stuck(ctx context.Context, path string, failure *Failure) error {
-	r := s.results[path]
+	r := s.result(path)
 	r.Takeover = TakeoverStuck
+	s.keep(path, r)
 	request := Request{Account: fmt.Sprint(r.Held["account"]), Friend: fmt.Sprint(r.Held["friend"])}
 	s.giveTurn(request)
 	why := "no answer"

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"sort"
+	"sync"
+)
+
+// kept is what the steps of an item gave so far. The branches of a parallel step share it: a result is never changed once
+// it is here, but replaced, so that the item's progress can be written while others work.
+type kept struct {
+	mu      sync.Mutex
+	results map[string]*result
+}
+
+func newKept() *kept { return &kept{results: map[string]*result{}} }
+
+// result returns what a step gave, as a copy that its step may go on with; nil when it was not begun.
+func (s *scope) result(path string) *result {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	if r := s.kept.results[path]; r != nil {
+		return r.clone()
+	}
+	return nil
+}
+
+// keep remembers how a step stands.
+func (s *scope) keep(path string, r *result) {
+	r = r.clone()
+	s.kept.mu.Lock()
+	s.kept.results[path] = r
+	s.kept.mu.Unlock()
+}
+
+// entries is how many steps the item has something of.
+func (s *scope) entries() int {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return len(s.kept.results)
+}
+
+// begun reports whether a call of the item has been tried.
+func (s *scope) begun() bool {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	for _, r := range s.kept.results {
+		if r.Attempts > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// holding lists the steps whose takeover is held, or may be.
+func (s *scope) holding() []string {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return s.kept.holding()
+}
+
+func (k *kept) holding() []string {
+	var paths []string
+	for path, r := range k.results {
+		if r.Takeover == TakeoverHeld || r.Takeover == TakeoverIntended {
+			paths = append(paths, path)
+		}
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+func (r *result) clone() *result {
+	copied := *r
+	return &copied
+}
