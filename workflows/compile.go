@@ -58,10 +58,14 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 	}
 	program, err := expression.Compile(source, in.scope, want)
 	if err == nil {
+		place := func(start, end int) diagnostic.Span {
+			return d.text.span(node, d.text.places(node), from+start, from+end)
+		}
+		if !d.noteSecrets(program, place) {
+			return nil
+		}
 		if d.compiled != nil {
-			d.compiled(program, func(start, end int) diagnostic.Span {
-				return d.text.span(node, d.text.places(node), from+start, from+end)
-			})
+			d.compiled(program, place)
 		}
 		return program
 	}

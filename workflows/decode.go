@@ -27,6 +27,8 @@ type decoder struct {
 	origin map[*yaml.Node]string
 	// compiled hears of every expression, with a way to place a part of it; nil: nobody does.
 	compiled func(program *expression.Program, place func(start, end int) diagnostic.Span)
+	secrets  []Column // those that expressions read
+	kept     string   // what is being read, when it is kept in the ledger
 }
 
 // at reports an error at a node.

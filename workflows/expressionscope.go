@@ -20,7 +20,7 @@ var (
 		"params", "secrets", "run", "event", "steps", "variant", "item", "error", "call", "outputs",
 		"success", "failure", "cancelled", "always", "now", "sample", "digest",
 	}
-	laterNames = []string{"secrets", "event", "variant"}
+	laterNames = []string{"event", "variant"}
 	// afterSteps is what stands before a step's id in an expression, wholeStep the id with that.
 	afterSteps = regexp.MustCompile(`\bsteps\s*\??\.?\s*(\[\s*)?["']?$`)
 	wholeStep  = regexp.MustCompile(`^steps\s*(\?\.|\.|\[)[^.]*$`)
@@ -50,9 +50,10 @@ type frame struct {
 func (p *parser) newFrame() *frame {
 	f := &frame{visible: map[string]expression.Type{}, ids: map[string]int{}}
 	f.names = expression.Scope{
-		"params": p.params,
-		"run":    runType(),
-		"steps":  {Kind: expression.Object, Fields: f.visible},
+		"params":  p.params,
+		"run":     runType(),
+		"secrets": p.secretsType(),
+		"steps":   {Kind: expression.Object, Fields: f.visible},
 	}
 	return f
 }

@@ -152,6 +152,7 @@ func (p *parser) workflow(file string, source []byte) *Workflow {
 		w.Finally = p.list(all.get("finally"), f)
 	}
 	namePaths(w.Steps, w.Finally)
+	w.Secrets = p.secrets
 	return w
 }
 

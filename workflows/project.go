@@ -20,7 +20,7 @@ var (
 	// projectFiles are the names a project's own file may have; the first that is there counts.
 	projectFiles = []string{"youmiflow.yaml", "youmiflow.yml"}
 
-	projectKeys = keySet{known: []string{"connections", "database", "workflows", "timezone", "limits", "server", "notify", "suppress"}}
+	projectKeys = keySet{known: []string{"connections", "database", "workflows", "timezone", "limits", "server", "notify", "suppress", "secrets", "http", "databases"}}
 	// projectLater are keys that are kept and not in force yet.
 	projectLater = []string{"server", "notify", "suppress"}
 )
@@ -35,9 +35,14 @@ type Project struct {
 	Timezone    *time.Location // the machine's unless given
 	Limits      []*Limit       // shared by all workflows
 
-	database setting
-	later    map[string]*yaml.Node
-	lookup   Lookup
+	// HTTP says which hosts audience.http and http.request may reach.
+	HTTP HTTP
+
+	database  setting
+	secrets   map[string]setting
+	databases map[string]setting
+	later     map[string]*yaml.Node
+	lookup    Lookup
 }
 
 // defaultDatabase is an embedded file in the project's folder.
@@ -71,6 +76,7 @@ func LoadProject(dir string, environment func(string) (string, bool)) (*Project,
 	lookup, list := withDotEnv(dir, environment)
 	p := &Project{Dir: dir, Workflows: filepath.Join(dir, "workflows"), Timezone: time.Local, lookup: lookup}
 	p.Connections, p.later = map[string]*Connection{}, map[string]*yaml.Node{}
+	p.secrets, p.databases = map[string]setting{}, map[string]setting{}
 	for _, name := range slices.Backward(projectFiles) {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			p.File = filepath.Join(dir, name)
@@ -144,6 +150,7 @@ func (p *Project) read(d *decoder, all fields) {
 	if node := all.get("connections"); node != nil && !isNull(node) {
 		p.readConnections(d, node)
 	}
+	p.readSources(d, all)
 	for _, key := range projectLater {
 		if e, ok := all.byName[key]; ok {
 			p.later[key] = e.value

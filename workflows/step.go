@@ -181,7 +181,10 @@ func (p *parser) set(step *Step, all fields, f *frame) {
 			p.at(e.key, "reserved-name", "every step has its own %q: choose another name", name)
 			ok = false
 		}
-		value := p.value(e.value, fmt.Sprintf("%q", e.key.Value), &Field{}, p.in(f, f.names))
+		var value *Value
+		p.keeping("a value of `set`", func() {
+			value = p.value(e.value, fmt.Sprintf("%q", e.key.Value), &Field{}, p.in(f, f.names))
+		})
 		if ok {
 			step.Set = append(step.Set, Assignment{Name: name, Value: value})
 		}
