@@ -17,6 +17,7 @@ import (
 	"youmiflow/engine"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/ledger/ledgertest"
+	"youmiflow/workflows"
 )
 
 // log collects what is logged.
@@ -142,6 +143,14 @@ func TestWakesAreOfTheTransaction(t *testing.T) {
 		return engine.Wake{LaneKey: engine.LaneKey{Run: "r", Step: "s", Lane: name}}
 	}
 	require.Equal(t, []engine.Wake{lane("x"), lane("y")}, calls[1])
+	commit(t, l, engine.AssignWaves{Run: "r", Step: "s", Sizes: []int{1, 1}}, engine.AddLanes{Run: "r", Step: "s", Wave: 2})
+	require.Equal(t, []engine.Wake{lane("y")}, calls[2], "those with work in the wave")
+	commit(t, l, engine.SetStep{StepRow: engine.StepRow{Run: "r", Path: "ask", Status: engine.StatusHeld}},
+		engine.SetStep{StepRow: engine.StepRow{Run: "r", Path: "more", Status: engine.StatusHeld}})
+	commit(t, l, engine.Decide{Run: "r", Path: "ask", Decision: workflows.DecisionReject, Who: "李四", Note: "no", At: at})
+	require.Equal(t, []engine.Wake{{LaneKey: engine.LaneKey{Run: "r"}}}, calls[3])
+	calls = calls[:2]
+	requireAudit(t, l, "reject", "李四", "step ask of run r", "no")
 
 	// An entry that is refused wakes nobody, and one that cannot wake is not committed.
 	require.ErrorIs(t, l.Append(t.Context(), engine.Entry{Changes: []engine.Change{lane("x"), engine.SetRun{ID: "none"}}}).Wait(t.Context()), engine.ErrNotFound)
@@ -152,8 +161,15 @@ func TestWakesAreOfTheTransaction(t *testing.T) {
 	require.ErrorIs(t, failing.Wait(t.Context()), broken)
 	require.NoError(t, other.Wait(t.Context()))
 	var n int
-	require.NoError(t, l.DB().QueryRow("SELECT count(*) FROM audit").Scan(&n))
+	require.NoError(t, l.DB().QueryRow("SELECT count(*) FROM audit WHERE who = 'me'").Scan(&n))
 	require.Zero(t, n)
+}
+
+func requireAudit(t *testing.T, l *ledger.Ledger, action, who, target, note string) {
+	t.Helper()
+	var got [4]string
+	require.NoError(t, l.DB().QueryRow("SELECT action, who, target, note FROM audit ORDER BY id DESC").Scan(&got[0], &got[1], &got[2], &got[3]))
+	require.Equal(t, [4]string{action, who, target, note}, got)
 }
 
 // together has the writer commit the entries in one group: it is kept busy until all of them are queued.
@@ -226,7 +242,7 @@ func TestUpdateBucket(t *testing.T) {
 	path := newPath(t)
 	l := open(t, path)
 	at := time.Date(2026, 11, 11, 8, 0, 0, 123456789, time.UTC)
-	want := engine.Bucket{Key: "账号/1", Arrival: at, NotBefore: at.Add(time.Second), Hour: at, Day: at, HourCount: 3, DayCount: 4}
+	want := engine.Bucket{Key: "账号/1", Arrival: at, NotBefore: at.Add(time.Second), Hour: at, Day: at, HourCount: 3, DayCount: 4, State: []byte{0, 1, 255}}
 	require.NoError(t, l.UpdateBucket(t.Context(), want.Key, func(b engine.Bucket) engine.Bucket {
 		require.Equal(t, engine.Bucket{Key: want.Key}, b)
 		return want
@@ -245,10 +261,45 @@ func TestUpdateBucket(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, l.Close())
 	want.DayCount += 50
-	require.NoError(t, open(t, path).UpdateBucket(t.Context(), want.Key, func(b engine.Bucket) engine.Bucket {
+	l = open(t, path)
+	kept, err := l.Bucket(t.Context(), want.Key)
+	require.NoError(t, err)
+	require.Equal(t, want, kept)
+	none, err := l.Bucket(t.Context(), "none")
+	require.NoError(t, err)
+	require.Equal(t, engine.Bucket{Key: "none"}, none)
+	require.NoError(t, l.UpdateBucket(t.Context(), want.Key, func(b engine.Bucket) engine.Bucket {
 		require.Equal(t, want, b, "nobody's change is lost, not even to a restart")
 		return b
 	}))
+}
+
+// TestPruneBuckets: one goes when none of its times says anything any more, whatever else it remembers.
+func TestPruneBuckets(t *testing.T) {
+	l := open(t, newPath(t))
+	now := time.Date(2026, 11, 11, 8, 0, 0, 0, time.UTC)
+	past, later := now.Add(-time.Nanosecond), now.Add(time.Nanosecond)
+	buckets := map[string]engine.Bucket{
+		"past":    {Arrival: past, NotBefore: past, Hour: past, Day: past, State: []byte("state")},
+		"arrival": {Arrival: later, NotBefore: past, Hour: past, Day: past}, "not before": {NotBefore: later, State: []byte("state")},
+		"hour": {Arrival: past, Hour: later}, "day": {Arrival: past, Day: later}, "empty": {},
+	}
+	for key, bucket := range buckets {
+		require.NoError(t, l.UpdateBucket(t.Context(), key, func(b engine.Bucket) engine.Bucket {
+			bucket.Key = key
+			return bucket
+		}))
+	}
+	require.NoError(t, l.PruneBuckets(t.Context(), now))
+	for key, bucket := range buckets {
+		bucket.Key = key
+		if key == "past" {
+			bucket = engine.Bucket{Key: key}
+		}
+		kept, err := l.Bucket(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, bucket, kept)
+	}
 }
 
 func TestCloseCommitsWhatIsQueued(t *testing.T) {

@@ -154,7 +154,25 @@ func testCounts(t *testing.T, b *bench) {
 			}
 		}
 		CountsEqualRows(r, b, id)
+		wavesEqualRows(r, b, id)
 	})
+}
+
+// wavesEqualRows compares what a filter finds of each wave with what the items say, and sees that only held ones go on
+// at an instant.
+func wavesEqualRows(t require.TestingT, b *bench, id string) {
+	want := map[int][]int64{}
+	for _, item := range b.items(engine.ItemFilter{Run: id}) {
+		want[item.Wave] = append(want[item.Wave], item.ID)
+		require.True(t, item.Until.IsZero() || item.Status == engine.StatusHeld)
+	}
+	for wave := 1; wave <= 4; wave++ {
+		var got []int64
+		for _, item := range b.items(engine.ItemFilter{Run: id, Wave: wave}) {
+			got = append(got, item.ID)
+		}
+		require.Equal(t, want[wave], got)
+	}
 }
 
 func anyChange(r *rapid.T, run string, items []int64) engine.Change {
@@ -164,7 +182,7 @@ func anyChange(r *rapid.T, run string, items []int64) engine.Change {
 	statuses := rapid.SampledFrom([]engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusHeld, engine.StatusSucceeded, engine.StatusSkipped, engine.StatusCancelled})
 	id := rapid.SampledFrom(items).Draw(r, "item")
 	key := engine.CallKey{Item: id, Step: steps.Draw(r, "call"), Attempt: rapid.IntRange(1, 3).Draw(r, "attempt")}
-	switch rapid.IntRange(0, 7).Draw(r, "change") {
+	switch rapid.IntRange(0, 9).Draw(r, "change") {
 	case 0, 1:
 		add := engine.AddItems{Run: run, Step: rapid.SampledFrom([]string{"s", "t"}).Draw(r, "step")}
 		for i := range rapid.IntRange(0, 5).Draw(r, "items") {
@@ -175,12 +193,15 @@ func anyChange(r *rapid.T, run string, items []int64) engine.Change {
 		return add
 	case 2:
 		set := engine.SetItem{ID: id, Run: run, Step: steps.Draw(r, "step"), From: statuses.Draw(r, "from"), To: statuses.Draw(r, "to")}
+		if rapid.Bool().Draw(r, "until") {
+			set.Until = instant(1)
+		}
 		if rapid.Bool().Draw(r, "progress") {
 			set.Progress = json.RawMessage(`{}`)
 		}
 		return set
 	case 3:
-		return engine.EndItems{To: engine.StatusCancelled, LaneKey: engine.LaneKey{Run: run, Step: steps.Draw(r, "step"), Lane: lanes.Draw(r, "lane")}}
+		return engine.EndItems{To: rapid.SampledFrom([]engine.Status{engine.StatusCancelled, engine.StatusSkipped}).Draw(r, "to"), LaneKey: engine.LaneKey{Run: run, Step: steps.Draw(r, "step"), Lane: lanes.Draw(r, "lane")}}
 	case 4:
 		return engine.AddCall{Call: engine.Call{CallKey: key, Run: run, State: engine.CallIntent}}
 	case 5:
@@ -188,6 +209,10 @@ func anyChange(r *rapid.T, run string, items []int64) engine.Change {
 	case 6:
 		return engine.SetTakeover{Takeover: engine.Takeover{Run: run, Item: id, Step: key.Step, State: rapid.SampledFrom(
 			[]engine.TakeoverState{engine.TakeoverIntended, engine.TakeoverHeld, engine.TakeoverEnded, engine.TakeoverStuck}).Draw(r, "takeover")}}
+	case 7:
+		return engine.AssignWaves{Run: run, Step: steps.Draw(r, "step"), Sizes: rapid.SliceOfN(rapid.IntRange(0, 3), 0, 4).Draw(r, "sizes")}
+	case 8:
+		return engine.AddLanes{Run: run, Step: steps.Draw(r, "step"), Wave: rapid.IntRange(0, 4).Draw(r, "wave")}
 	}
 	return engine.DropItems{Run: run, Step: "t"}
 }
