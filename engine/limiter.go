@@ -70,6 +70,9 @@ type LimitedCall struct {
 	Earliest func(t time.Time) time.Time
 	// Until is the last instant at which the call may leave; zero: any.
 	Until time.Time
+	// Peek asks when the call could leave, and takes nothing: no slot, no contact. A conversation is only applied for when
+	// its first message may leave soon.
+	Peek bool
 }
 
 // Bucket is the state of one limit for one key. A limiter stores it as it likes; the ledger only keeps it.
