@@ -15,7 +15,7 @@ const manual = "manual"
 // admitRun refuses a run that is there already.
 func (g *group) admitRun(r engine.Run) error {
 	row, err := g.row(`SELECT 1 FROM run WHERE id = ?`, r.ID)
-	if fires := r.Trigger != manual && r.Parent == nil && !r.ScheduledAt.IsZero(); err == nil && row == nil && fires {
+	if err == nil && row == nil && r.Trigger != manual && r.Parent == nil {
 		row, err = g.row(`SELECT 1 FROM run WHERE workflow = ? AND scheduled_at = ? AND fired_by <> 'manual'
 			AND scheduled_at <> 0 AND parent IS NULL`, r.Workflow, micros(r.ScheduledAt))
 	}

@@ -44,8 +44,9 @@ func testDecide(t *testing.T, b *bench) {
 	require.ErrorContains(t, b.try(engine.Entry{Changes: []engine.Change{decide("more", "maybe")}}), `"maybe" is neither`)
 	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)})
 	refused(decide("more", workflows.DecisionApprove), engine.ErrOver)
-	b.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusCancelled)})
-	refused(decide("more", workflows.DecisionApprove), engine.ErrOver)
+	b.commit(engine.AddRun{Run: engine.Run{ID: "over", Trigger: "manual", Status: engine.StatusFailed}},
+		engine.SetStep{StepRow: engine.StepRow{Run: "over", Path: "ask", Status: engine.StatusHeld}})
+	refused(engine.Decide{Run: "over", Path: "ask", Decision: workflows.DecisionApprove}, engine.ErrOver)
 }
 
 // testDecideAtOnce: of two who decide, one is told that he came too late.
@@ -105,6 +106,8 @@ func testCalledRuns(t *testing.T, b *bench) {
 	b.commit(engine.AddRun{Run: child})
 	scheduled := engine.Run{ID: "s", Workflow: "w", Trigger: "schedule", ScheduledAt: instant(1)}
 	b.commit(engine.AddRun{Run: scheduled})
+	child.ID = "c3"
+	b.commit(engine.AddRun{Run: child})
 	scheduled.ID = "t"
 	require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{engine.AddRun{Run: scheduled}}}), engine.ErrExists)
 	for _, id := range []string{"e1", "e2"} { // neither has an instant
@@ -118,8 +121,8 @@ func testCalledRuns(t *testing.T, b *bench) {
 		}
 		return ids
 	}
-	require.Equal(t, []string{"c2", "c1"}, find(engine.RunFilter{Parent: "r"}))
-	require.Equal(t, []string{"c2"}, find(engine.RunFilter{Parent: "r", Limit: 1}))
+	require.Equal(t, []string{"c3", "c2", "c1"}, find(engine.RunFilter{Parent: "r"}))
+	require.Equal(t, []string{"c3"}, find(engine.RunFilter{Parent: "r", Limit: 1}))
 	require.Empty(t, find(engine.RunFilter{Parent: "c1"}))
 	require.Empty(t, find(engine.RunFilter{Parent: "r", Workflow: "other"}))
 

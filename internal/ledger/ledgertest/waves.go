@@ -48,6 +48,9 @@ func testWaves(t *testing.T, b *bench) {
 
 	b.commit(engine.AssignWaves{Run: "r", Step: "each", Sizes: []int{9, 9}})
 	require.Equal(t, []string{"a1", "b1", "s0", "a0", "c1", "d1", "e1"}, b.waves(), "there need not be as many, and the last word counts")
+	b.commit(engine.AssignWaves{Run: "r", Step: "each", Sizes: []int{2, 0, 1, 0}})
+	require.Equal(t, []string{"a1", "b1", "s0", "a0", "c3", "d4", "e4"}, b.waves(), "nobody is in a wave of none, except in the last")
+	b.commit(engine.DropItems{Run: "r", Step: "other"}) // so that the step's is the newest that goes
 	b.commit(engine.DropItems{Run: "r", Step: "each"}, engine.AddItems{Run: "r", Step: "each", Items: []engine.Item{item(1, "f", "x")}})
 	require.Equal(t, []string{"f0"}, b.waves(), "they go with the snapshot")
 }
