@@ -13,7 +13,12 @@ type Clock int
 const endOfDay Clock = 24 * 60
 
 // String is the time as it is written, such as 09:00.
-func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
+func (c Clock) String() string {
+	if c < 0 {
+		return fmt.Sprintf("%d minutes", int(c))
+	}
+	return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60)
+}
 
 // ParseClock reads a time of the day, 00:00 to 24:00. An hour below 10 may have one digit.
 func ParseClock(text string) (Clock, error) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// longest is how far ahead a fire is looked for: 29 February falls on a given weekday after 40 years at the latest (over
+// longestDays is how far ahead a fire is looked for: 29 February falls on a given weekday after 40 years at the latest (over
 // a year such as 2100, which is no leap year).
 const longestDays = 41 * 366
 

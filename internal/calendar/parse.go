@@ -16,9 +16,9 @@ const longestExpression = 500
 // the words @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually; or @every with a duration such as
 // 1h30m, in whole seconds. The expression is read on the clock of location, which must not be nil.
 //
-// When both the day of month and the day of week are named, either will do, as in every cron; when one of them begins
-// with or contains a star, both must fit. In the day of week, 0, 7 and SUN are Sunday. @every counts from the start of Monday, 3 January 2000, in
-// location, so that its fires do not move when a process is started again.
+// When both the day of month and the day of week are named, either will do, as in vixie cron; when there is a star in one
+// of them (*, */2), both must fit. In the day of week, 0, 7 and SUN are Sunday. @every counts from the start of Monday,
+// 3 January 2000, in location, so that its fires do not move when a process is started again.
 //
 // The error says which field is wrong and what is allowed there.
 func Parse(expression string, location *time.Location) (*Schedule, error) {
@@ -29,7 +29,7 @@ func Parse(expression string, location *time.Location) (*Schedule, error) {
 	case text == "":
 		return nil, errors.New("the schedule is empty; write a cron expression such as 0 9 * * MON-FRI, or a word such as @daily")
 	case len(text) > longestExpression:
-		return nil, fmt.Errorf("the schedule has %d characters; at most %d are read", len(text), longestExpression)
+		return nil, fmt.Errorf("the schedule has %d bytes; at most %d are read", len(text), longestExpression)
 	case strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ="):
 		return nil, fmt.Errorf("the schedule %q names a time zone; the zone stands in a key of its own, timezone", text)
 	}
@@ -121,5 +121,5 @@ func words(text string) ([]string, error) {
 	case 6:
 		return written, nil
 	}
-	return nil, fmt.Errorf("it has %d fields; a cron expression has 5 (minute, hour, day of month, month, day of week), or 6 with the second first", len(written))
+	return nil, fmt.Errorf("fields: %d; a cron expression has 5 (minute, hour, day of month, month, day of week), or 6 with the second first", len(written))
 }

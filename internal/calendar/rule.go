@@ -57,10 +57,9 @@ func (r rule) part(part string) (string, error) {
 			return "", err
 		}
 	}
-	if r.week && high == 7 && values != "*" {
-		return sundayLast(low, step), nil
-	}
 	switch {
+	case r.week && high == 7:
+		return sundayLast(low, step), nil
 	case values == "*" || values == "?":
 		values = "*"
 	case low == high:
@@ -85,11 +84,12 @@ func sundayLast(low, step int) string {
 
 // bounds are the first and the last value of a part without its step.
 func (r rule) bounds(values string, stepped bool) (low, high int, err error) {
+	last := r.max
+	if r.week {
+		last = 6 // 7 is Sunday once more
+	}
 	if values == "*" || values == "?" && r.day && !stepped {
-		if r.week {
-			return r.min, 6, nil
-		}
-		return r.min, r.max, nil
+		return r.min, last, nil
 	}
 	from, to, ranged := strings.Cut(values, "-")
 	if low, err = r.value(from); err != nil {
@@ -101,9 +101,7 @@ func (r rule) bounds(values string, stepped bool) (low, high int, err error) {
 			return 0, 0, err
 		}
 	case stepped:
-		if high = r.max; r.week {
-			high = 6
-		} // 5/15 is 5-59/15
+		high = last // 5/15 is 5-59/15
 	default:
 		high = low
 	}
@@ -169,8 +167,10 @@ func (r rule) strange(text string) error {
 		return fmt.Errorf("%s is not supported: L (last), W (nearest weekday) and # (the nth of a month) are of other schedulers; %s", text, r.allowed())
 	case text == "?":
 		return errors.New("? may only stand alone for a day; write *")
+	case r.names != nil && isName(upper) && slices.Contains(r.names, upper[:3]):
+		return fmt.Errorf("%s: names have three letters; write %s", text, upper[:3])
 	case strings.HasPrefix(text, "*"):
-		return fmt.Errorf("%s: nothing may follow a star but a step, such as */2; %s", text, r.allowed())
+		return fmt.Errorf("nothing may follow a star but a step, such as */2; %s", r.allowed())
 	}
 	return fmt.Errorf("%q cannot be read; %s", text, r.allowed())
 }
@@ -203,9 +203,9 @@ func (r rule) allowed() string {
 		values, r.min+1, r.min+4, r.min+1, r.min+3)
 }
 
-// digits reads a number of at most four digits and nothing else.
+// digits reads a number of at most nine digits and nothing else.
 func digits(text string) (int, bool) {
-	if text == "" || len(text) > 4 || strings.Trim(text, "0123456789") != "" {
+	if text == "" || len(text) > 9 || strings.Trim(text, "0123456789") != "" {
 		return 0, false
 	}
 	value, err := strconv.Atoi(text)
