@@ -43,16 +43,23 @@ type taken struct {
 	held    bool
 }
 
-// take takes the first slot from want on. It is the caller's turn, as with everything below.
-func (b *bucket) take(ctx context.Context, now, want, gap int64) (taken, error) {
+// take takes the first slot from want on, and none that comes after until: then it answers with an instant that does, and
+// that nothing comes before. It is the caller's turn, as with everything below.
+func (b *bucket) take(ctx context.Context, now, want, until, gap int64) (taken, error) {
 	if err := b.enter(ctx, now); err != nil {
 		return taken{}, err
 	}
 	want = max(want, b.clock, b.hold)
 	for {
-		k, at, err := b.find(ctx, want, gap)
+		if want > until {
+			return taken{at: want}, nil
+		}
+		k, at, err := b.find(ctx, want, until, gap)
 		if err != nil {
 			return taken{}, err
+		}
+		if at.at > until {
+			return taken{at: at.at}, nil
 		}
 		if want, err = b.provide(ctx, at.at); err != nil {
 			return taken{}, err
@@ -103,8 +110,9 @@ func (b *bucket) release(t taken) {
 	}
 }
 
-// find looks for the first instant from want on, in what this process has or else in the store.
-func (b *bucket) find(ctx context.Context, want, gap int64) (int64, place, error) {
+// find looks for the first instant from want on, in what this process has or else in the store. It looks no further than
+// until.
+func (b *bucket) find(ctx context.Context, want, until, gap int64) (int64, place, error) {
 	if b.pace.none() {
 		return 0, place{at: want}, nil
 	}
@@ -113,6 +121,9 @@ func (b *bucket) find(ctx context.Context, want, gap int64) (int64, place, error
 			return 0, place{}, err
 		}
 		from, s := max(want, b.pace.start(k)), b.at(k)
+		if from > until {
+			return k, place{at: from}, nil
+		}
 		if s.expire(&b.pace, b.clock) {
 			b.changes++
 		}
@@ -122,8 +133,9 @@ func (b *bucket) find(ctx context.Context, want, gap int64) (int64, place, error
 		if s.full {
 			continue
 		}
-		if err := b.acquire(ctx, k, s, from, gap); err != nil {
-			return 0, place{}, err
+		late, err := b.acquire(ctx, k, s, from, until, gap)
+		if err != nil || late > until {
+			return k, place{at: late}, err
 		}
 		if at, ok := s.find(&b.pace, from, gap); ok {
 			return k, at, nil
@@ -141,17 +153,18 @@ func (b *bucket) at(k int64) *slice {
 	return s
 }
 
-// acquire takes more of slice k from the store.
-func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want, gap int64) error {
+// acquire takes more of slice k from the store. When the first instant it could have there comes after until, it takes
+// nothing and answers with that, else with 0.
+func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want, until, gap int64) (late int64, err error) {
 	var (
 		next row
 		got  lease
 		own  *lease
 		ok   bool
 	)
-	err := b.store.UpdateBucket(ctx, b.sliceKey(k), func(stored engine.Bucket) engine.Bucket {
+	err = b.store.UpdateBucket(ctx, b.sliceKey(k), func(stored engine.Bucket) engine.Bucket {
 		r := b.read(k, stored)
-		own = nil
+		own, late = nil, 0
 		if s.known && s.row == r {
 			own = &s.tail
 		}
@@ -160,16 +173,20 @@ func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want, gap int64
 			s.full = !room
 			return stored
 		}
+		if at, _ := b.pace.fit(got, want, gap); at > until {
+			late = at
+			return stored
+		}
 		return b.write(stored, next)
 	})
-	if err != nil {
-		return err
+	if err != nil || late > 0 {
+		return late, err
 	}
 	b.changes++
 	if ok {
 		s.extend(&b.pace, next, got, own != nil)
 	}
-	return nil
+	return 0, nil
 }
 
 // read is a stored row, or how a slice begins that has none.

@@ -59,32 +59,70 @@ func New(config Config) *Limiter {
 	}
 }
 
-// Reserve implements engine.Limiter. Without a limit that matches, the answer is now.
+// Reserve implements engine.Limiter. Without a limit that matches, the answer is call.Earliest of now.
 func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (engine.Slot, error) {
 	now := l.config.Now()
-	stops, err := l.stops(call, own)
-	if err != nil || len(stops) == 0 {
-		return engine.Slot{At: now}, err
-	}
-	at, err := pass(ctx, stops, now.UnixNano())
+	on, err := l.way(call, own)
 	if err != nil {
 		return engine.Slot{}, err
+	}
+	p := passage{stops: on.stops, now: now.UnixNano(), from: now.UnixNano(), until: lastInstant(call.Until), earliest: firstInstant(call.Earliest)}
+	if len(on.caps) > 0 {
+		from, refused, err := peek(ctx, l.config.Store, on.caps, p.earliest(p.now))
+		if err != nil {
+			return engine.Slot{}, err
+		}
+		p.from = from
+		if refused != nil {
+			return refused.answer(p.earliest, p.until)
+		}
+	}
+	at, err := p.run(ctx)
+	if err != nil {
+		return engine.Slot{}, err
+	}
+	if len(on.caps) > 0 {
+		refused, err := count(ctx, l.config.Store, on.caps, at, p.now)
+		if err != nil || refused != nil {
+			giveBack(ctx, p.stops, false)
+		}
+		if err != nil {
+			return engine.Slot{}, err
+		}
+		if refused != nil {
+			return refused.answer(p.earliest, p.until)
+		}
 	}
 	if l.mayForget(); at <= now.UnixNano() {
 		return engine.Slot{At: now}, nil
 	}
-	return engine.Slot{At: time.Unix(0, at).UTC()}, nil
+	return engine.Slot{At: time.Unix(0, at).UTC(), Limit: p.delayed}, nil
+}
+
+func lastInstant(until time.Time) int64 {
+	if until.IsZero() {
+		return never
+	}
+	return until.UnixNano()
+}
+
+// firstInstant reads what a caller gives: an answer that lies before the question is none.
+func firstInstant(earliest func(time.Time) time.Time) func(int64) int64 {
+	if earliest == nil {
+		return func(at int64) int64 { return at }
+	}
+	return func(at int64) int64 { return max(at, earliest(time.Unix(0, at).UTC()).UnixNano()) }
 }
 
 // Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that
 // Reserve has given before stay as they are.
 func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit, until time.Time) error {
-	stops, err := l.stops(call, own)
+	on, err := l.way(call, own)
 	if err != nil {
 		return err
 	}
 	now := l.config.Now().UnixNano()
-	for _, s := range stops {
+	for _, s := range on.stops {
 		if err := s.bucket.keepBack(ctx, now, until.UnixNano()); err != nil {
 			return s.rule.failed(err)
 		}
@@ -92,12 +130,17 @@ func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*work
 	return nil
 }
 
-// stops lists the buckets that a call passes, the slowest first.
-func (l *Limiter) stops(call engine.LimitedCall, own []*workflows.Limit) ([]stop, error) {
+// way is what a call passes: buckets, the slowest first, and frequency caps.
+type way struct {
+	stops []stop
+	caps  []capStop
+}
+
+func (l *Limiter) way(call engine.LimitedCall, own []*workflows.Limit) (way, error) {
 	if len(l.config.Shared) == 0 && len(own) == 0 {
-		return nil, nil
+		return way{}, nil
 	}
-	into := make([]stop, 0, len(l.config.Shared)+len(own))
+	into := way{stops: make([]stop, 0, len(l.config.Shared)+len(own))}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
@@ -105,10 +148,16 @@ func (l *Limiter) stops(call engine.LimitedCall, own []*workflows.Limit) ([]stop
 			rule := l.rule(limit)
 			answer, err := l.ask(rule, call)
 			if err != nil {
-				return nil, err
+				return way{}, err
 			}
-			if answer.matches {
-				into = l.add(into, rule, answer, call)
+			if !answer.matches {
+				continue
+			}
+			if rule.spaces() {
+				into.stops = l.add(into.stops, rule, answer, call)
+			}
+			if rule.frequency.most > 0 && !call.Uncapped && call.Effect != workflows.EffectRead {
+				into.caps = append(into.caps, capStop{rule, "@contacts " + answer.bucket, contactID(call.Contact)})
 			}
 		}
 	}

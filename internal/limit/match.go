@@ -14,16 +14,19 @@ import (
 const (
 	mostRules   = 1_000
 	mostAnswers = 10_000
+	// mostContacts bounds the max of a frequency cap: all of them are read at every call.
+	mostContacts = 1000
 )
 
 // rule is a limit, ready for use.
 type rule struct {
-	limit    *workflows.Limit
-	pace     pace
-	caps     [2]int // an hour, a day; 0: none
-	slowness int64
-	prefix   string          // of its buckets' keys
-	sees     map[string]bool // members of call that its expressions read; nil: perhaps any
+	limit     *workflows.Limit
+	pace      pace
+	caps      [2]int // an hour, a day; 0: none
+	frequency frequency
+	slowness  int64
+	prefix    string          // of its buckets' keys
+	sees      map[string]bool // members of call that its expressions read; nil: perhaps any
 }
 
 func (l *Limiter) rule(limit *workflows.Limit) *rule {
@@ -36,6 +39,7 @@ func (l *Limiter) rule(limit *workflows.Limit) *rule {
 	}
 	r := &rule{limit: limit, pace: paceOf(limit), prefix: prefix(limit), sees: members(limit.By, limit.Match)}
 	r.caps = [2]int{limit.Hourly, limit.Daily}
+	r.frequency = frequency{per: min(int64(limit.Per), longest), most: min(limit.Max, mostContacts)}
 	r.slowness = max(r.pace.interval, r.pace.gapMax)
 	if limit.Hourly > 0 || limit.Daily > 0 {
 		r.slowness += longest
@@ -134,3 +138,6 @@ func (r *rule) answer(call engine.LimitedCall) (answer, error) {
 	}
 	return answer{true, r.prefix + fmt.Sprint(value)}, nil
 }
+
+// spaces reports that calls pass a bucket of the limit, besides its frequency cap.
+func (r *rule) spaces() bool { return !r.pace.none() || r.caps != [2]int{} }

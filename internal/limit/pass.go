@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
+
+	"youmiflow/engine"
 )
 
 // stop is a bucket that a call passes.
@@ -14,37 +17,74 @@ type stop struct {
 	slot   taken
 }
 
-// pass finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as
-// those before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket
-// comes first, so that it mostly decides and the others follow.
-func pass(ctx context.Context, stops []stop, now int64) (int64, error) {
-	at, alone := now, false
+// passage is a call on its way through the buckets.
+type passage struct {
+	stops    []stop
+	now      int64
+	from     int64             // the first instant at which it may leave
+	until    int64             // the last instant at which it may leave
+	earliest func(int64) int64 // the first instant from another on at which it may leave
+	delay    int64             // the furthest that anything has put it off
+	delayed  string            // the limit that did; "": what it may leave at
+}
+
+// run finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as those
+// before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket comes first,
+// so that it mostly decides and the others follow.
+func (p *passage) run(ctx context.Context) (int64, error) {
+	at, alone := p.move(p.now, p.earliest(p.from), ""), false
 	for round := 0; ; round++ {
-		if round == patience && len(stops) > 1 {
-			if err := lock(ctx, stops); err != nil {
-				giveBack(ctx, stops, false)
+		if round == patience && len(p.stops) > 1 {
+			if err := lock(ctx, p.stops); err != nil {
+				giveBack(ctx, p.stops, false)
 				return 0, err
 			}
-			defer unlock(stops)
+			defer unlock(p.stops)
 			alone = true
 		}
-		agreed := true
-		for i := range stops {
-			s := &stops[i]
-			if s.slot.held && s.slot.at == at {
-				continue
-			}
-			if err := s.take(ctx, now, at, alone); err != nil {
-				giveBack(ctx, stops, alone)
-				return 0, s.rule.failed(err)
-			}
-			agreed = agreed && (s.slot.at == at || i == 0)
-			at = s.slot.at
+		next, agreed, err := p.round(ctx, at, alone)
+		if err == nil && next > p.until {
+			err = &engine.LateError{At: time.Unix(0, next).UTC(), Limit: p.delayed}
 		}
-		if agreed {
+		if err != nil {
+			giveBack(ctx, p.stops, alone)
+			return 0, err
+		}
+		if at = next; agreed {
 			return at, nil
 		}
 	}
+}
+
+// round asks each bucket once, and reports whether all of them have agreed to the instant.
+func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool, error) {
+	agreed := true
+	for i := range p.stops {
+		s := &p.stops[i]
+		if at > p.until {
+			return at, false, nil
+		}
+		if s.slot.held && s.slot.at == at {
+			continue
+		}
+		if err := s.take(ctx, p, at, alone); err != nil {
+			return at, false, s.rule.failed(err)
+		}
+		agreed = agreed && (s.slot.at == at || i == 0)
+		at = p.move(at, s.slot.at, s.rule.limit.Name)
+		if open := p.earliest(at); open != at {
+			agreed, at = false, p.move(at, open, "")
+		}
+	}
+	return at, agreed, nil
+}
+
+// move notes who has put the call off.
+func (p *passage) move(at, next int64, by string) int64 {
+	if next-at > p.delay {
+		p.delay, p.delayed = next-at, by
+	}
+	return next
 }
 
 // patience is how many rounds a call looks for its instant while others use the same buckets. Slots that it gives back
@@ -52,8 +92,9 @@ func pass(ctx context.Context, stops []stop, now int64) (int64, error) {
 // buckets to itself.
 const patience = 4
 
-// take gives the slot back that the call had in the bucket, and takes the first one from want on.
-func (s *stop) take(ctx context.Context, now, want int64, alone bool) error {
+// take gives the slot back that the call had in the bucket, and takes the first one from want on. One after p.until is not
+// taken.
+func (s *stop) take(ctx context.Context, p *passage, want int64, alone bool) error {
 	s.release(ctx, alone)
 	if !alone {
 		if err := s.bucket.turn.Acquire(ctx, 1); err != nil {
@@ -61,7 +102,7 @@ func (s *stop) take(ctx context.Context, now, want int64, alone bool) error {
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	slot, err := s.bucket.take(ctx, now, want, s.gap)
+	slot, err := s.bucket.take(ctx, p.now, want, p.until, s.gap)
 	s.slot = slot
 	return err
 }

@@ -18,6 +18,13 @@ type Store interface {
 	UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error
 }
 
+// Reader is a Store that can be read, without a write: a frequency cap that is reached is found out sooner then, at the cost
+// of nothing.
+type Reader interface {
+	// Bucket returns a bucket as it is kept; one that is not there has only its Key.
+	Bucket(ctx context.Context, key string) (engine.Bucket, error)
+}
+
 // Kept is how long after its last instant a bucket must be kept.
 const Kept = 48 * time.Hour
 
@@ -43,6 +50,17 @@ func (m *MemoryStore) UpdateBucket(ctx context.Context, key string, change func(
 	}
 	m.buckets[key] = change(bucket)
 	return nil
+}
+
+// Bucket implements Reader. It only fails with ctx.
+func (m *MemoryStore) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bucket, ok := m.buckets[key]
+	if !ok {
+		bucket.Key = key
+	}
+	return bucket, ctx.Err()
 }
 
 // Forget deletes what says nothing any more at now: a plan over months would otherwise keep every minute of them.
