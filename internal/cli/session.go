@@ -275,8 +275,13 @@ func (s *session) buckets() limit.Store {
 }
 
 // rehearsal keeps the buckets of the sandbox apart from those of real accounts.
-type rehearsal struct{ store limit.Store }
+type rehearsal struct{ store *ledger.Ledger }
 
 func (r rehearsal) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
 	return r.store.UpdateBucket(ctx, "sandbox "+key, change)
+}
+
+// Bucket implements limit.Reader.
+func (r rehearsal) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
+	return r.store.Bucket(ctx, "sandbox "+key)
 }
