@@ -15,7 +15,7 @@ import (
 
 var (
 	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// reserved are names that mean something in expressions, now or later.
+	// reserved are names that mean something in expressions, here or there.
 	reserved = []string{
 		"params", "secrets", "run", "event", "steps", "variant", "item", "error", "call", "outputs",
 		"success", "failure", "cancelled", "always", "now", "sample", "digest",
@@ -34,28 +34,43 @@ var (
 
 // declaration is where a step's id stands: its scope is the foreach step whose body holds it, or nil.
 type declaration struct {
-	scope *yaml.Node
-	line  int
+	scope    *yaml.Node
+	branches []branch
+	line     int
 }
+
+// branch is one of a parallel step, told by their nodes.
+type branch struct{ parallel, key *yaml.Node }
 
 // frame is a scope of step ids with the names its expressions may use.
 type frame struct {
-	foreach *yaml.Node // the step whose body this is; nil outside any
+	foreach  *yaml.Node // the step whose body this is; nil outside any
+	branches []branch   // of parallel steps around, within the scope
 	// visible are the steps that have run here: those of an item's body hide outer ones of the same id.
 	visible map[string]expression.Type
+	added   []string // ids that this frame made visible
 	names   expression.Scope
 	ids     map[string]int // line of each id of this scope
+	looking bool           // among the steps of a wait
 }
 
 func (p *parser) newFrame() *frame {
 	f := &frame{visible: map[string]expression.Type{}, ids: map[string]int{}}
 	f.names = expression.Scope{
-		"params":  p.params,
-		"run":     runType(),
-		"secrets": p.secretsType(),
-		"steps":   {Kind: expression.Object, Fields: f.visible},
+		"params": p.params,
+		"run":    runType(),
+		"steps":  {Kind: expression.Object, Fields: f.visible},
+	}
+	if p.event {
+		f.names["event"] = eventType()
 	}
 	return f
+}
+
+// see lets later steps see one that has run.
+func (f *frame) see(id string, t expression.Type) {
+	f.visible[id] = t
+	f.added = append(f.added, id)
 }
 
 func runType() expression.Type {
@@ -65,14 +80,58 @@ func runType() expression.Type {
 }
 
 // body is the frame of a foreach's body, whose items are seen under a name.
-func (f *frame) body(foreach *yaml.Node, as string, item expression.Type) *frame {
-	inner := &frame{foreach: foreach, visible: maps.Clone(f.visible), ids: map[string]int{}, names: maps.Clone(f.names)}
-	inner.names["steps"] = expression.Type{Kind: expression.Object, Fields: inner.visible}
-	inner.names["item"] = expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{"index": integer1}}
-	if as != "" {
-		inner.names[as] = item
+func (f *frame) body(foreach *yaml.Node, settings *Foreach, item expression.Type) *frame {
+	inner := f.inner()
+	inner.foreach, inner.ids, inner.branches = foreach, map[string]int{}, nil
+	inner.names["item"] = itemType("index", "row", "key")
+	if settings.As != "" {
+		inner.names[settings.As] = item
+	}
+	if len(settings.Variants) > 0 {
+		inner.names["variant"] = text1
 	}
 	return inner
+}
+
+func (f *frame) inner() *frame {
+	inner := &frame{
+		foreach: f.foreach, branches: f.branches, visible: maps.Clone(f.visible), names: maps.Clone(f.names), ids: f.ids, looking: f.looking,
+	}
+	inner.names["steps"] = expression.Type{Kind: expression.Object, Fields: inner.visible}
+	return inner
+}
+
+// branch is the frame of a parallel step's branch: it has the ids of the scope around it, and does not see other branches.
+func (f *frame) branch(parallel, key *yaml.Node) *frame {
+	inner := f.inner()
+	inner.branches = append(slices.Clip(f.branches), branch{parallel, key})
+	return inner
+}
+
+// beforeKey is what a foreach's key can be made of: the variant follows from the key.
+func (f *frame) beforeKey() expression.Scope {
+	scope := f.with("item", itemType("index", "row"))
+	delete(scope, "variant")
+	return scope
+}
+
+// inputs is what the inputs of a step can be made of. Secrets go to other systems, and never to a customer.
+func (f *frame) inputs(t *StepType) expression.Scope {
+	if t.Effect == EffectMessage {
+		return f.names
+	}
+	return f.with("secrets", expression.Type{Kind: expression.Object, Open: true})
+}
+
+// itemType is what expressions see of an item: its place among the items, its row in the list, and its key.
+func itemType(names ...string) expression.Type {
+	t := expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{}}
+	for _, name := range names {
+		if t.Fields[name] = integer1; name == "key" {
+			t.Fields[name] = text1
+		}
+	}
+	return t
 }
 
 // with is the frame's names and one more.
@@ -91,7 +150,7 @@ func statusFields() map[string]expression.Type {
 }
 
 // stepType is what expressions see of a step.
-func stepType(step *Step) expression.Type {
+func (p *parser) stepType(step *Step) expression.Type {
 	fields := statusFields()
 	switch {
 	case step.Uses != nil && step.Uses.Type != nil:
@@ -104,19 +163,36 @@ func stepType(step *Step) expression.Type {
 		for _, name := range []string{"total", "succeeded_count", "failed_count", "unknown_count", "skipped_count", "cancelled_count"} {
 			fields[name] = integer1
 		}
+	case step.Call != nil:
+		callee := p.calls[step.Call.Workflow]
+		if callee == nil { // reported already
+			return expression.Type{Kind: expression.Object, Fields: fields, Open: true}
+		}
+		seeAssignments(fields, callee.Outputs)
+	case step.Approve != nil:
+		for _, name := range []string{"text", "decision", "by", "note"} {
+			fields[name] = text1
+		}
+		for _, name := range []string{"asked_at", "until", "at"} {
+			fields[name] = any1
+		}
 	}
-	for _, assignment := range step.Set {
+	seeAssignments(fields, step.Set)
+	return expression.Type{Kind: expression.Object, Fields: fields}
+}
+
+func seeAssignments(fields map[string]expression.Type, list []Assignment) {
+	for _, assignment := range list {
 		fields[assignment.Name] = any1
 		if assignment.Value != nil {
 			fields[assignment.Name] = assignment.Value.Type()
 		}
 	}
-	return expression.Type{Kind: expression.Object, Fields: fields}
 }
 
 // outline notes every id before the steps are read, so that a name can be told to be too early or out of
-// reach. Scope is the foreach step around the list, or nil.
-func (p *parser) outline(list, scope *yaml.Node) {
+// reach. Scope is the foreach step around the list, or nil; branches are those of parallel steps around it within the scope.
+func (p *parser) outline(list, scope *yaml.Node, branches []branch) {
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
 	}
@@ -124,20 +200,38 @@ func (p *parser) outline(list, scope *yaml.Node) {
 		if node.Kind != yaml.MappingNode {
 			continue
 		}
-		inner := scope
+		inner, around := scope, branches
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			switch key, value := node.Content[i].Value, node.Content[i+1]; {
 			case key == "id" && value.Kind == yaml.ScalarNode:
-				p.declared[value.Value] = append(p.declared[value.Value], declaration{scope, value.Line})
+				p.declared[value.Value] = append(p.declared[value.Value], declaration{scope, branches, value.Line})
 			case key == "foreach":
-				inner = node
+				inner, around = node, nil
 			}
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			if key := node.Content[i].Value; key == "steps" || key == "finally" {
-				p.outline(node.Content[i+1], inner)
+			switch node.Content[i].Value {
+			case "steps", "finally":
+				p.outline(node.Content[i+1], inner, around)
+			case "parallel":
+				p.outlineBranches(node.Content[i+1], inner, around)
 			}
 		}
+	}
+}
+
+func (p *parser) outlineBranches(parallel, scope *yaml.Node, branches []branch) {
+	if parallel.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(parallel.Content); i += 2 {
+		list := parallel.Content[i+1]
+		for j := 0; list.Kind == yaml.MappingNode && j+1 < len(list.Content); j += 2 {
+			if list.Content[j].Value == "steps" {
+				list = list.Content[j+1]
+			}
+		}
+		p.outline(list, scope, append(slices.Clip(branches), branch{parallel, parallel.Content[i]}))
 	}
 }
 
@@ -150,11 +244,7 @@ func (p *parser) in(f *frame, scope expression.Scope) names {
 
 // explain tells why a step is not known at this place: it comes later, or runs in another scope, or nowhere.
 func (p *parser) explain(f *frame, problem *expression.Error, source string) {
-	if problem.Code == expression.CodeUnknownName && slices.Contains(laterNames, problem.Name) {
-		problem.Code, problem.Suggestion = "not-yet", ""
-		problem.Message = fmt.Sprintf("%q is not supported in expressions yet", problem.Name)
-		return
-	}
+	p.explainPlace(problem, source)
 	runes := []rune(source)
 	if problem.Code != expression.CodeUnknownField || problem.Start < 0 || problem.End > len(runes) || problem.Start > problem.End {
 		return
@@ -171,6 +261,11 @@ func (p *parser) explain(f *frame, problem *expression.Error, source string) {
 	}
 	problem.Suggestion = ""
 	for _, place := range places {
+		if place.scope == f.foreach && apart(place.branches, f.branches) {
+			problem.Code = "step-out-of-reach"
+			problem.Message = fmt.Sprintf("the step %q of line %d runs at the same time, in another branch: only steps after the parallel see it", problem.Name, place.line)
+			return
+		}
 		if place.scope == f.foreach || place.scope == nil {
 			problem.Code = "step-not-yet-run"
 			problem.Message = fmt.Sprintf("the step %q of line %d has not run at this point", problem.Name, place.line)
@@ -179,6 +274,38 @@ func (p *parser) explain(f *frame, problem *expression.Error, source string) {
 	}
 	problem.Code = "step-out-of-reach"
 	problem.Message = fmt.Sprintf("the step %q of line %d runs once per item of its foreach: only steps of the same item see it", problem.Name, places[0].line)
+}
+
+// apart tells whether two places stand in different branches of one parallel step.
+func apart(a, b []branch) bool {
+	for _, one := range a {
+		for _, other := range b {
+			if one.parallel == other.parallel && one.key != other.key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// explainPlace tells where a name of the language exists that does not exist at this place.
+func (p *parser) explainPlace(problem *expression.Error, _ string) {
+	if problem.Code != expression.CodeUnknownName {
+		return
+	}
+	where := map[string]string{
+		"secrets": "`secrets` can be used in the `with` of a step that does not write to a customer, and nowhere else: whatever else is computed is kept and shown",
+		"event":   "`event` is there when one of the workflow's triggers names an event, and in stop_when",
+		"variant": "`variant` is there in a foreach with `variants`, once the key is known",
+		"item":    "`item` is there in a foreach",
+		"error":   "`error` is there in the `if` of a retry: elsewhere it is steps.ID.error",
+		"params":  "`params` are made of what stands here, so they are not there yet",
+		"steps":   "no step has run at this point",
+		"run":     "there is no run at this point",
+	}[problem.Name]
+	if where != "" {
+		problem.Message, problem.Suggestion = where, ""
+	}
 }
 
 // identifier reads a name that expressions can use.

@@ -18,7 +18,7 @@ const maxConcurrency = 10_000
 func (p *parser) foreach(step *Step, all fields, f *frame) {
 	e := all.byName["foreach"]
 	if f.foreach != nil {
-		p.add(p.text.spanOf(e.key), "nested-foreach", "a foreach cannot stand in a foreach: put the inner one into a workflow of its own, to be started with `call` (which is not supported yet)", "")
+		p.add(p.text.spanOf(e.key), "nested-foreach", "a foreach cannot stand in a foreach: put the inner one into a workflow of its own, and `call` that", "")
 	}
 	step.Foreach = &Foreach{}
 	settings, ok := p.fields(e.value, "foreach", foreachKeys)
@@ -31,7 +31,10 @@ func (p *parser) foreach(step *Step, all fields, f *frame) {
 	} else if ok {
 		p.at(e.key, "missing-key", "foreach needs the key \"as\", the name of an item in expressions")
 	}
-	body := f.body(all.node, step.Foreach.As, item)
+	if node := settings.get("variants"); node != nil {
+		step.Foreach.Variants = p.variants(node)
+	}
+	body := f.body(all.node, step.Foreach, item)
 	p.compiled = step.Foreach.note
 	defer func() { p.compiled = nil }()
 	p.selection(step.Foreach, settings, body, f)
@@ -99,16 +102,25 @@ func isLiteral(v *Value) bool {
 func (p *parser) selection(into *Foreach, settings fields, body, outer *frame) {
 	row := p.in(outer, body.names)
 	if node := settings.get("key"); node != nil {
-		p.keeping("`key`", func() { into.Key = p.scalarExpression(node, "key", row) })
+		into.Key = p.scalarExpression(node, "key", p.in(outer, body.beforeKey()))
 	}
 	if node := settings.get("where"); node != nil {
 		into.Where = p.bare(node, "where", row, bool1)
 	}
 	if node := settings.get("lane"); node != nil {
-		p.keeping("`lane`", func() { into.Lane = p.scalarExpression(node, "lane", row) })
+		into.Lane = p.scalarExpression(node, "lane", row)
 	}
 	if node := settings.get("concurrency"); node != nil {
 		into.Concurrency, _ = p.integer(node, "concurrency", 1, maxConcurrency)
+	}
+	if node := settings.get("waves"); node != nil {
+		into.Waves = p.waves(node)
+	}
+	if node := settings.get("tolerate"); node != nil {
+		into.Tolerate = p.tolerate(node, into.Waves)
+	}
+	if node := settings.get("stop_when"); node != nil {
+		into.StopWhen = p.stopWhen(node, body)
 	}
 }
 
@@ -159,10 +171,34 @@ func walk(lists [][]*Step, visit func(*Step)) {
 		for _, step := range list {
 			visit(step)
 			if step.Foreach == nil {
-				walk([][]*Step{step.Steps, step.Finally}, visit)
+				walk(step.lists(), visit)
 			}
 		}
 	}
+}
+
+// lists are the steps right below a step.
+func (s *Step) lists() [][]*Step {
+	lists := [][]*Step{s.Steps, s.Finally}
+	for _, branch := range s.Parallel {
+		lists = append(lists, branch.Steps)
+	}
+	return lists
+}
+
+// Each visits every step of the workflow in the order of the file, those of groups, branches and foreach bodies too, and
+// not those of the workflows that it calls.
+func (w *Workflow) Each(visit func(*Step)) {
+	var each func([][]*Step)
+	each = func(lists [][]*Step) {
+		for _, list := range lists {
+			for _, step := range list {
+				visit(step)
+				each(step.lists())
+			}
+		}
+	}
+	each([][]*Step{w.Steps, w.Finally})
 }
 
 func kindWord(step *Step) string {
@@ -171,6 +207,14 @@ func kindWord(step *Step) string {
 		return step.Uses.Name
 	case step.Foreach != nil:
 		return "foreach"
+	case step.Parallel != nil:
+		return "parallel"
+	case step.Call != nil:
+		return "call"
+	case step.Wait != nil:
+		return "wait"
+	case step.Approve != nil:
+		return "approve"
 	case step.Set != nil:
 		return "set"
 	}

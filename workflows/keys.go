@@ -28,10 +28,10 @@ func (f fields) has(name string) bool {
 	return ok
 }
 
-// keySet says which keys an object may have: known ones, and those of the full language that are not in force yet.
-type keySet struct{ known, later []string }
+// keySet says which keys an object may have.
+type keySet struct{ known []string }
 
-// fields reads an object and reports duplicate and unknown keys and those that come later.
+// fields reads an object and reports duplicate and unknown keys.
 func (d *decoder) fields(node *yaml.Node, what string, keys keySet) (fields, bool) {
 	all, ok := d.object(node, what)
 	if !ok {
@@ -40,15 +40,11 @@ func (d *decoder) fields(node *yaml.Node, what string, keys keySet) (fields, boo
 	kept := all.entries[:0:0]
 	for _, e := range all.entries {
 		name := e.key.Value
-		switch {
-		case slices.Contains(keys.known, name):
+		if slices.Contains(keys.known, name) {
 			kept = append(kept, e)
 			continue
-		case slices.Contains(keys.later, name):
-			d.at(e.key, "not-yet", "%q is not supported yet: leave it out, it would not be in force", name)
-		default:
-			d.unknownKey(e.key, what, append(slices.Clone(keys.known), keys.later...))
 		}
+		d.unknownKey(e.key, what, keys.known)
 		delete(all.byName, name)
 	}
 	all.entries = kept

@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -14,9 +16,7 @@ var (
 	limitKeys = keySet{known: []string{
 		"by", "match", "rate", "burst", "gap", "hourly", "daily", "rest", "warm_up", "per", "max", "over",
 	}}
-	// limitLater are the keys of limitKeys that are checked, and not enforced yet.
-	limitLater = []string{"rest", "warm_up", "per", "max", "over"}
-	restKeys   = keySet{known: []string{"after", "for"}}
+	restKeys = keySet{known: []string{"after", "for"}}
 )
 
 // callScope is what the expressions of a limit see.
@@ -77,8 +77,9 @@ func (d *decoder) limit(e entry, keys keySet) *Limit {
 			*one.into, _ = d.integer(node, one.key, 1, 1_000_000_000)
 		}
 	}
-	d.limitLater(all)
-	if !all.has("rate") && !all.has("gap") && !all.has("hourly") && !all.has("daily") && !all.has("max") && !all.has("rest") && !all.has("warm_up") {
+	d.rests(limit, all)
+	d.cap(limit, all)
+	if !slices.ContainsFunc([]string{"rate", "gap", "hourly", "daily", "rest", "warm_up", "max", "per", "over"}, all.has) {
 		d.at(e.key, "empty", "the limit %q limits nothing: give it a rate, gap, hourly or daily", e.key.Value)
 	}
 	return limit
@@ -96,37 +97,56 @@ func (d *decoder) rate(node *yaml.Node) Rate {
 	return rate
 }
 
-// limitLater checks the keys that are not in force yet and warns of each.
-func (d *decoder) limitLater(all fields) {
-	for _, key := range limitLater {
-		e, ok := all.byName[key]
-		if !ok {
-			continue
+// rests reads the pauses of a limit, and the caps of its first days.
+func (d *decoder) rests(limit *Limit, all fields) {
+	if node := all.get("rest"); node != nil {
+		if rest, ok := d.fields(node, "rest", restKeys); ok {
+			if after := rest.get("after"); after != nil {
+				limit.RestAfter, _ = d.integer(after, "after", 1, maxCount)
+			} else {
+				d.at(node, "missing-key", "rest needs the key \"after\", a number of calls")
+			}
+			if pause := rest.get("for"); pause != nil {
+				limit.RestMin, limit.RestMax = d.durations(pause, "for")
+			} else {
+				d.at(node, "missing-key", "rest needs the key \"for\", a duration such as 2m or 2m..5m")
+			}
 		}
-		d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not enforced yet", key))
-		switch key {
-		case "rest":
-			if rest, ok := d.fields(e.value, "rest", restKeys); ok {
-				if node := rest.get("after"); node != nil {
-					d.integer(node, "after", 1, 1_000_000_000)
-				}
-				if node := rest.get("for"); node != nil {
-					d.durations(node, "for")
-				}
-			}
-		case "warm_up":
-			caps, _ := d.items(e.value, "warm_up")
-			for _, node := range caps {
-				d.integer(node, "warm_up", 1, 1_000_000_000)
-			}
-		case "per":
-			d.duration(e.value, "per")
-		case "max":
-			d.integer(e.value, "max", 1, 1_000_000_000)
-		case "over":
-			if over, ok := d.str(e.value, "over"); ok && over != "hold" && over != "skip" {
-				d.at(e.value, "not-allowed", "over is hold or skip, not %q", over)
-			}
+	}
+	node := all.get("warm_up")
+	if node == nil {
+		return
+	}
+	days, ok := d.items(node, "warm_up")
+	if ok && len(days) == 0 {
+		d.at(node, "empty", "there is no day in warm_up: list the caps of the first days, such as [50, 100, 200]")
+	}
+	if len(days) > maxWarmUp {
+		d.at(days[maxWarmUp], "out-of-range", "warm_up has at most %d days", maxWarmUp)
+		return
+	}
+	for _, one := range days {
+		most, _ := d.integer(one, "warm_up", 1, maxCount)
+		limit.WarmUp = append(limit.WarmUp, most)
+	}
+}
+
+// maxWarmUp bounds the first days of a key.
+const maxWarmUp = 366
+
+// cap reads a frequency cap: so many contacts within any span of time.
+func (d *decoder) cap(limit *Limit, all fields) {
+	limit.Over = choice(d, all, "over", OverHold, OverSkip)
+	if node := all.get("per"); node != nil {
+		limit.Per, _ = d.duration(node, "per")
+	}
+	if node := all.get("max"); node != nil {
+		limit.Max, _ = d.integer(node, "max", 1, maxCount)
+	}
+	for _, pair := range [][2]string{{"max", "per"}, {"per", "max"}, {"over", "max"}} {
+		if e := all.byName[pair[0]]; e.key != nil && !all.has(pair[1]) {
+			d.at(e.key, "missing-key", "%q needs %q besides: a frequency cap is so many contacts, max, within a span of time, per", pair[0], pair[1])
+			return
 		}
 	}
 }
@@ -173,37 +193,54 @@ func ResolveLimits(w *Workflow, shared []*Limit) []*Limit {
 // LimitWarnings says so when no limit holds back the messages that a workflow sends: nothing slows a run down then. With
 // nil it looks at the shared limits alone.
 func LimitWarnings(w *Workflow, shared []*Limit) diagnostic.List {
-	limits := shared
-	file := ""
-	if w != nil {
-		if !w.sends() {
-			return nil
-		}
-		limits, file = append(append([]*Limit(nil), shared...), w.Limits...), w.File
+	const advice = "add `limits: { account: { rate: 20/min, gap: 2s..6s } }` to youmiflow.yaml"
+	if limitsAccounts(shared) {
+		return nil
 	}
-	for _, limit := range limits {
-		if limit.Name == "account" || limit.By != nil && strings.Contains(limit.By.Source(), "call.account") {
-			return nil
+	warning := diagnostic.Diagnostic{Span: start, Severity: diagnostic.Warning, Code: "no-account-limit",
+		Message: "no limit holds back the messages of an account: " + advice}
+	if w == nil {
+		return diagnostic.List{warning}
+	}
+	unlimited := w.unlimited(map[*Workflow]bool{})
+	if unlimited == nil {
+		return nil
+	}
+	if warning.File = w.File; unlimited != w {
+		warning.Message = fmt.Sprintf("no limit holds back the messages that the workflow %q sends, which is called here: %s", unlimited.Name, advice)
+	}
+	return diagnostic.List{warning}
+}
+
+func limitsAccounts(limits []*Limit) bool {
+	return slices.ContainsFunc(limits, func(limit *Limit) bool {
+		return limit.Name == "account" || limit.By != nil && strings.Contains(limit.By.Source(), "call.account")
+	})
+}
+
+// unlimited finds a workflow, this one or one that it calls, that may reach a person and has no limit of its own for
+// accounts.
+func (w *Workflow) unlimited(seen map[*Workflow]bool) *Workflow {
+	if seen[w] {
+		return nil
+	}
+	seen[w] = true
+	if w.sends() && !limitsAccounts(w.Limits) {
+		return w
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Calls)) {
+		if found := w.Calls[name].unlimited(seen); found != nil {
+			return found
 		}
 	}
-	return diagnostic.List{{
-		File: file, Span: start, Severity: diagnostic.Warning, Code: "no-account-limit",
-		Message: "no limit holds back the messages of an account: add `limits: { account: { rate: 20/min, gap: 2s..6s } }` to youmiflow.yaml",
-	}}
+	return nil
 }
 
 // sends tells whether a step of the workflow may reach a person.
 func (w *Workflow) sends() bool {
 	found := false
-	var look func([]*Step)
-	look = func(list []*Step) {
-		for _, step := range list {
-			found = found || step.Uses != nil && step.Uses.Type != nil && step.Uses.Type.Effect == EffectMessage
-			look(step.Steps)
-			look(step.Finally)
-		}
-	}
-	look(w.Steps)
-	look(w.Finally)
+	w.Each(func(step *Step) {
+		found = found || step.Uses != nil && step.Uses.Type != nil && step.Uses.Type.Effect == EffectMessage
+	})
 	return found
 }

@@ -1,14 +1,16 @@
 package workflows
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/expression"
@@ -17,34 +19,30 @@ import (
 // maxSteps bounds the steps of one file, and with it the time that checking a file takes.
 const maxSteps = 1000
 
-var workflowKeys = keySet{
-	known: []string{"name", "description", "connection", "params", "limits", "steps", "finally"},
-	later: []string{"triggers", "send_window", "deadline", "stop_when", "outputs"},
-}
+var workflowKeys = keySet{known: []string{
+	"name", "description", "connection", "params", "triggers", "send_window", "deadline", "priority", "limits", "steps", "finally", "outputs",
+}}
 
-// Parse reads one workflow. File is only used to name it. The workflow is nil when there is an error among the
-// problems; warnings may come with it. Sources over MaxSource are refused.
+// maxPriority bounds priorities on both sides.
+const maxPriority = 1000
+
+// Parse reads one workflow on its own: a step with `call` is an error, since what it calls cannot be looked for. File is
+// only used to name it. The workflow is nil when there is an error among the problems; warnings may come with it. Sources
+// over MaxSource are refused.
 func Parse(file string, source []byte, catalogue Catalogue) (*Workflow, diagnostic.List) {
-	p := &parser{
-		decoder:   &decoder{problems: &problems{file: file}},
-		catalogue: catalogue,
-		declared:  map[string][]declaration{},
-	}
-	workflow := p.workflow(file, source)
-	problems := p.sorted()
-	if p.bad {
-		return nil, problems
-	}
-	return workflow, problems
+	return ParseIn(file, source, catalogue, nil)
 }
 
-// Load reads the workflow at path, at most MaxSource bytes of it. A file that cannot be read is a problem like others.
+// ParseIn is Parse with the folder in which the workflow's calls are looked for.
+func ParseIn(file string, source []byte, catalogue Catalogue, folder Folder) (*Workflow, diagnostic.List) {
+	shelf := newLibrary(catalogue, folder)
+	return shelf.parse(shelf.add(file, source))
+}
+
+// Load reads the workflow at path, at most MaxSource bytes of it; what it calls is looked for in its folder. A file that
+// cannot be read is a problem like others. For many files there is a Loader.
 func Load(path string, catalogue Catalogue) (*Workflow, diagnostic.List) {
-	source, problems := readFile(path)
-	if problems != nil {
-		return nil, problems
-	}
-	return Parse(path, source, catalogue)
+	return NewLoader(catalogue).Load(path)
 }
 
 // readFile reads a file that should not be larger than MaxSource; of a larger one, one byte more.
@@ -95,11 +93,12 @@ func LoadFolder(dir string, catalogue Catalogue) ([]*Workflow, diagnostic.List) 
 		loaded   []*Workflow
 		problems diagnostic.List
 	)
+	loader := NewLoader(catalogue)
 	for _, entry := range entries {
 		if entry.IsDir() || !IsWorkflowFile(entry.Name()) {
 			continue
 		}
-		workflow, found := Load(filepath.Join(dir, entry.Name()), catalogue)
+		workflow, found := loader.Load(filepath.Join(dir, entry.Name()))
 		problems = append(problems, found...)
 		if workflow != nil {
 			loaded = append(loaded, workflow)
@@ -119,16 +118,20 @@ func IsWorkflowFile(name string) bool {
 type parser struct {
 	*decoder
 	catalogue Catalogue
+	library   *library
+	document  *document
 	declared  map[string][]declaration
 	params    expression.Type
+	event     bool // a trigger names an event
 	steps     int
+	calls     map[string]*Workflow
+	waits     []span // that take a time known beforehand
 }
 
-func (p *parser) workflow(file string, source []byte) *Workflow {
-	digest := sha256.Sum256(source)
-	w := &Workflow{File: file, Source: source, Digest: "sha256:" + hex.EncodeToString(digest[:]), Connection: "default"}
-	w.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-	root := p.read(source)
+func (p *parser) workflow() *Workflow {
+	d := p.document
+	w := &Workflow{File: d.file, Source: d.source, Digest: d.digest, Name: stem(d.file), Connection: "default"}
+	root := d.root
 	if root == nil || isNull(root) {
 		if !p.bad {
 			p.add(start, "empty", "the file is empty: a workflow needs at least `steps`", "")
@@ -140,20 +143,29 @@ func (p *parser) workflow(file string, source []byte) *Workflow {
 		return nil
 	}
 	p.head(w, all)
-	p.outline(all.get("steps"), nil)
-	p.outline(all.get("finally"), nil)
+	p.outline(all.get("steps"), nil, nil)
+	p.outline(all.get("finally"), nil, nil)
+	p.body(w, all)
+	namePaths(w.Steps, w.Finally)
+	w.Calls = p.calls
+	p.checkWaits(w.Deadline)
+	return w
+}
+
+// body reads the steps, and what is made of them in the end.
+func (p *parser) body(w *Workflow, all fields) {
 	f := p.newFrame()
 	if !all.has("steps") {
-		p.add(p.text.spanOf(root), "missing-key", "a workflow needs the key \"steps\"", "")
+		p.add(p.text.spanOf(all.node), "missing-key", "a workflow needs the key \"steps\"", "")
 	} else {
 		w.Steps = p.list(all.get("steps"), f)
+	}
+	if node := all.get("outputs"); node != nil {
+		w.Outputs = p.outputs(node, f)
 	}
 	if all.has("finally") {
 		w.Finally = p.list(all.get("finally"), f)
 	}
-	namePaths(w.Steps, w.Finally)
-	w.Secrets = p.secrets
-	return w
 }
 
 // head reads what stands before the steps.
@@ -173,10 +185,79 @@ func (p *parser) head(w *Workflow, all fields) {
 		w.Params = p.readParams(node)
 	}
 	p.params = paramsType(w.Params)
+	if node := all.get("triggers"); node != nil {
+		w.Triggers = p.triggers(node, w.Params)
+	}
+	for _, trigger := range w.Triggers {
+		p.event = p.event || trigger.Event != ""
+	}
+	p.pace(w, all)
+}
+
+// pace reads when and how fast calls may leave.
+func (p *parser) pace(w *Workflow, all fields) {
+	if node := all.get("send_window"); node != nil {
+		w.Window = p.sendWindow(node)
+	}
+	if node := all.get("deadline"); node != nil {
+		w.Deadline, _ = p.duration(node, "deadline")
+	}
+	if node := all.get("priority"); node != nil {
+		w.Priority, _ = p.integer(node, "priority", -maxPriority, maxPriority)
+	}
 	if node := all.get("limits"); node != nil {
 		w.Limits = p.limits(node, limitKeys, true)
 		for _, limit := range w.Limits {
 			limit.Scope = w.Name
+		}
+	}
+}
+
+// outputs reads what whoever calls this workflow gets back. It is kept, so it must be data.
+func (p *parser) outputs(node *yaml.Node, f *frame) []Assignment {
+	values, ok := p.object(node, "outputs")
+	if !ok {
+		return nil
+	}
+	if len(values.entries) == 0 {
+		p.at(node, "empty", "there is no output in this object")
+	}
+	list := p.assignments(values, f)
+	for _, output := range list {
+		if output.Value == nil {
+			continue
+		}
+		if handle, found := opaqueIn(output.Value.Type()); found {
+			p.add(output.Value.span, "type-mismatch", fmt.Sprintf("an output is kept with the run, and %s cannot be: it belongs to this run", typeName(handle)), "")
+		}
+	}
+	return list
+}
+
+// opaqueIn finds a handle in what is known of a value.
+func opaqueIn(t expression.Type) (expression.Type, bool) {
+	switch t.Kind {
+	case expression.Opaque:
+		return t, true
+	case expression.List:
+		if t.Element != nil {
+			return opaqueIn(*t.Element)
+		}
+	case expression.Object:
+		for _, field := range t.Fields {
+			if handle, found := opaqueIn(field); found {
+				return handle, true
+			}
+		}
+	}
+	return expression.Type{}, false
+}
+
+// checkWaits warns of waits that a deadline cuts off.
+func (p *parser) checkWaits(deadline time.Duration) {
+	for _, wait := range p.waits {
+		if deadline > 0 && wait.lasts >= deadline {
+			p.warn(wait.Span, "wait-beyond-deadline", fmt.Sprintf("the workflow's deadline of %s has passed when this wait is over: nothing that follows will be done", deadline))
 		}
 	}
 }

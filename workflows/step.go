@@ -12,16 +12,19 @@ import (
 )
 
 var (
-	stepKeys = keySet{
-		known: []string{"id", "name", "if", "retry", "timeout", "continue_on_error", "finally", "uses", "with", "foreach", "steps", "set"},
-		later: []string{"parallel", "call", "wait", "approve"},
-	}
+	stepKeys = keySet{known: []string{
+		"id", "name", "if", "retry", "timeout", "continue_on_error", "finally", "uses", "with", "foreach", "parallel", "steps", "call", "wait", "approve", "set",
+	}}
 	retryKeys   = keySet{known: []string{"attempts", "backoff", "if"}}
-	foreachKeys = keySet{
-		known: []string{"in", "as", "key", "where", "lane", "concurrency"},
-		later: []string{"waves", "tolerate", "variants"},
-	}
+	foreachKeys = keySet{known: []string{
+		"in", "as", "key", "where", "lane", "concurrency", "waves", "tolerate", "variants", "stop_when",
+	}}
 )
+
+// stepKinds are the keys of which a step has exactly one. Steps is one on its own only.
+func stepKinds() []string {
+	return []string{"uses", "foreach", "parallel", "call", "wait", "approve", "set", "steps"}
+}
 
 // list reads the steps of one list, in order.
 func (p *parser) list(node *yaml.Node, f *frame) []*Step {
@@ -74,7 +77,7 @@ func (p *parser) step(node *yaml.Node, f *frame) *Step {
 	p.kind(step, all, f)
 	p.attempts(step, all, f)
 	if id := all.get("id"); id != nil && id.Kind == yaml.ScalarNode && identifier.MatchString(id.Value) {
-		f.visible[id.Value] = stepType(step)
+		f.see(id.Value, p.stepType(step))
 	}
 	return step
 }
@@ -85,46 +88,70 @@ func seesStatus(program *expression.Program) bool {
 
 // kind reads the one key that says what the step does.
 func (p *parser) kind(step *Step, all fields, f *frame) {
-	var kinds []string
-	for _, e := range all.entries {
-		if name := e.key.Value; name == "uses" || name == "foreach" || name == "set" || name == "steps" && !hasKey(all.node, "foreach") {
-			kinds = append(kinds, name)
-		}
+	kind := p.oneKind(step, all)
+	if f.looking && kind != "" {
+		p.onlyReads(kind, all)
 	}
-	if len(kinds) > 1 {
-		p.at(all.byName[kinds[1]].key, "step-kind", "a step does one thing: this one has both %q and %q", kinds[0], kinds[1])
-	}
-	switch {
-	case all.has("uses"):
+	switch kind {
+	case "uses":
 		step.Uses = p.uses(all, f)
-	case all.has("foreach"):
+	case "foreach":
 		p.foreach(step, all, f)
-	case all.has("steps"):
+	case "parallel":
+		p.parallel(step, all, f)
+	case "call":
+		p.call(step, all, f)
+	case "wait":
+		p.wait(step, all, f)
+	case "approve":
+		p.approve(step, all, f)
+	case "set":
+		p.set(step, all, f)
+	case "steps":
 		step.Steps = p.list(all.get("steps"), f)
 		p.lastly(step, all, f)
-	case all.has("set"):
-		p.set(step, all, f)
-	case hasKey(all.node, stepKeys.later...), len(all.entries)*2 < len(all.node.Content): // reported key by key
-		return
-	default:
-		p.add(step.Span, "step-kind", "this step does nothing: it needs one of \"uses\", \"foreach\", \"steps\" or \"set\"", "")
 	}
-	if with := all.byName["with"]; with.key != nil && !all.has("uses") && !hasKey(all.node, "call") {
-		p.at(with.key, "step-kind", "\"with\" belongs to a step with \"uses\"")
+	if kind == "" {
+		return // reported
 	}
-	if last := all.byName["finally"]; last.key != nil && !all.has("steps") {
+	if with := all.byName["with"]; with.key != nil && !all.has("uses") && !all.has("call") {
+		p.at(with.key, "step-kind", "\"with\" belongs to a step with \"uses\" or \"call\"")
+	}
+	if last := all.byName["finally"]; last.key != nil && (!all.has("steps") || all.has("wait")) {
 		p.at(last.key, "step-kind", "\"finally\" belongs to a step with \"steps\"")
 	}
 }
 
-// hasKey looks for keys as the file has them, also those that come later.
-func hasKey(node *yaml.Node, names ...string) bool {
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if slices.Contains(names, node.Content[i].Value) {
-			return true
+// oneKind finds what a step does; "" when the file does not say, or says something that there is not.
+func (p *parser) oneKind(step *Step, all fields) string {
+	var kinds []string
+	for _, e := range all.entries {
+		name := e.key.Value
+		if slices.Contains(stepKinds(), name) && (name != "steps" || !all.has("foreach") && !all.has("wait")) {
+			kinds = append(kinds, name)
 		}
 	}
-	return false
+	switch {
+	case len(kinds) > 1:
+		p.at(all.byName[kinds[1]].key, "step-kind", "a step does one thing: this one has both %q and %q", kinds[0], kinds[1])
+	case len(kinds) == 0 && len(all.entries)*2 == len(all.node.Content): // else the key that there is not is reported
+		p.add(step.Span, "step-kind", fmt.Sprintf("this step does nothing: it needs one of %s", quoted(stepKinds())), "")
+	}
+	for _, kind := range stepKinds() { // in this order, whatever stands first
+		if slices.Contains(kinds, kind) {
+			return kind
+		}
+	}
+	return ""
+}
+
+// quoted lists words for a message: "a", "b" or "c".
+func quoted(words []string) string {
+	groups := make([][]string, len(words))
+	for i, word := range words {
+		groups[i] = []string{word}
+	}
+	return groupNames(groups)
 }
 
 // lastly reads the finally of a step with steps.
@@ -152,13 +179,16 @@ func (p *parser) uses(all fields, f *frame) *Uses {
 		return uses
 	}
 	uses.Type = typ
+	if f.looking && typ.Effect != EffectRead && typ.Effect != EffectLocal {
+		p.at(node, "wait-steps", "the steps of a wait run before each look, so they may only read: %s does more", name)
+	}
 	with := fields{byName: map[string]entry{}}
 	if value := all.get("with"); value != nil && !isNull(value) {
 		if with, ok = p.object(value, "with"); !ok {
 			return uses
 		}
 	}
-	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.names))
+	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.inputs(typ)))
 	return uses
 }
 
@@ -174,6 +204,12 @@ func (p *parser) set(step *Step, all fields, f *frame) {
 	if len(values.entries) == 0 {
 		p.at(all.get("set"), "empty", "there is no value in this set")
 	}
+	step.Set = p.assignments(values, f)
+}
+
+// assignments reads values under names that a step's own do not take.
+func (p *parser) assignments(values fields, f *frame) []Assignment {
+	var list []Assignment
 	taken := statusFields()
 	for _, e := range values.entries {
 		name, ok := p.identifier(e.key, "the name")
@@ -181,21 +217,19 @@ func (p *parser) set(step *Step, all fields, f *frame) {
 			p.at(e.key, "reserved-name", "every step has its own %q: choose another name", name)
 			ok = false
 		}
-		var value *Value
-		p.keeping("a value of `set`", func() {
-			value = p.value(e.value, fmt.Sprintf("%q", e.key.Value), &Field{}, p.in(f, f.names))
-		})
+		value := p.value(e.value, fmt.Sprintf("%q", e.key.Value), &Field{}, p.in(f, f.names))
 		if ok {
-			step.Set = append(step.Set, Assignment{Name: name, Value: value})
+			list = append(list, Assignment{Name: name, Value: value})
 		}
 	}
+	return list
 }
 
 // attempts reads retry and timeout, which are those of a call.
 func (p *parser) attempts(step *Step, all fields, f *frame) {
 	for _, key := range []string{"retry", "timeout"} {
 		if e := all.byName[key]; e.key != nil && !all.has("uses") {
-			p.at(e.key, "not-yet", "%q on a step without \"uses\" is not supported yet: set it on the steps within", key)
+			p.at(e.key, "step-kind", "%q belongs to a step with \"uses\": set it on the steps within", key)
 		}
 	}
 	if node := all.get("timeout"); node != nil {

@@ -66,19 +66,23 @@ type Param struct {
 type Trigger struct {
 	// Name tells the trigger from the workflow's others, in the ledger and for people: what it says, such as
 	// "0 10 * * MON-FRI", with a number where that repeats.
-	Name         string
-	Schedule     string              // cron expression
-	At           time.Time           // one instant
-	Event        string              // kind of a pushed event
-	If           *expression.Program // of an event; nil: every one
-	Location     *time.Location      // nil: the project's
-	From, Until  time.Time           // first and last date of a schedule; zero: unbounded
+	Name     string
+	Schedule string              // cron expression
+	At       time.Time           // one instant
+	Event    string              // kind of a pushed event
+	If       *expression.Program // of an event; nil: every one
+	Location *time.Location      // nil: the project's
+	// From and Until are the first and the last instant at which a schedule fires; zero: unbounded. A date without a zone
+	// is read in Location, or as UTC where that is nil: Bounds says them in the project's zone.
+	From, Until  time.Time
 	Jitter       time.Duration
 	Overlap      Overlap
 	Missed       Missed
 	MissedWithin time.Duration // 0: however late
 	Params       []Assignment  // for an event they may use `event`
 	Span         diagnostic.Span
+
+	fromDate, untilDate bool // From, Until are dates that wait for the project's zone
 }
 
 // Overlap says what becomes of a fire while a run of the workflow goes on.

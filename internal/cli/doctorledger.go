@@ -216,12 +216,13 @@ func (c *checkup) operations() (used []youmi.Operation, invalid int, err error) 
 		return nil, 0, err
 	}
 	ids := map[string]bool{}
+	loader := workflows.NewLoader(catalogue)
 	for _, file := range chosen.files {
-		workflow, _ := workflows.Load(file, catalogue)
+		workflow, _ := loader.Load(file)
 		if workflow == nil {
 			invalid++
 		} else if workflow.Connection == c.connection {
-			eachStep(workflow, func(step *workflows.Step) {
+			workflow.Each(func(step *workflows.Step) {
 				if step.Uses != nil && step.Uses.Type.Operation != nil {
 					ids[step.Uses.Type.Operation.ID] = true
 				}

@@ -41,8 +41,9 @@ func (a *app) validate(arguments []string, format string) error {
 	if err != nil {
 		return err
 	}
+	loader := workflows.NewLoader(catalogue)
 	for _, file := range chosen.files {
-		workflow, found := workflows.Load(file, catalogue)
+		workflow, found := loader.Load(file)
 		problems = append(problems, found...)
 		if workflow != nil {
 			warnings, err := a.warnings(file, workflow)

@@ -15,7 +15,7 @@ func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project)
 		overrides = connection.Operations
 	}
 	seen := map[string]bool{}
-	eachStep(workflow, func(step *workflows.Step) {
+	workflow.Each(func(step *workflows.Step) {
 		if step.Uses == nil || step.Uses.Type.Operation == nil || step.Uses.Type.Operation.Status != "assumed" || seen[step.Uses.Name] {
 			return
 		}
@@ -37,18 +37,4 @@ func connectionWarnings(workflow *workflows.Workflow, config *workflows.Project)
 		})
 	})
 	return warnings
-}
-
-// eachStep visits every step of a workflow.
-func eachStep(workflow *workflows.Workflow, visit func(*workflows.Step)) {
-	var walk func([]*workflows.Step)
-	walk = func(list []*workflows.Step) {
-		for _, step := range list {
-			visit(step)
-			walk(step.Steps)
-			walk(step.Finally)
-		}
-	}
-	walk(workflow.Steps)
-	walk(workflow.Finally)
 }

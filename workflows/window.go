@@ -1,0 +1,66 @@
+package workflows
+
+import (
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"youmiflow/internal/calendar"
+)
+
+var windowKeys = keySet{known: []string{"from", "to", "days", "timezone"}}
+
+// sendWindow reads when calls may leave.
+func (p *parser) sendWindow(node *yaml.Node) *SendWindow {
+	all, ok := p.fields(node, "send_window", windowKeys)
+	if !ok {
+		return nil
+	}
+	w := &SendWindow{Days: calendar.EveryDay.String(), Span: p.text.spanOf(node)}
+	w.From, ok = p.clock(all, "from", ok)
+	w.To, ok = p.clock(all, "to", ok)
+	p.zone(&w.Location, all)
+	if days := all.get("days"); days != nil {
+		text, isText := p.str(days, "days")
+		if _, err := calendar.ParseDays(text); isText && err != nil {
+			p.at(days, "bad-window", "%s", err)
+		}
+		w.Days, ok = text, ok && isText
+	}
+	if !ok || p.bad {
+		return w
+	}
+	if err := w.Calendar(time.UTC).Check(); err != nil {
+		p.at(all.get("from"), "bad-window", "%s", err)
+	}
+	return w
+}
+
+// clock reads a time of the day.
+func (p *parser) clock(all fields, key string, before bool) (text string, ok bool) {
+	node := all.get(key)
+	if node == nil {
+		p.at(all.node, "missing-key", "send_window needs the key %q, a time of the day such as \"09:00\"", key)
+		return "", false
+	}
+	if text, ok = p.str(node, key); !ok {
+		return "", false
+	}
+	if _, err := calendar.ParseClock(text); err != nil {
+		p.at(node, "bad-window", "%s: %s", key, err)
+		return "", false
+	}
+	return text, before
+}
+
+// Calendar is the window as it opens and closes, in the project's time zone when it names none of its own.
+func (w *SendWindow) Calendar(project *time.Location) *calendar.Window {
+	from, _ := calendar.ParseClock(w.From) // all three were checked when the file was read
+	to, _ := calendar.ParseClock(w.To)
+	days, _ := calendar.ParseDays(w.Days)
+	zone := w.Location
+	if zone == nil {
+		zone = project
+	}
+	return &calendar.Window{From: from, To: to, Days: days, Location: zone}
+}
