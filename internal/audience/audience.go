@@ -24,7 +24,7 @@ type Options struct {
 	Sheet string
 	// Rename gives columns another name: from the file's to the one that rows have. The column must be there.
 	Rename map[string]string
-	// Require lists columns that must be there, by the names that rows have (after Rename).
+	// Require lists columns that must be there and hold something in every row, by the names that rows have (after Rename).
 	Require []string
 	// Encoding of a text file is utf-8, utf-16 (with a byte order mark) or gb18030 (gbk and gb2312 are parts of it);
 	// "" finds it out from the byte order mark or else the first 64 KiB.
@@ -37,7 +37,7 @@ type Reader struct {
 	err    error
 }
 
-// source reads one format. After an error it is not asked again.
+// source reads one format. It is asked again only after a *RowError that Continues.
 type source interface {
 	columns() []string
 	next() (row map[string]any, number int, err error)
@@ -75,14 +75,16 @@ func (r *Reader) Columns() []string { return slices.Clone(r.source.columns()) }
 //
 // Cells of csv, tsv and xlsx are strings, without spaces and tabs around them. Values of jsonl keep their type: nil,
 // bool, string, int for whole numbers, float64 for others, []any, map[string]any. The row belongs to the caller.
-// After an error every further call returns the same error.
+// After a *RowError that Continues, the next call goes on; after any other error every further call returns the same.
 func (r *Reader) Next() (row map[string]any, number int, err error) {
 	if r.err != nil {
 		return nil, 0, r.err
 	}
 	row, number, err = r.source.next()
 	if err != nil {
-		r.err = err
+		if bad, ok := errors.AsType[*RowError](err); !ok || !bad.Continues {
+			r.err = err
+		}
 		return nil, 0, err
 	}
 	return row, number, nil

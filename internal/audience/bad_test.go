@@ -169,7 +169,7 @@ func TestToBreakOffIsNotToEnd(t *testing.T) {
 }
 
 func TestAnErrorStays(t *testing.T) {
-	reader, err := Open(write(t, "list.csv", "a,b\n1\n1,2\n"), Options{})
+	reader, err := Open(write(t, "list.csv", "a,b\n1,\x002\n1,2\n"), Options{})
 	require.NoError(t, err)
 	_, _, first := reader.Next()
 	require.Error(t, first)

@@ -19,6 +19,26 @@ type RowError struct {
 	Problem string // what is wrong, as part of a sentence
 	Hint    string // what to do about it, as part of a sentence; "" when the problem says it all
 	Err     error  // what caused it, such as fs.ErrNotExist; nil when the content is to blame
+	Value   string // what stands there, cut to 200 characters; "" when that is no help
+	// Continues says that only this row is bad: the next call of Reader.Next goes on, with what else is wrong with the row
+	// or with the row after it.
+	Continues bool
+}
+
+// only marks a problem as one of its row alone.
+func (e *RowError) only(value string) *RowError {
+	e.Continues, e.Value = true, cut(value)
+	return e
+}
+
+// cut shortens a value for people.
+func cut(value string) string {
+	const most = 200
+	if len(value) <= most {
+		return value
+	}
+	runes := []rune(value[:min(len(value), 4*most)])
+	return string(runes[:min(len(runes), most)]) + "…"
 }
 
 // Error is one sentence: file, row, column, problem, hint.

@@ -27,14 +27,29 @@ func fuzz(f *testing.F, suffix string, wrap func(*testing.T, []byte) []byte) {
 		}
 		defer func() { require.NoError(t, reader.Close()) }()
 		last := 0
-		for {
+		lines := strings.Count(string(content), "\n") + strings.Count(string(content), "\r") + 1
+		for calls := 0; ; calls++ {
+			require.Less(t, calls, 20*len(content)+100, "it does not end")
 			row, number, err := reader.Next()
 			if err == io.EOF {
 				return
 			}
 			if err != nil {
-				checkError(t, err)
-				return
+				problem := checkError(t, err)
+				if suffix != ".xlsx" {
+					require.LessOrEqual(t, problem.Row, lines, "a place outside the file")
+				} else {
+					require.LessOrEqual(t, problem.Row, maxSheetRows)
+				}
+				if !problem.Continues {
+					_, _, again := reader.Next()
+					require.Equal(t, err, again)
+					return
+				}
+				require.Positive(t, problem.Row)
+				require.GreaterOrEqual(t, problem.Row, last)
+				last = problem.Row
+				continue
 			}
 			require.Greater(t, number, last)
 			last = number
@@ -54,14 +69,15 @@ func fuzz(f *testing.F, suffix string, wrap func(*testing.T, []byte) []byte) {
 
 func asIs(_ *testing.T, content []byte) []byte { return content }
 
-func checkError(t *testing.T, err error) {
+func checkError(t *testing.T, err error) *RowError {
 	var rowError *RowError
 	require.ErrorAs(t, err, &rowError)
 	require.Zero(t, strings.Count(err.Error(), "\n"), err.Error())
+	return rowError
 }
 
 func FuzzCSV(f *testing.F) {
-	for _, seed := range []string{"a,b\n1,2\n", "\xEF\xBB\xBFa,b\r\n\"1\n\",2\r\n", "\xFF\xFEa\x00\n\x001\x00", "\xD5\xCB,b\n\xB0\xA1,\"\n", "a\n\xff"} {
+	for _, seed := range []string{"a,b\n1,2\n", "\xEF\xBB\xBFa,b\r\n\"1\n\",2\r\n", "\xFF\xFEa\x00\n\x001\x00", "\xD5\xCB,b\n\xB0\xA1,\"\n", "a\n\xff", "a,b\n1\n\"x\"y,2\n3,4\n", "友,b\n友,\xff\n友,2\n"} {
 		f.Add([]byte(seed))
 	}
 	fuzz(f, ".csv", asIs)

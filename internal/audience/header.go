@@ -14,6 +14,9 @@ const blanks = " \t"
 func header(path string, row int, cells []string, options Options) ([]string, error) {
 	columns := make([]string, len(cells))
 	for i, cell := range cells {
+		if len(cell) > maxField {
+			return nil, fieldTooLong(path, row, "column "+strconv.Itoa(i+1))
+		}
 		name := strings.Trim(cell, blanks)
 		if name == "" {
 			return nil, &RowError{File: path, Row: row, Column: "column " + strconv.Itoa(i+1), Problem: "it has no name", Hint: "name it or delete the column"}

@@ -25,6 +25,8 @@ type objects struct {
 	names   []string
 	first   map[string]any // read for its names, not handed out yet
 	number  int
+	bad     queue
+	opened  bool // the first line has been read
 }
 
 func newObjects(file *os.File, path string, options Options) (*objects, error) {
@@ -35,9 +37,13 @@ func newObjects(file *os.File, path string, options Options) (*objects, error) {
 	o := &objects{file: file, path: path, text: text, lines: bufio.NewScanner(text), options: options}
 	o.lines.Buffer(make([]byte, 0, sampleSize), maxRow)
 	o.first, o.names, err = o.object()
-	o.number = o.line
+	o.number, o.opened = o.line, true
 	if errors.Is(err, io.EOF) {
 		return nil, &RowError{File: path, Problem: "the file is empty", Hint: "write one JSON object per line, such as {\"friend\": \"…\"}"}
+	}
+	if bad, ok := errors.AsType[*RowError](err); ok && bad.Continues && bad.Err == nil {
+		o.bad.waiting = append([]*RowError{bad}, o.bad.waiting...)
+		return o, nil
 	}
 	return o, err
 }
@@ -47,6 +53,9 @@ func (o *objects) columns() []string { return o.names }
 func (o *objects) close() error { return o.file.Close() }
 
 func (o *objects) next() (map[string]any, int, error) {
+	if err := o.bad.pop(); err != nil {
+		return nil, 0, err
+	}
 	if o.first != nil {
 		row := o.first
 		o.first = nil
@@ -89,6 +98,9 @@ func (o *objects) decode(line []byte) (map[string]any, []string, error) {
 	if o.text.broke() && o.text.errLine == o.line {
 		return nil, nil, o.text.problem(o.line) // the rest of this line could not be read
 	}
+	if o.text.spoiled(o.line) > 0 {
+		return nil, nil, o.text.misencoded(o.line, o.line).only(string(line))
+	}
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.UseNumber()
 	token, err := decoder.Token()
@@ -97,11 +109,13 @@ func (o *objects) decode(line []byte) (map[string]any, []string, error) {
 		if token == json.Delim('[') {
 			hint = "write each object on a line of its own, without [ ] around them"
 		}
-		return nil, nil, &RowError{File: o.path, Row: o.line, Problem: "the line is no JSON object", Hint: hint}
+		e := (&RowError{File: o.path, Row: o.line, Problem: "the line is no JSON object", Hint: hint}).only(string(line))
+		e.Continues = o.opened // a first line of another kind means another kind of file
+		return nil, nil, e
 	}
 	row, names, err := o.members(decoder, err)
 	if err != nil {
-		return nil, nil, o.explain(err)
+		return nil, nil, o.explain(err, line)
 	}
 	if err := o.rename(row, names); err != nil {
 		return nil, nil, err
@@ -127,7 +141,7 @@ func (o *objects) members(decoder *json.Decoder, err error) (map[string]any, []s
 			if !twice {
 				problem = "the object has an empty name"
 			}
-			return nil, nil, &RowError{File: o.path, Row: o.line, Column: name, Problem: problem, Hint: "rename or delete one of them"}
+			return nil, nil, (&RowError{File: o.path, Row: o.line, Column: name, Problem: problem, Hint: "rename or delete one of them"}).only("")
 		}
 		var value any
 		if err := decoder.Decode(&value); err != nil {
@@ -142,7 +156,7 @@ func (o *objects) members(decoder *json.Decoder, err error) (map[string]any, []s
 		return nil, nil, err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, nil, &RowError{File: o.path, Row: o.line, Problem: "there is something after the object", Hint: "write each object on a line of its own"}
+		return nil, nil, (&RowError{File: o.path, Row: o.line, Problem: "there is something after the object", Hint: "write each object on a line of its own"}).only("")
 	}
 	return row, names, nil
 }
@@ -150,12 +164,12 @@ func (o *objects) members(decoder *json.Decoder, err error) (map[string]any, []s
 func (o *objects) valueError(name string, err error) error {
 	var e *RowError
 	if errors.As(err, &e) {
-		e.File, e.Row, e.Column = o.path, o.line, name
+		e.File, e.Row, e.Column, e.Continues = o.path, o.line, name, true
 	}
 	return err
 }
 
-func (o *objects) explain(err error) error {
+func (o *objects) explain(err error, line []byte) error {
 	var e *RowError
 	if errors.As(err, &e) {
 		return err
@@ -164,11 +178,13 @@ func (o *objects) explain(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		text = "it ends too early"
 	}
-	return &RowError{
+	e = (&RowError{
 		File: o.path, Row: o.line, Err: err,
 		Problem: "the line is not valid JSON: " + strings.TrimPrefix(text, "json: "),
 		Hint:    "write one complete JSON object per line",
-	}
+	}).only(string(line))
+	e.Continues = o.opened
+	return e
 }
 
 // rename applies Options.Rename and Options.Require to one row; names change in place.
@@ -192,8 +208,22 @@ func (o *objects) rename(row map[string]any, names []string) error {
 	}
 	for _, name := range o.options.Require {
 		if !slices.Contains(names, name) {
-			return missingColumn(o.path, o.line, name, names)
+			e := missingColumn(o.path, o.line, name, names)
+			e.Continues = o.opened
+			return e
 		}
+	}
+	o.bad.requireCells(o.path, o.line, o.options.Require, func(column string) string {
+		if row[column] == nil {
+			return ""
+		}
+		if text, ok := row[column].(string); ok {
+			return strings.Trim(text, blanks)
+		}
+		return "something"
+	})
+	if err := o.bad.pop(); err != nil {
+		return err
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ type table struct {
 	csv   *csv.Reader
 	names []string
 	after int // the line after the last row
+	bad   queue
+	// require are the columns that must hold something.
+	require []string
 }
 
 func newTable(file *os.File, path string, comma rune, options Options) (*table, error) {
@@ -27,7 +30,7 @@ func newTable(file *os.File, path string, comma rune, options Options) (*table, 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize)), after: 1}
+	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize)), after: 1, require: options.Require}
 	t.csv.Comma = comma
 	t.csv.ReuseRecord = true
 	t.csv.FieldsPerRecord = -1 // counted here, for a better message
@@ -38,6 +41,9 @@ func newTable(file *os.File, path string, comma rune, options Options) (*table, 
 	if err != nil {
 		return nil, err
 	}
+	if line := t.text.spoiled(t.after - 1); line > 0 {
+		return nil, t.text.misencoded(row, line)
+	}
 	t.names, err = header(path, row, cells, options)
 	return t, err
 }
@@ -47,21 +53,40 @@ func (t *table) columns() []string { return t.names }
 func (t *table) close() error { return t.file.Close() }
 
 func (t *table) next() (map[string]any, int, error) {
+	if err := t.bad.pop(); err != nil {
+		return nil, 0, err
+	}
 	cells, number, err := t.record()
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(cells) != len(t.names) {
-		return nil, 0, ragged(t.path, number, len(cells), len(t.names))
-	}
 	row := make(map[string]any, len(cells))
+	if t.check(cells, number, row); len(t.bad.waiting) > 0 {
+		return nil, 0, t.bad.pop()
+	}
+	return row, number, nil
+}
+
+// check fills the row with its cells, and notes all that is wrong with them.
+func (t *table) check(cells []string, number int, row map[string]any) {
+	if line := t.text.spoiled(t.after - 1); line > 0 {
+		t.bad.add(t.text.misencoded(number, line).only(strings.Join(cells, ",")))
+		return // its cells may be anything
+	}
+	if len(cells) != len(t.names) {
+		t.bad.add(ragged(t.path, number, len(cells), len(t.names)).only(strings.Join(cells, ",")))
+		return
+	}
 	for i, cell := range cells {
-		if len(cell) < 40 && shortened.MatchString(cell) {
-			return nil, 0, shortenedNumber(t.path, number, t.names[i], cell)
+		switch {
+		case len(cell) > maxField:
+			t.bad.add(fieldTooLong(t.path, number, t.name(i)).only(cell))
+		case len(cell) < 40 && shortened.MatchString(cell):
+			t.bad.add(shortenedNumber(t.path, number, t.names[i], cell).only(cell))
 		}
 		row[t.names[i]] = cell
 	}
-	return row, number, nil
+	t.bad.requireCells(t.path, number, t.require, func(column string) string { text, _ := row[column].(string); return text })
 }
 
 // shortened is how Excel saves a long number as CSV: the digits that are not shown are lost, and many customers may have
@@ -89,15 +114,12 @@ func (t *table) record() ([]string, int, error) {
 		t.after = row + 1
 		for i, cell := range cells {
 			t.after += strings.Count(cell, "\n")
-			if len(cell) > maxField {
-				return nil, 0, fieldTooLong(t.path, row, t.name(i))
-			}
 			size += len(cell)
 			cells[i] = strings.Trim(cell, blanks)
 			blank = blank && cells[i] == ""
 		}
 		if size > maxRow {
-			return nil, 0, rowTooLong(t.path, row)
+			return nil, 0, rowTooLong(t.path, row).only("")
 		}
 		if !blank {
 			return cells, row, nil
@@ -126,7 +148,10 @@ func (t *table) explain(err error) error {
 	if !isParse {
 		return openError(t.path, err)
 	}
-	e := &RowError{File: t.path, Row: parse.StartLine, Err: parse.Err}
+	t.after = parse.Line + 1
+	t.text.spoiled(parse.Line) // this row is bad already
+	e := (&RowError{File: t.path, Row: parse.StartLine, Err: parse.Err}).only("")
+	e.Continues = t.names != nil && e.Row > 0 // a header has to be read
 	place := ""
 	if parse.Line != parse.StartLine {
 		place = fmt.Sprintf(" on line %d", parse.Line)

@@ -17,9 +17,8 @@ import (
 const sampleSize = 64 << 10
 
 var (
-	errNUL      = errors.New("a NUL byte")
-	errEncoding = errors.New("not in the file's encoding")
-	errTooLong  = errors.New("too long")
+	errNUL     = errors.New("a NUL byte")
+	errTooLong = errors.New("too long")
 )
 
 const (
@@ -28,8 +27,9 @@ const (
 	replacement = "\uFFFD"
 )
 
-// text hands out a file as UTF-8 that holds no NUL, while it counts lines and watches over the length of rows. The
-// first thing wrong becomes err, on line errLine; everything before it is handed out first.
+// text hands out a file as UTF-8 that holds no NUL, while it counts lines and watches over the length of rows. What is not
+// in the encoding spoils its own line; the first thing wrong besides becomes err, on line errLine, and everything before it
+// is handed out first.
 type text struct {
 	path     string
 	encoding string // for people
@@ -44,7 +44,8 @@ type text struct {
 	sinceRow int // bytes handed out since the last call of startRow
 	err      error
 	errLine  int
-	told     bool // whether Read has returned err
+	told     bool  // whether Read has returned err
+	bad      []int // lines, not yet asked for, on which something is not in the encoding; never more than are buffered
 }
 
 // newText finds out the encoding, unless it is named, and leaves out the byte order mark.
@@ -121,15 +122,62 @@ func detect(path string, sample []byte, whole bool) (string, error) {
 		return "UTF-16", nil
 	}
 	brokenUTF8 := invalidUTF8(sample, whole)
-	if brokenUTF8 < 0 || bytes.HasPrefix(sample, []byte(bom)) {
+	if brokenUTF8 < 0 || bytes.HasPrefix(sample, []byte(bom)) || mostlyUTF8(sample) {
 		return "UTF-8", nil
 	}
 	brokenGB := invalidGB18030(sample, whole)
-	if brokenGB < 0 {
+	if brokenGB < 0 || mostlyGB18030(sample) {
 		return "GB18030", nil
 	}
 	row := 1 + bytes.Count(sample[:max(brokenUTF8, brokenGB)], []byte("\n"))
 	return "", &RowError{File: path, Row: row, Problem: "the text is neither UTF-8 nor GB18030", Hint: "save the file as UTF-8 (in Excel: \"CSV UTF-8\")"}
+}
+
+// mostlyUTF8 reports whether a text that is not all UTF-8 is so but for a few rows: nine of ten characters outside ASCII
+// are, or nine of ten lines where there are hardly any. Of a text in GB18030 it is next to none.
+func mostlyUTF8(p []byte) bool {
+	good, broken := 0, 0
+	lines := map[int]bool{}
+	line := 0
+	for i := 0; i < len(p); {
+		if p[i] < utf8.RuneSelf {
+			if p[i] == '\n' {
+				line++
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(p[i:])
+		if r == utf8.RuneError && size == 1 {
+			broken++
+			lines[line] = true
+		} else {
+			good++
+		}
+		i += size
+	}
+	if good > 0 {
+		return broken*9 <= good
+	}
+	return !lines[0] && len(lines)*9 <= line && invalidGB18030(p, false) >= 0
+}
+
+// mostlyGB18030 reports the same of GB18030.
+func mostlyGB18030(p []byte) bool {
+	decoded, err := simplifiedchinese.GB18030.NewDecoder().Bytes(p)
+	if err != nil {
+		return false
+	}
+	good, broken := 0, 0
+	for _, r := range string(decoded) {
+		switch {
+		case r == utf8.RuneError:
+			broken++
+		case r >= utf8.RuneSelf:
+			good++
+		}
+	}
+	return broken*9 <= good
 }
 
 // invalidUTF8 is where the text stops being UTF-8, or -1. A character that is cut off is well unless the text is whole.
@@ -222,25 +270,77 @@ func (t *text) fill() {
 
 func (t *text) fail(err error, line int) { t.err, t.errLine = err, line }
 
-// check returns how much of p is good, and what is wrong after it. It leaves a cut off character for the next time.
+// check returns how much of p is good, and what is wrong after it. It leaves a cut off character for the next time. What is
+// not in the encoding spoils its line only: its bytes are replaced, and the line is noted.
 func (t *text) check(p []byte, whole bool) (int, error) {
 	good, problem := len(p), error(nil)
 	if !utf8.Valid(p) {
-		if i := invalidUTF8(p, true); !whole && !utf8.FullRune(p[i:]) {
-			good = i
-		} else {
-			good, problem = i, errEncoding
-		}
-	}
-	if t.decoded {
-		if i := bytes.Index(p[:good], []byte(replacement)); i >= 0 {
-			good, problem = i, errEncoding
-		}
+		good = t.mend(p, whole)
 	}
 	if i := bytes.IndexByte(p[:good], 0); i >= 0 {
 		good, problem = i, errNUL
 	}
+	if t.decoded {
+		t.findReplaced(p[:good])
+	}
 	return good, problem
+}
+
+// mend replaces each byte that is no UTF-8 by a question mark, and returns where a character is cut off.
+func (t *text) mend(p []byte, whole bool) int {
+	line, from := t.lines+1, 0
+	for i := 0; i < len(p); {
+		if p[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(p[i:])
+		if r != utf8.RuneError || size > 1 {
+			i += size
+			continue
+		}
+		if !whole && !utf8.FullRune(p[i:]) {
+			return i
+		}
+		line += bytes.Count(p[from:i], []byte("\n"))
+		from = i
+		t.spoil(line)
+		p[i] = '?'
+		i++
+	}
+	return len(p)
+}
+
+// findReplaced notes the lines on which a decoder has put U+FFFD.
+func (t *text) findReplaced(p []byte) {
+	line := t.lines + 1
+	for {
+		i := bytes.Index(p, []byte(replacement))
+		if i < 0 {
+			return
+		}
+		line += bytes.Count(p[:i], []byte("\n"))
+		t.spoil(line)
+		p = p[i+len(replacement):]
+	}
+}
+
+func (t *text) spoil(line int) {
+	if n := len(t.bad); n == 0 || t.bad[n-1] != line {
+		t.bad = append(t.bad, line)
+	}
+}
+
+// spoiled returns the first line up to last, of those not yet asked for, that is not in the encoding; 0 when there is none.
+func (t *text) spoiled(last int) int {
+	line := 0
+	for len(t.bad) > 0 && t.bad[0] <= last {
+		if line == 0 {
+			line = t.bad[0]
+		}
+		t.bad = t.bad[1:]
+	}
+	return line
 }
 
 // broke reports whether Read has told of something wrong, not only of the end.
@@ -252,12 +352,6 @@ func (t *text) problem(row int) *RowError {
 	switch {
 	case errors.Is(t.err, errNUL):
 		e.Problem, e.Hint = "there is a NUL byte, so this is no text file or a damaged one", "save the list anew as UTF-8 text"
-	case errors.Is(t.err, errEncoding):
-		e.Problem = fmt.Sprintf("the text is not %s here, although it begins so", t.encoding)
-		if t.said {
-			e.Problem = fmt.Sprintf("the text is not %s here, as it was said to be", t.encoding)
-		}
-		e.Hint = "save the whole file as UTF-8 (in Excel: \"CSV UTF-8\")"
 	case errors.Is(t.err, errTooLong):
 		return rowTooLong(t.path, row)
 	default:
@@ -265,6 +359,19 @@ func (t *text) problem(row int) *RowError {
 		cause.Row = t.errLine
 		return cause
 	}
+	return e
+}
+
+// misencoded is the problem of a row of which a line is not in the file's encoding.
+func (t *text) misencoded(row, line int) *RowError {
+	e := &RowError{File: t.path, Row: row, Problem: fmt.Sprintf("the text is not %s here, although the file is elsewhere", t.encoding)}
+	if t.said {
+		e.Problem = fmt.Sprintf("the text is not %s here, as it was said to be", t.encoding)
+	}
+	if line != row {
+		e.Problem += fmt.Sprintf(" (on line %d)", line)
+	}
+	e.Hint = "type the characters of this row again, or save the whole file as UTF-8 (in Excel: \"CSV UTF-8\")"
 	return e
 }
 

@@ -21,6 +21,9 @@ type workbook struct {
 	rows   *excelize.Rows
 	number int
 	names  []string
+	bad    queue
+	// require are the columns that must hold something.
+	require []string
 }
 
 // newWorkbook is the reader of xlsx. The file is only needed for the verification: excelize opens it anew.
@@ -34,7 +37,7 @@ func newWorkbook(file *os.File, path string, options Options) (_ source, err err
 	if err := file.Close(); err != nil {
 		return nil, openError(path, err)
 	}
-	w := &workbook{path: path}
+	w := &workbook{path: path, require: options.Require}
 	defer func() {
 		if err == nil {
 			return
@@ -103,15 +106,18 @@ func (w *workbook) close() error {
 
 func (w *workbook) next() (row map[string]any, number int, err error) {
 	defer w.recovered(&err)
+	if err := w.bad.pop(); err != nil {
+		return nil, 0, err
+	}
 	cells, err := w.record()
 	if err != nil {
 		return nil, 0, err
 	}
 	if len(cells) > len(w.names) {
-		return nil, 0, &RowError{
+		w.bad.add((&RowError{
 			File: w.path, Row: w.number, Column: "column " + strconv.Itoa(len(cells)),
 			Problem: "there is a value right of the last named column", Hint: "name the column in the first row, or clear the cell",
-		}
+		}).only(cells[len(cells)-1]))
 	}
 	row = make(map[string]any, len(w.names))
 	for i, name := range w.names {
@@ -119,10 +125,12 @@ func (w *workbook) next() (row map[string]any, number int, err error) {
 			row[name] = ""
 			continue
 		}
-		if err := w.check(i, cells[i]); err != nil {
-			return nil, 0, err
-		}
+		w.check(i, cells[i])
 		row[name] = cells[i]
+	}
+	w.bad.requireCells(w.path, w.number, w.require, func(column string) string { text, _ := row[column].(string); return text })
+	if err := w.bad.pop(); err != nil {
+		return nil, 0, err
 	}
 	return row, w.number, nil
 }
@@ -157,20 +165,20 @@ func (w *workbook) broken(err error) error {
 	return e
 }
 
-// check refuses cells that show something else than what their author meant.
-func (w *workbook) check(i int, cell string) error {
+// check notes a cell that shows something else than what its author meant.
+func (w *workbook) check(i int, cell string) {
 	e := &RowError{File: w.path, Row: w.number, Column: w.names[i]}
 	switch {
 	case len(cell) > maxField:
-		return fieldTooLong(w.path, w.number, w.names[i])
+		e = fieldTooLong(w.path, w.number, w.names[i])
 	case isFormulaError(cell):
 		e.Problem, e.Hint = "the cell shows the error "+cell, "correct its formula"
 	case len(cell) < 40 && scientific.MatchString(cell):
 		e.Problem, e.Hint = "the cell shows a shortened number, "+cell, "format the column as text and enter the digits again"
 	default:
-		return nil
+		return
 	}
-	return e
+	w.bad.add(e.only(cell))
 }
 
 func isFormulaError(cell string) bool {
