@@ -9,13 +9,16 @@ import (
 	"youmiflow/engine"
 )
 
-// within adds that the item is of one of the series. The range of ids is what makes it quick.
-func (c *conditions) within(id string, series []seriesRow) {
+// within adds that the item is of one of the series, and returns the first id that can be. The range of ids is what
+// makes it quick. Its lower bound is left to the condition that a stream goes on by: of two, SQLite seeks by the first
+// one only, and would look through the same rows for every chunk again.
+func (c *conditions) within(id string, series []seriesRow) (first int64) {
 	first, last := series[0].first, series[0].last
 	for _, s := range series {
 		first, last = min(first, s.first), max(last, s.last)
 	}
-	c.add(fmt.Sprintf("%s BETWEEN %d AND %d AND item.series IN (%s)", id, first, last, c.list(series)))
+	c.add(fmt.Sprintf("%s <= %d AND item.series IN (%s)", id, last, c.list(series)))
+	return first
 }
 
 // list writes the numbers of the series.
@@ -30,14 +33,14 @@ func (c *conditions) list(series []seriesRow) string {
 // Calls implements engine.Ledger.
 func (l *Ledger) Calls(ctx context.Context, filter engine.CallFilter) iter.Seq2[engine.Call, error] {
 	return func(yield func(engine.Call, error) bool) {
-		query, args, err := l.callQuery(ctx, filter)
+		query, item, args, err := l.callQuery(ctx, filter)
 		if err != nil || query == "" {
 			if err != nil {
 				yield(engine.Call{}, err)
 			}
 			return
 		}
-		var item, ordinal int64
+		var ordinal int64
 		for {
 			calls, err := collect(ctx, l.read, scanCall, query, append([]any{item, item, ordinal}, args...)...)
 			if err != nil {
@@ -57,17 +60,19 @@ func (l *Ledger) Calls(ctx context.Context, filter engine.CallFilter) iter.Seq2[
 	}
 }
 
-// callQuery builds the query of a chunk; its arguments are the item (twice) and the ordinal to go on after, and args.
-func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (string, []any, error) {
+// callQuery builds the query of a chunk; its arguments are the item (twice) and the ordinal to go on after, and args. The
+// item to begin with is returned too.
+func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (query string, item int64, args []any, err error) {
 	var where conditions
 	where.terms = append(where.terms, "call.item >= ? AND (call.item > ? OR call.ordinal > ?)")
-	if filter.Item != 0 {
-		where.add("call.item = ?", filter.Item)
-	}
 	if filter.Run != "" || filter.Lane != nil {
-		if nothing, err := l.callScope(ctx, filter, &where); err != nil || nothing {
-			return "", nil, err
+		if item, err = l.callScope(ctx, filter, &where); err != nil || item == 0 {
+			return "", 0, nil, err
 		}
+	}
+	if filter.Item != 0 {
+		item = max(item, filter.Item)
+		where.add("call.item <= ?", filter.Item)
 	}
 	index := ""
 	if len(filter.States) == 1 && filter.States[0] == engine.CallIntent {
@@ -82,27 +87,28 @@ func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (strin
 		call.started_at, coalesce(call_outcome.finished_at, 0)
 		FROM call ` + index + `LEFT JOIN call_outcome ON call_outcome.ordinal = call.ordinal
 		CROSS JOIN call_kind ON call_kind.id = call.kind CROSS JOIN item ON item.id = call.item CROSS JOIN series ON series.id = item.series` + where.clause() +
-		fmt.Sprintf(` ORDER BY call.item, call.ordinal LIMIT %d`, chunk), where.args, nil
+		fmt.Sprintf(` ORDER BY call.item, call.ordinal LIMIT %d`, chunk), item, where.args, nil
 }
 
-// callScope keeps to the items of the run and the lane that the filter names.
-func (l *Ledger) callScope(ctx context.Context, filter engine.CallFilter, where *conditions) (nothing bool, err error) {
+// callScope keeps to the items of the run and the lane that the filter names, and returns the first that can be one; 0
+// when there is none.
+func (l *Ledger) callScope(ctx context.Context, filter engine.CallFilter, where *conditions) (first int64, err error) {
 	items := engine.ItemFilter{Run: filter.Run, Root: true}
 	if lane := filter.Lane; lane != nil {
 		if filter.Run != "" && filter.Run != lane.Run {
-			return true, nil
+			return 0, nil
 		}
 		items = engine.ItemFilter{Run: lane.Run, Step: &lane.Step}
 	}
 	series, err := l.findSeries(ctx, items)
 	if err != nil || len(series) == 0 {
-		return true, err
+		return 0, err
 	}
-	where.within("call.item", series)
+	first = where.within("call.item", series)
 	if filter.Lane != nil {
 		where.add("item.lane = (SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+"))", filter.Lane.Lane)
 	}
-	return false, nil
+	return first, nil
 }
 
 type callRow struct {

@@ -19,7 +19,7 @@ const chunk = 500
 // Items implements engine.Ledger. Items come by id, which is by sequence within a step.
 func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[engine.Item, error] {
 	return func(yield func(engine.Item, error) bool) {
-		query, args, err := l.itemQuery(ctx, filter)
+		query, first, args, err := l.itemQuery(ctx, filter)
 		scan := scanItem
 		if filter.Step != nil && filter.Lane != nil {
 			scan = scanLaneItem
@@ -30,7 +30,7 @@ func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[
 			}
 			return
 		}
-		left, after := filter.Limit, filter.AfterID
+		left, after := filter.Limit, max(filter.AfterID, first-1)
 		for {
 			size := chunk
 			if filter.Limit > 0 {
@@ -58,27 +58,27 @@ func (l *Ledger) Items(ctx context.Context, filter engine.ItemFilter) iter.Seq2[
 	}
 }
 
-// itemQuery builds the query of a chunk; its arguments are the id to go on after, args, and the size. No query means
-// that there is nothing to find.
-func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (string, []any, error) {
+// itemQuery builds the query of a chunk; its arguments are the id to go on after, args, and the size. The first id that
+// can be found is returned too. No query means that there is nothing to find.
+func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (query string, first int64, args []any, err error) {
 	series, err := l.findSeries(ctx, filter)
 	if err != nil || len(series) == 0 {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	var where conditions
 	where.terms = append(where.terms, "item.id > ?")
-	where.within("item.id", series)
+	wave := waveColumn(series)
 	if filter.Wave != 0 {
-		if nothing, err := l.waveScope(ctx, filter.Wave, series, &where); err != nil || nothing {
-			return "", nil, err
+		if series, err = l.waveScope(ctx, filter.Wave, series, &where); err != nil || len(series) == 0 {
+			return "", 0, nil, err
 		}
 	}
-	wave := waveColumn(series)
+	first = where.within("item.id", series)
 	index := "NOT INDEXED" // by id, within the range
 	if filter.Lane != nil {
 		lanes, err := collect(ctx, l.read, scanNumber, "SELECT id FROM lane WHERE name = ? AND series IN ("+where.list(series)+")", *filter.Lane)
 		if err != nil || len(lanes) == 0 {
-			return "", nil, err
+			return "", 0, nil, err
 		}
 		where.add("item.lane IN (" + numbers(lanes) + ")")
 		if open(filter.Statuses) {
@@ -93,13 +93,13 @@ func (l *Ledger) itemQuery(ctx context.Context, filter engine.ItemFilter) (strin
 			coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason), item_state.progress,
 			coalesce(item_state.until, 0)
 			FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id` + where.clause() +
-			` ORDER BY item.id LIMIT ?`, where.args, nil
+			` ORDER BY item.id LIMIT ?`, first, where.args, nil
 	}
 	return `SELECT item.id, series.run, series.step, item.sequence, item.source_row, item.item_key, lane.name, item.data,
 		item.variant, ` + wave + `, coalesce(item_state.status, item.status), coalesce(item_state.reason, item.reason),
 		item_state.progress, coalesce(item_state.until, 0) FROM item ` + index + ` LEFT JOIN item_state ON item_state.id = item.id
 		CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane` +
-		where.clause() + ` ORDER BY item.id LIMIT ?`, where.args, nil
+		where.clause() + ` ORDER BY item.id LIMIT ?`, first, where.args, nil
 }
 
 // waveColumn tells an item's wave: by its place where its series was divided into waves, else as it was added.
@@ -111,29 +111,32 @@ func waveColumn(series []seriesRow) string {
 		AND wave.first <= item.id ORDER BY wave.first DESC LIMIT 1), item.wave) ELSE item.wave END`
 }
 
-// waveScope keeps to the items of a wave.
-func (l *Ledger) waveScope(ctx context.Context, wave int, series []seriesRow, where *conditions) (nothing bool, err error) {
+// waveScope keeps to the items of a wave, and returns the series that have any, from the first of these to the last.
+func (l *Ledger) waveScope(ctx context.Context, wave int, series []seriesRow, where *conditions) (some []seriesRow, err error) {
 	var terms []string
 	for _, s := range series {
 		if !s.waves {
 			terms = append(terms, fmt.Sprintf("(item.series = %d AND item.wave = %d)", s.id, wave))
+			some = append(some, s)
 			continue
 		}
-		ranges, err := collect(ctx, l.read, func(row scanner) (r [2]int64, err error) {
-			return r, row.Scan(&r[0], &r[1])
+		found, err := collect(ctx, l.read, func(row scanner) (seriesRow, error) {
+			within := s
+			err := row.Scan(&within.first, &within.last)
+			return within, err
 		}, selectWave, s.last, s.id, wave)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		for _, r := range ranges {
-			terms = append(terms, fmt.Sprintf("(item.series = %d AND item.chosen = 1 AND item.id BETWEEN %d AND %d)", s.id, r[0], r[1]))
+		for _, s := range found {
+			terms = append(terms, fmt.Sprintf("(item.series = %d AND item.chosen = 1 AND +item.id BETWEEN %d AND %d)", s.id, s.first, s.last))
 		}
+		some = append(some, found...)
 	}
-	if len(terms) == 0 {
-		return true, nil
+	if len(some) > 0 {
+		where.add("(" + strings.Join(terms, " OR ") + ")")
 	}
-	where.add("(" + strings.Join(terms, " OR ") + ")")
-	return false, nil
+	return some, nil
 }
 
 // numbers writes numbers as a list of SQL.
