@@ -45,6 +45,18 @@ func ParseDuration(s string) (time.Duration, error) {
 	return time.Duration(total), nil
 }
 
+// durationText writes a duration as people do: 1h30m, and not 1h30m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // ParseRate reads a rate such as 20/min, 5/s, 200/h or 1000/d.
 func ParseRate(s string) (Rate, error) {
 	found := rateText.FindStringSubmatch(strings.TrimSpace(s))

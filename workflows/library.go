@@ -104,12 +104,17 @@ func (l *library) find(name string) (*document, error) {
 	return found.document, found.err
 }
 
-// suggest is the name of a workflow that was probably meant.
+// suggest is the name of a workflow that was probably meant: without path and suffix, or with a slip of the pen.
 func (l *library) suggest(name string) string {
-	if folder, ok := l.folder.(interface{ Names() []string }); ok {
-		return diagnostic.Suggest(name, folder.Names())
+	folder, ok := l.folder.(interface{ Names() []string })
+	if !ok {
+		return ""
 	}
-	return ""
+	known := folder.Names()
+	if plain := stem(filepath.ToSlash(name)); slices.Contains(known, plain) && plain != name {
+		return plain
+	}
+	return diagnostic.Suggest(name, known)
 }
 
 // parse checks a document, once. Documents that call each other in a circle are never parsed through one another.

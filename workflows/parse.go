@@ -188,9 +188,6 @@ func (p *parser) head(w *Workflow, all fields) {
 	if node := all.get("triggers"); node != nil {
 		w.Triggers = p.triggers(node, w.Params)
 	}
-	for _, trigger := range w.Triggers {
-		p.event = p.event || trigger.Event != ""
-	}
 	p.pace(w, all)
 }
 
@@ -227,14 +224,23 @@ func (p *parser) outputs(node *yaml.Node, f *frame) []Assignment {
 		if output.Value == nil {
 			continue
 		}
-		if handle, found := opaqueIn(output.Value.Type()); found {
+		if handle, found := output.Value.handle(); found {
 			p.add(output.Value.span, "type-mismatch", fmt.Sprintf("an output is kept with the run, and %s cannot be: it belongs to this run", typeName(handle)), "")
 		}
 	}
 	return list
 }
 
-// opaqueIn finds a handle in what is known of a value.
+// handle finds what is no data in a value, as far as it is known.
+func (v *Value) handle() (expression.Type, bool) {
+	for _, item := range v.items {
+		if handle, found := item.handle(); found {
+			return handle, true
+		}
+	}
+	return opaqueIn(v.typ)
+}
+
 func opaqueIn(t expression.Type) (expression.Type, bool) {
 	switch t.Kind {
 	case expression.Opaque:
@@ -257,7 +263,7 @@ func opaqueIn(t expression.Type) (expression.Type, bool) {
 func (p *parser) checkWaits(deadline time.Duration) {
 	for _, wait := range p.waits {
 		if deadline > 0 && wait.lasts >= deadline {
-			p.warn(wait.Span, "wait-beyond-deadline", fmt.Sprintf("the workflow's deadline of %s has passed when this wait is over: nothing that follows will be done", deadline))
+			p.warn(wait.Span, "wait-beyond-deadline", fmt.Sprintf("the workflow's deadline of %s has passed when this wait is over: nothing that follows will be done", durationText(deadline)))
 		}
 	}
 }

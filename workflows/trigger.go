@@ -74,6 +74,7 @@ func (p *parser) trigger(node *yaml.Node, params []*Param) *Trigger {
 	case "at":
 		p.instant(t, all.get("at"))
 	case "event":
+		p.event = true
 		t.Event = p.eventKind(all.get("event"))
 		t.Name = t.Event
 		scope["event"] = eventType()
@@ -109,7 +110,7 @@ func (p *parser) triggerKind(all fields) string {
 	only := triggerOnly()
 	for _, e := range all.entries {
 		if kinds := only[e.key.Value]; kinds != nil && !slices.Contains(kinds, kind) {
-			p.at(e.key, "trigger-kind", "%q belongs to a trigger with %q", e.key.Value, strings.Join(kinds, `" or "`))
+			p.at(e.key, "trigger-kind", "%q belongs to a trigger with %s", e.key.Value, quoted(kinds))
 		}
 	}
 	return kind
@@ -251,7 +252,7 @@ func (p *parser) firing(t *Trigger, all fields) {
 		if t.Missed == MissedSkip {
 			p.warn(p.text.spanOf(all.byName["missed_within"].key), "no-effect", "missed_within says nothing while missed is skip: write `missed: latest` or `missed: all`")
 		}
-	} else if t.Missed == MissedAll {
+	} else if t.Missed == MissedAll && !all.has("event") {
 		p.warn(p.text.spanOf(all.byName["missed"].key), "missed-unbounded",
 			"after a long pause every missed fire would be made up for, however late: add `missed_within`, such as 2h")
 	}

@@ -37,6 +37,10 @@ func (p *parser) waves(node *yaml.Node) []Wave {
 		p.at(node, "missing-key", "waves needs the key \"sizes\", such as [20, 10%%, 100%%]")
 		return nil
 	}
+	if sizes.Kind == yaml.ScalarNode {
+		after.Share = p.share(sizes, "sizes", 1)
+		return []Wave{after}
+	}
 	return p.waveList(sizes, after)
 }
 
@@ -99,7 +103,11 @@ func (p *parser) share(node *yaml.Node, what string, least int) Share {
 		return Share{}
 	}
 	if value < 0 || value > 100 || value == 0 && least > 0 {
-		p.at(node, "out-of-range", "%s must be more than 0%% and at most 100%%, and this is %s", what, node.Value)
+		from := "more than 0%"
+		if least == 0 {
+			from = "at least 0%"
+		}
+		p.at(node, "out-of-range", "%s must be %s and at most 100%%, and this is %s", what, from, node.Value)
 		return Share{}
 	}
 	return Share{Percent: value}

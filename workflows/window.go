@@ -21,13 +21,9 @@ func (p *parser) sendWindow(node *yaml.Node) *SendWindow {
 	w.To, ok = p.clock(all, "to", ok)
 	p.zone(&w.Location, all)
 	if days := all.get("days"); days != nil {
-		text, isText := p.str(days, "days")
-		if _, err := calendar.ParseDays(text); isText && err != nil {
-			p.at(days, "bad-window", "%s", err)
-		}
-		w.Days, ok = text, ok && isText
+		w.Days, ok = p.days(days, ok)
 	}
-	if !ok || p.bad {
+	if !ok {
 		return w
 	}
 	if err := w.Calendar(time.UTC).Check(); err != nil {
@@ -36,7 +32,19 @@ func (p *parser) sendWindow(node *yaml.Node) *SendWindow {
 	return w
 }
 
-// clock reads a time of the day.
+// days reads days of the week; ok is what it was before when they can be read.
+func (p *parser) days(node *yaml.Node, before bool) (text string, ok bool) {
+	if text, ok = p.str(node, "days"); !ok {
+		return "", false
+	}
+	if _, err := calendar.ParseDays(text); err != nil {
+		p.at(node, "bad-window", "%s", err)
+		return "", false
+	}
+	return text, before
+}
+
+// clock reads a time of the day; ok is what it was before when it can be read.
 func (p *parser) clock(all fields, key string, before bool) (text string, ok bool) {
 	node := all.get(key)
 	if node == nil {
