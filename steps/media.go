@@ -22,6 +22,9 @@ func (in inputs) address(field string) (string, error) {
 		return "", err
 	}
 	s = strings.TrimSpace(s)
+	if _, plain := plainAddress(s); plain {
+		return s, nil
+	}
 	parsed, err := url.Parse(s)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || strings.ContainsAny(s, " \t\r\n") {
 		return "", fmt.Errorf("%s must be an http or https address, not %s", in.name(field), kind(s))
@@ -89,11 +92,47 @@ func (in inputs) noSuffix(at media) error {
 
 // lastPart is the last part of an address's path; "" for none.
 func lastPart(address string) string {
+	if way, plain := plainAddress(address); plain {
+		return way[strings.LastIndexByte(way, '/')+1:]
+	}
 	parsed, err := url.Parse(address)
 	if err != nil || strings.HasSuffix(parsed.Path, "/") || parsed.Path == "" {
 		return ""
 	}
 	return path.Base(parsed.Path)
+}
+
+// plainAddress returns the path of an address in which nothing needs a second look: a lower-case scheme, a host name, a path
+// and a query of letters, digits and the signs that mean themselves. Most are such, and url.Parse is dear for a million.
+func plainAddress(address string) (way string, plain bool) {
+	rest, ok := strings.CutPrefix(address, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(address, "http://"); !ok {
+			return "", false
+		}
+	}
+	host := 0
+	for host < len(rest) && (isLetter(rest[host]) || rest[host] == '.' || rest[host] == '-') {
+		host++
+	}
+	if rest = rest[host:]; host == 0 || rest != "" && rest[0] != '/' && rest[0] != '?' {
+		return "", false
+	}
+	end := len(rest)
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case isLetter(c), strings.IndexByte("/-_.=&", c) >= 0:
+		case c == '?' && end == len(rest):
+			end = i
+		default:
+			return "", false
+		}
+	}
+	return rest[:end], true
+}
+
+func isLetter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // maxSuffix is the most characters of a suffix: beyond, it is rather a part of a name.

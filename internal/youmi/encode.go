@@ -7,8 +7,7 @@ import (
 )
 
 func encodeJSON(body any) ([]byte, error) {
-	var buffer bytes.Buffer
-	buffer.Grow(256)
+	var buffer bytes.Buffer // written to once, and then as large as the body
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
