@@ -16,10 +16,14 @@ const lookAgain = int64(5 * time.Second)
 type bucket struct {
 	key     string
 	hash    uint64
+	rule    *rule
 	pace    pace
-	caps    [2]int // an hour, a day
 	store   Store
-	windows []*window
+	windows []*window // an hour, a day
+	warm    warmUp
+	rested  spells // as far as this process knows
+
+	location *time.Location
 
 	turn *semaphore.Weighted // first come, first served, and a wait that ends with its context
 
@@ -43,42 +47,118 @@ type taken struct {
 	held    bool
 }
 
+// query is what a call asks of a bucket.
+type query struct {
+	now   int64
+	until int64 // the last instant that does
+	gap   int64 // after the call
+	peek  bool  // takes nothing
+}
+
 // take takes the first slot from want on, and none that comes after until: then it answers with an instant that does, and
 // that nothing comes before. It is the caller's turn, as with everything below.
-func (b *bucket) take(ctx context.Context, now, want, until, gap int64) (taken, error) {
-	if err := b.enter(ctx, now); err != nil {
+func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
+	if err := b.enter(ctx, q); err != nil {
 		return taken{}, err
 	}
 	want = max(want, b.clock, b.hold)
 	for {
-		if want > until {
+		if want > q.until {
 			return taken{at: want}, nil
 		}
-		k, at, err := b.find(ctx, want, until, gap)
+		k, at, err := b.find(ctx, want, q)
 		if err != nil {
 			return taken{}, err
 		}
-		if at.at > until {
+		if at.at > q.until {
 			return taken{at: at.at}, nil
 		}
-		if want, err = b.provide(ctx, at.at); err != nil {
+		if want, err = b.provide(ctx, at.at, q.peek); err != nil {
 			return taken{}, err
 		}
 		if want == at.at {
+			if q.peek {
+				return taken{at: want}, nil
+			}
 			return b.commit(k, at), nil
 		}
 	}
 }
 
-// provide asks the windows for a call at that instant; an answer other than it is when to try instead.
-func (b *bucket) provide(ctx context.Context, at int64) (int64, error) {
+// provide asks the rest and the windows for a call at that instant; an answer other than it is when to try instead.
+func (b *bucket) provide(ctx context.Context, at int64, peek bool) (int64, error) {
+	if b.rule.rest.after > 0 {
+		if next, _, _ := b.rule.rest.admit(&b.rested, at); next != at {
+			return next, nil
+		}
+	}
 	for _, w := range b.windows {
-		next, err := w.provide(ctx, b.store, b.key, at)
+		next, err := w.provide(ctx, b, at, peek)
 		if err != nil || next != at {
 			return next, err
 		}
 	}
 	return at, nil
+}
+
+// settle counts a call at the instant that all have agreed to, where that is only counted once it is certain. It answers
+// with the instant, or with another where the bucket has learned better.
+func (b *bucket) settle(ctx context.Context, at, now int64, seed uint64) (int64, error) {
+	if b.rule.rest.after > 0 {
+		next, err := b.tire(ctx, at, now, b.rule.rest.draw(seed, b.hash))
+		if err != nil || next != at {
+			return next, err
+		}
+	}
+	if len(b.warm.caps) > 0 {
+		return at, b.warmed(ctx, at)
+	}
+	return at, nil
+}
+
+// tire counts a call towards the next rest.
+func (b *bucket) tire(ctx context.Context, at, now, pause int64) (int64, error) {
+	var (
+		known   spells
+		next    int64
+		problem error
+	)
+	err := b.store.UpdateBucket(ctx, "@rest "+b.key, func(stored engine.Bucket) engine.Bucket {
+		if problem = known.read(stored.State); problem != nil {
+			return stored
+		}
+		if next, _, _ = b.rule.rest.admit(&known, at); next != at {
+			return stored
+		}
+		b.rule.rest.add(&known, at, now, pause)
+		stored.State = known.append(make([]byte, 0, 32))
+		stored.NotBefore = time.Unix(0, known.over()).UTC()
+		return stored
+	})
+	if err == nil {
+		err = problem
+	}
+	if err != nil {
+		return 0, err
+	}
+	b.rested = known
+	return next, nil
+}
+
+// view reads a bucket, without a write where the store can do that.
+func (b *bucket) view(ctx context.Context, key string) (engine.Bucket, error) {
+	if from, ok := b.store.(Reader); ok {
+		return from.Bucket(ctx, key)
+	}
+	var seen engine.Bucket
+	err := b.store.UpdateBucket(ctx, key, func(stored engine.Bucket) engine.Bucket {
+		seen = stored
+		return stored
+	})
+	if err != nil {
+		return engine.Bucket{}, err
+	}
+	return seen, nil
 }
 
 func (b *bucket) commit(k int64, at place) taken {
@@ -111,8 +191,8 @@ func (b *bucket) release(t taken) {
 }
 
 // find looks for the first instant from want on, in what this process has or else in the store. It looks no further than
-// until.
-func (b *bucket) find(ctx context.Context, want, until, gap int64) (int64, place, error) {
+// until. A peek finds what the store would give, and leaves it there.
+func (b *bucket) find(ctx context.Context, want int64, q query) (int64, place, error) {
 	if b.pace.none() {
 		return 0, place{at: want}, nil
 	}
@@ -121,23 +201,23 @@ func (b *bucket) find(ctx context.Context, want, until, gap int64) (int64, place
 			return 0, place{}, err
 		}
 		from, s := max(want, b.pace.start(k)), b.at(k)
-		if from > until {
+		if from > q.until {
 			return k, place{at: from}, nil
 		}
 		if s.expire(&b.pace, b.clock) {
 			b.changes++
 		}
-		if at, ok := s.find(&b.pace, from, gap); ok {
+		if at, ok := s.find(&b.pace, from, q.gap); ok {
 			return k, at, nil
 		}
 		if s.full {
 			continue
 		}
-		late, err := b.acquire(ctx, k, s, from, until, gap)
-		if err != nil || late > until {
-			return k, place{at: late}, err
+		left, err := b.acquire(ctx, k, s, from, q)
+		if err != nil || left > 0 {
+			return k, place{at: left}, err
 		}
-		if at, ok := s.find(&b.pace, from, gap); ok {
+		if at, ok := s.find(&b.pace, from, q.gap); ok {
 			return k, at, nil
 		}
 	}
@@ -153,40 +233,59 @@ func (b *bucket) at(k int64) *slice {
 	return s
 }
 
-// acquire takes more of slice k from the store. When the first instant it could have there comes after until, it takes
-// nothing and answers with that, else with 0.
-func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want, until, gap int64) (late int64, err error) {
-	var (
-		next row
-		got  lease
-		own  *lease
-		ok   bool
-	)
-	err = b.store.UpdateBucket(ctx, b.sliceKey(k), func(stored engine.Bucket) engine.Bucket {
-		r := b.read(k, stored)
-		own, late = nil, 0
-		if s.known && s.row == r {
-			own = &s.tail
+// acquire takes more of slice k from the store. What comes after until, or is but looked at, it leaves there, and answers
+// with its instant, else with 0.
+func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want int64, q query) (int64, error) {
+	var got offer
+	if q.peek {
+		stored, err := b.view(ctx, b.sliceKey(k))
+		if err != nil {
+			return 0, err
 		}
-		if next, got, ok = b.pace.advance(k, r, own, want, gap); !ok {
-			_, _, room := b.pace.advance(k, r, own, b.pace.start(k), b.pace.gapMin)
-			s.full = !room
+		got = b.offer(k, s, stored, want, q.gap)
+	} else if err := b.store.UpdateBucket(ctx, b.sliceKey(k), func(stored engine.Bucket) engine.Bucket {
+		got = b.offer(k, s, stored, want, q.gap)
+		if !got.ok || got.at > q.until {
 			return stored
 		}
-		if at, _ := b.pace.fit(got, want, gap); at > until {
-			late = at
-			return stored
-		}
-		return b.write(stored, next)
-	})
-	if err != nil || late > 0 {
-		return late, err
+		return b.write(stored, got.row)
+	}); err != nil {
+		return 0, err
+	}
+	s.full = s.full || got.full
+	if got.ok && (q.peek || got.at > q.until) {
+		return got.at, nil
 	}
 	b.changes++
-	if ok {
-		s.extend(&b.pace, next, got, own != nil)
+	if got.ok {
+		s.extend(&b.pace, got.row, got.lease, got.own)
 	}
 	return 0, nil
+}
+
+// offer is what a slice in the store has for a call.
+type offer struct {
+	row   row
+	lease lease
+	at    int64
+	own   bool // the old tail is part of the lease
+	ok    bool
+	full  bool // there is nothing for any call
+}
+
+func (b *bucket) offer(k int64, s *slice, stored engine.Bucket, want, gap int64) offer {
+	r := b.read(k, stored)
+	var own *lease
+	if s.known && s.row == r {
+		own = &s.tail
+	}
+	next, got, ok := b.pace.advance(k, r, own, want, gap)
+	if !ok {
+		_, _, room := b.pace.advance(k, r, own, b.pace.start(k), b.pace.gapMin)
+		return offer{full: !room}
+	}
+	at, _ := b.pace.fit(got, want, gap)
+	return offer{row: next, lease: got, at: at, own: own != nil, ok: true}
 }
 
 // read is a stored row, or how a slice begins that has none.

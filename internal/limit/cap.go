@@ -122,7 +122,10 @@ func (c *capStop) count(ctx context.Context, store Store, at, now int64) (until 
 		f.add(known, c.id, at, now)
 		return true
 	})
-	return until, begun, err
+	if err != nil {
+		return 0, false, err
+	}
+	return until, begun, nil
 }
 
 // putBack takes a contact off that nobody has heard of. One of several calls stays: that counts too much for a while.

@@ -10,8 +10,8 @@ import (
 // enter brings the bucket to the present: it reads the bucket's own row when a slice begins, and every few seconds.
 // That row holds the start of the latest slice that any process has entered, as Arrival, so that a clock that has
 // stepped back opens no earlier one, not even after a restart; and the latest hold, as NotBefore.
-func (b *bucket) enter(ctx context.Context, now int64) error {
-	b.clock = max(b.clock, now)
+func (b *bucket) enter(ctx context.Context, q query) error {
+	b.clock = max(b.clock, q.now)
 	k := b.pace.slice(b.clock)
 	if b.looked != 0 && k == b.current && b.clock-b.looked < lookAgain {
 		return nil

@@ -66,7 +66,10 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 	if err != nil {
 		return engine.Slot{}, err
 	}
-	p := passage{stops: on.stops, now: now.UnixNano(), from: now.UnixNano(), until: lastInstant(call.Until), earliest: firstInstant(call.Earliest)}
+	p := passage{
+		stops: on.stops, now: now.UnixNano(), from: now.UnixNano(), until: lastInstant(call.Until),
+		earliest: firstInstant(call.Earliest), seed: call.Seed, peek: call.Peek,
+	}
 	if len(on.caps) > 0 {
 		from, refused, err := peek(ctx, l.config.Store, on.caps, p.earliest(p.now))
 		if err != nil {
@@ -81,7 +84,7 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 	if err != nil {
 		return engine.Slot{}, err
 	}
-	if len(on.caps) > 0 {
+	if len(on.caps) > 0 && !call.Peek {
 		refused, err := count(ctx, l.config.Store, on.caps, at, p.now)
 		if err != nil || refused != nil {
 			giveBack(ctx, p.stops, false)
@@ -180,7 +183,7 @@ func (l *Limiter) add(stops []stop, rule *rule, answer answer, call engine.Limit
 }
 
 func (l *Limiter) bucket(rule *rule, key string) *bucket {
-	if b := l.buckets[key]; b != nil && b.pace == rule.pace && b.caps == rule.caps {
+	if b := l.buckets[key]; b != nil && b.rule.same(rule) {
 		return b
 	}
 	for other := range l.buckets {
@@ -192,13 +195,14 @@ func (l *Limiter) bucket(rule *rule, key string) *bucket {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(key)) // never fails
 	b := &bucket{
-		key: key, hash: hash.Sum64(), pace: rule.pace, caps: rule.caps, store: l.config.Store,
-		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{},
+		key: key, hash: hash.Sum64(), rule: rule, pace: rule.pace, store: l.config.Store, location: l.config.Location,
+		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{}, warm: warmUp{caps: rule.warm},
 	}
-	for i, kind := range [2]string{"hour", "day"} {
-		if most := rule.caps[i]; most > 0 {
-			b.windows = append(b.windows, newWindow(kind, most, l.config.Location))
-		}
+	if most := rule.caps[0]; most > 0 {
+		b.windows = append(b.windows, newWindow(false, most, l.config.Location))
+	}
+	if most := rule.caps[1]; most > 0 || len(rule.warm) > 0 {
+		b.windows = append(b.windows, newWindow(true, most, l.config.Location))
 	}
 	l.buckets[key] = b
 	return b

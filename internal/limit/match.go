@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"youmiflow/engine"
@@ -24,6 +25,8 @@ type rule struct {
 	pace      pace
 	caps      [2]int // an hour, a day; 0: none
 	frequency frequency
+	rest      rest
+	warm      []int // daily caps of the first days
 	slowness  int64
 	prefix    string          // of its buckets' keys
 	sees      map[string]bool // members of call that its expressions read; nil: perhaps any
@@ -41,7 +44,11 @@ func (l *Limiter) rule(limit *workflows.Limit) *rule {
 	r.caps = [2]int{limit.Hourly, limit.Daily}
 	r.frequency = frequency{per: min(int64(limit.Per), longest), most: min(limit.Max, mostContacts)}
 	r.slowness = max(r.pace.interval, r.pace.gapMax)
-	if limit.Hourly > 0 || limit.Daily > 0 {
+	r.rest, r.warm = restOf(limit), limit.WarmUp
+	if r.rest.after > 0 {
+		r.slowness += r.rest.longer / int64(r.rest.after)
+	}
+	if limit.Hourly > 0 || limit.Daily > 0 || len(limit.WarmUp) > 0 {
 		r.slowness += longest
 	}
 	l.rules[limit] = r
@@ -140,4 +147,14 @@ func (r *rule) answer(call engine.LimitedCall) (answer, error) {
 }
 
 // spaces reports that calls pass a bucket of the limit, besides its frequency cap.
-func (r *rule) spaces() bool { return !r.pace.none() || r.caps != [2]int{} }
+func (r *rule) spaces() bool {
+	return !r.pace.none() || r.caps != [2]int{} || r.rest.after > 0 || len(r.warm) > 0
+}
+
+// settles reports that a call is counted for the limit once its instant is certain.
+func (r *rule) settles() bool { return r.rest.after > 0 || len(r.warm) > 0 }
+
+// same reports that a bucket made for one rule does for the other.
+func (r *rule) same(other *rule) bool {
+	return r == other || r.pace == other.pace && r.caps == other.caps && r.rest == other.rest && slices.Equal(r.warm, other.warm)
+}

@@ -24,8 +24,10 @@ type passage struct {
 	from     int64             // the first instant at which it may leave
 	until    int64             // the last instant at which it may leave
 	earliest func(int64) int64 // the first instant from another on at which it may leave
-	delay    int64             // the furthest that anything has put it off
-	delayed  string            // the limit that did; "": what it may leave at
+	seed     uint64
+	peek     bool   // takes nothing
+	delay    int64  // the furthest that anything has put it off
+	delayed  string // the limit that did; "": what it may leave at
 }
 
 // run finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as those
@@ -50,9 +52,17 @@ func (p *passage) run(ctx context.Context) (int64, error) {
 			giveBack(ctx, p.stops, alone)
 			return 0, err
 		}
-		if at = next; agreed {
+		if at = next; !agreed {
+			continue
+		}
+		if next, err = p.settle(ctx, at, alone); err != nil {
+			giveBack(ctx, p.stops, alone)
+			return 0, err
+		}
+		if next == at {
 			return at, nil
 		}
+		at = next
 	}
 }
 
@@ -64,7 +74,7 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 		if at > p.until {
 			return at, false, nil
 		}
-		if s.slot.held && s.slot.at == at {
+		if (s.slot.held || p.peek) && s.slot.at == at {
 			continue
 		}
 		if err := s.take(ctx, p, at, alone); err != nil {
@@ -77,6 +87,37 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 		}
 	}
 	return at, agreed, nil
+}
+
+// settle has every bucket count the call, or answers with another instant where one has learned better.
+func (p *passage) settle(ctx context.Context, at int64, alone bool) (int64, error) {
+	if p.peek {
+		return at, nil
+	}
+	for i := range p.stops {
+		s := &p.stops[i]
+		if !s.rule.settles() {
+			continue
+		}
+		next, err := s.settle(ctx, p, at, alone)
+		if err != nil {
+			return 0, s.rule.failed(err)
+		}
+		if next != at {
+			return p.move(at, next, s.rule.limit.Name), nil
+		}
+	}
+	return at, nil
+}
+
+func (s *stop) settle(ctx context.Context, p *passage, at int64, alone bool) (int64, error) {
+	if !alone {
+		if err := s.bucket.turn.Acquire(ctx, 1); err != nil {
+			return 0, err
+		}
+		defer s.bucket.turn.Release(1)
+	}
+	return s.bucket.settle(ctx, at, p.now, p.seed)
 }
 
 // move notes who has put the call off.
@@ -102,7 +143,7 @@ func (s *stop) take(ctx context.Context, p *passage, want int64, alone bool) err
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	slot, err := s.bucket.take(ctx, p.now, want, p.until, s.gap)
+	slot, err := s.bucket.take(ctx, want, query{now: p.now, until: p.until, gap: s.gap, peek: p.peek})
 	s.slot = slot
 	return err
 }
