@@ -94,8 +94,8 @@ func weekdayAt(place int) time.Weekday { return time.Weekday((place + 1) % 7) }
 
 // shortened keeps errors readable when somebody puts a whole file where a time belongs.
 func shortened(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		return string(runes[:40]) + "…"
+	if runes := []rune(text); len(runes) > 60 {
+		return string(runes[:60]) + "…"
 	}
 	return text
 }

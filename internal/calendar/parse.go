@@ -31,7 +31,7 @@ func Parse(expression string, location *time.Location) (*Schedule, error) {
 	case len(text) > longestExpression:
 		return nil, fmt.Errorf("the schedule has %d bytes; at most %d are read", len(text), longestExpression)
 	case strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ="):
-		return nil, fmt.Errorf("the schedule %q names a time zone; the zone stands in a key of its own, timezone", text)
+		return nil, fmt.Errorf("the schedule %q names a time zone; the zone stands in a key of its own, timezone", shortened(text))
 	}
 	s := &Schedule{expression: text, location: location}
 	var err error
@@ -42,7 +42,7 @@ func Parse(expression string, location *time.Location) (*Schedule, error) {
 		s.fields, err = parseFields(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("schedule %q: %w", text, err)
+		return nil, fmt.Errorf("schedule %q: %w", shortened(text), err)
 	}
 	return s, nil
 }
@@ -69,7 +69,7 @@ func parseFields(text string) (*fields, error) {
 	var plain [6]string
 	for i, rule := range rules() {
 		if plain[i], err = rule.plain(written[i]); err != nil {
-			return nil, fmt.Errorf("the %s field %q: %w", rule.name, written[i], err)
+			return nil, fmt.Errorf("the %s field %q: %w", rule.name, shortened(written[i]), err)
 		}
 	}
 	parser := cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)

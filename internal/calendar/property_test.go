@@ -67,6 +67,7 @@ func TestNextFindsWhatAWatcherOfTheClockFinds(t *testing.T) {
 		to := noon.Add(30 * time.Hour)
 		want := watched(e, location, from, to, time.Minute, 72*time.Hour)
 		require.Equal(t, texts(want), texts(firesOf(t, s, from, to)), "%s in %s", s, location)
+		requireSameAnswers(t, s, want, from, to)
 
 		after := from.Add(time.Duration(rapid.Int64Range(0, int64(to.Sub(from))).Draw(t, "after")))
 		next := s.Next(after)

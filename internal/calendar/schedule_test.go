@@ -15,13 +15,31 @@ func dayOf(t *testing.T, expression, zoneName, day string) string {
 	// From two days before, so that what is left out at midnight is seen as well.
 	noon, err := time.ParseInLocation("2006-01-02 15:04", day+" 12:00", s.Location())
 	require.NoError(t, err)
+	from, to := noon.Add(-48*time.Hour), noon.Add(-6*time.Hour)
+	all := firesOf(t, s, from, to)
+	requireSameAnswers(t, s, all, from, to)
 	var fires []string
-	for _, fire := range firesOf(t, s, noon.Add(-48*time.Hour), noon.Add(-6*time.Hour)) {
+	for _, fire := range all {
 		if fire.Format(time.DateOnly) == day {
 			fires = append(fires, strings.TrimSuffix(fire.Format("15:04:05-07:00"), ":00"))
 		}
 	}
 	return strings.Join(fires, " ")
+}
+
+// requireSameAnswers asks every few minutes, also while the clock shows something for the second time: Next is always the
+// first of the fires that is later.
+func requireSameAnswers(t require.TestingT, s *Schedule, fires []time.Time, from, to time.Time) {
+	for at := from; at.Before(to); at = at.Add(7 * time.Minute) {
+		for len(fires) > 0 && !fires[0].After(at) {
+			fires = fires[1:]
+		}
+		if next := s.Next(at); len(fires) > 0 {
+			require.Equal(t, fires[0], next, "%s in %s after %s", s, s.Location(), at)
+		} else {
+			require.False(t, !next.IsZero() && next.Before(to), "%s in %s after %s: %s", s, s.Location(), at, next)
+		}
+	}
 }
 
 type dayCase struct{ expression, fires string }
@@ -139,6 +157,13 @@ func TestUnusualChangesOfTheClock(t *testing.T) {
 	} {
 		require.Equal(t, c.fires, dayOf(t, c.expression, c.zone, c.day), "%s on %s: %s", c.zone, c.day, c.expression)
 	}
+	// Put back by 23 hours, so that the same day was almost lived twice.
+	twice := schedule(t, "0 6,18 * * *", "Pacific/Kwajalein")
+	from, to := time.Date(1969, 9, 29, 0, 0, 0, 0, time.UTC), time.Date(1969, 10, 3, 0, 0, 0, 0, time.UTC)
+	fires := firesOf(t, twice, from, to)
+	require.Equal(t, []string{"1969-09-29T07:00:00Z", "1969-09-29T19:00:00Z", "1969-09-30T07:00:00Z",
+		"1969-10-01T18:00:00Z", "1969-10-02T06:00:00Z", "1969-10-02T18:00:00Z"}, texts(fires))
+	requireSameAnswers(t, twice, fires, from, to)
 	// Saturday has its last hour twice.
 	s := schedule(t, "30 23 * * *", "America/Sao_Paulo")
 	require.Equal(t, []string{"2018-02-17T01:30:00Z", "2018-02-18T01:30:00Z", "2018-02-19T02:30:00Z"},

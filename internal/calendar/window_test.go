@@ -114,7 +114,7 @@ func TestWindowChecks(t *testing.T) {
 }
 
 func TestParseClock(t *testing.T) {
-	for text, want := range map[string]Clock{"00:00": 0, "09:00": 540, "9:05": 545, " 23:59 ": 1439, "24:00": 1440} {
+	for text, want := range map[string]Clock{"00:00": 0, "09:00": 540, "9:05": 545, "23:59\n": 1439, "24:00": 1440} {
 		got, err := ParseClock(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
