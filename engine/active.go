@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -28,6 +27,8 @@ type activeRun struct {
 	waits    string    // why calls of the run wait
 	until    time.Time // and until when that is so
 	resumeAt map[slotKey]time.Time
+	asked    map[string]bool // steps that wait for a person
+	children int             // runs that it has called, and that may be open
 }
 
 // slotKey names a wait that outlasts a slice: a call's slot, or the pause before its next attempt.
@@ -70,14 +71,9 @@ func (e *Engine) activate(ctx context.Context, id string) (*activeRun, error) {
 
 // load reads the workflow a run was started with.
 func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
-	version, err := e.Ledger.Workflow(ctx, run.Digest)
+	workflow, err := e.workflowOf(ctx, run)
 	if err != nil {
-		return nil, fmt.Errorf("reading the workflow %s: %w", run.Digest, err)
-	}
-	workflow, problems := workflows.Parse(version.File, version.Source, e.Catalogue)
-	if workflow == nil {
-		return nil, &rejected{Failure{Code: "workflow", Message: fmt.Sprintf(
-			"the workflow is not valid for this version of youmiflow: %v", problems.Err())}}
+		return nil, err
 	}
 	params, err := workflow.BindParams(run.Params)
 	if err != nil {
@@ -86,13 +82,19 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err := e.checkSecrets(workflow); err != nil {
 		return nil, &rejected{Failure{Code: "secrets", Message: err.Error()}}
 	}
-	return newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now), nil
+	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now)
+	if run.Parent != nil {
+		if err := e.inherit(ctx, active); err != nil {
+			return nil, err
+		}
+	}
+	return active, nil
 }
 
 func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit, now func() time.Time) *activeRun {
 	active := &activeRun{
 		run: run, workflow: workflow, limits: limits, wanted: WantRun, stop: make(chan struct{}),
-		gates: map[string]*gate{}, now: now, resumeAt: map[slotKey]time.Time{}, names: runNames(run, params),
+		gates: map[string]*gate{}, now: now, resumeAt: map[slotKey]time.Time{}, asked: map[string]bool{}, names: runNames(run, params),
 	}
 	for _, param := range workflow.Params {
 		path, ok := params[param.Name].(string)
@@ -173,6 +175,33 @@ func (a *activeRun) earlier(key slotKey) (time.Time, bool) {
 	at, ok := a.resumeAt[key]
 	delete(a.resumeAt, key)
 	return at, ok
+}
+
+// asks notes that a step waits for a person, whose decision another process may keep.
+func (a *activeRun) asks(path string) {
+	a.mu.Lock()
+	a.asked[path] = true
+	a.mu.Unlock()
+}
+
+// openChildren is how many runs that it has called may be open; childBegun counts one more, and childrenAre says how many
+// there are.
+func (a *activeRun) openChildren() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.children
+}
+
+func (a *activeRun) childBegun() {
+	a.mu.Lock()
+	a.children++
+	a.mu.Unlock()
+}
+
+func (a *activeRun) childrenAre(n int) {
+	a.mu.Lock()
+	a.children = n
+	a.mu.Unlock()
 }
 
 // waiting notes why a call of the run waits, and until when.

@@ -245,7 +245,7 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	now := c.scope.engine.Now()
-	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts)
+	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts-c.result.Before)
 	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
 		at = asked
 	}

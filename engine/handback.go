@@ -39,7 +39,7 @@ func (e *Engine) handBackItem(ctx context.Context, active *activeRun, fence Fenc
 			return err
 		}
 		s.fence, s.caller = fence, liveCaller{}
-		s.turn = turn{gate: active.gate("", 1), horizon: e.Now().Add(e.Grace)}
+		s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Grace)}
 		if err := s.release(ctx, forget); err != nil {
 			return err
 		}

@@ -78,20 +78,30 @@ func (f *Failure) text() string {
 	return fmt.Sprintf("%s (%s)", f.Message, f.Code)
 }
 
-// lastCall finds the last step of the lists that may make a call.
+// lastCall finds the last step of the lists that may make a call; nil where what comes after it has the item wait, or does
+// several things at a time.
 func lastCall(lists ...[]*workflows.Step) *workflows.Step {
+	found, _ := lastOf(lists...)
+	return found
+}
+
+// lastOf is lastCall, and reports besides whether there is nothing to be found before these lists either.
+func lastOf(lists ...[]*workflows.Step) (*workflows.Step, bool) {
 	for i := len(lists) - 1; i >= 0; i-- {
 		for j := len(lists[i]) - 1; j >= 0; j-- {
 			step := lists[i][j]
 			if step.Uses != nil && step.Uses.Type.Effect != workflows.EffectLocal {
-				return step
+				return step, true
 			}
-			if found := lastCall(step.Steps, step.Finally); found != nil {
-				return found
+			if step.Parallel != nil || step.Call != nil || step.Wait != nil || step.Approve != nil {
+				return nil, true
+			}
+			if found, ended := lastOf(step.Steps, step.Finally); ended {
+				return found, true
 			}
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // isSuspended reports whether err stopped an item for now, and when it wants to go on.

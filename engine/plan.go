@@ -101,7 +101,7 @@ func (e *Engine) Plan(ctx context.Context, submission Submission, clock *Virtual
 	if err != nil {
 		return nil, err
 	}
-	s.caller, s.loops = p, p
+	s.caller, s.loops, s.flow = p, p, assumedFlow{}
 	p.sample = &Sample{}
 	st, _, err := s.body(ctx, workflow.Steps, workflow.Finally)
 	if err != nil {
@@ -231,7 +231,7 @@ func (p *planner) item(ctx context.Context, outer *scope, step *workflows.Step, 
 	if err != nil {
 		return "", "", err
 	}
-	s.caller = p
+	s.caller, s.flow = p, assumedFlow{}
 	itemNames(s.names, step.Foreach.As, unwrap(row), item)
 	around := p.sample
 	p.sample, p.lane = &Sample{Key: item.Key}, item.Lane

@@ -23,6 +23,9 @@ func (e *Engine) workRoot(ctx context.Context, active *activeRun, key LaneKey, l
 	}
 	wanted, _, _ := active.state()
 	if wanted != WantRun {
+		if rest, err := e.childrenAtRest(ctx, key.Run, wanted); err != nil || !rest {
+			return e.soon(settling), err
+		}
 		if rest, err := e.lanesAtRest(ctx, active, wanted); err != nil || !rest {
 			return e.soon(settling), err
 		}
@@ -85,7 +88,8 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 		return nil, err
 	}
 	s.fence, s.caller, s.loops = fence, liveCaller{}, e
-	s.turn = turn{gate: active.gate("", 1), horizon: e.Now().Add(e.Slice), leaving: leave}
+	s.flow = liveFlow{}
+	s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
 	return s, nil
 }
@@ -165,6 +169,10 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	if err := waitAll(ctx, s.receipts); err != nil {
 		return err
 	}
+	outputs, missing := s.outputs(s.active.workflow.Outputs, st)
+	if missing != nil {
+		st.worsen(StatusFailed, missing)
+	}
 	status, err := e.runStatus(ctx, s, st)
 	if err != nil {
 		return err
@@ -178,11 +186,12 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 		return err
 	}
 	now := e.Now()
-	run := SetRun{ID: s.active.run.ID, Status: &status, FinishedAt: &now}
+	run := SetRun{ID: s.active.run.ID, Status: &status, FinishedAt: &now, Outputs: outputs}
 	if st.failure != nil {
 		run.Error = st.failure
 	}
-	changes := slices.Concat(s.unsaved, []Change{item, run, SetLane{LaneKey: s.fence.LaneKey, Clean: true, Done: true}})
+	changes := slices.Concat(s.unsaved, []Change{item, run, SetLane{LaneKey: s.fence.LaneKey, Clean: true, Done: true}},
+		s.active.tells())
 	err = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 	if err == nil {
 		e.retire(s.active.run.ID)
@@ -195,7 +204,7 @@ func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Status,
 	if err != nil {
 		return "", err
 	}
-	if left := run.Counts[StatusPending]; run.Foreach && left > 0 && st.status != StatusFailed {
+	if left := run.Counts[StatusPending] + run.Counts[StatusHeld]; run.Foreach && left > 0 && st.status != StatusFailed {
 		return "", fmt.Errorf("%d items are still pending: the run cannot end", left)
 	}
 	switch {
@@ -235,7 +244,7 @@ func (e *Engine) outerNames(ctx context.Context, active *activeRun) (map[string]
 	if err != nil {
 		return nil, fmt.Errorf("reading the run's steps: %w", err)
 	}
-	names := map[string]any{}
+	names, own := map[string]any{}, ownSteps(active.workflow)
 	for _, row := range rows {
 		r := &result{Status: row.Status, Error: row.Error}
 		if len(row.Outputs) > 0 {
@@ -245,6 +254,9 @@ func (e *Engine) outerNames(ctx context.Context, active *activeRun) (map[string]
 			}
 			r.Outputs, _ = outputs.(map[string]any)
 		}
+		if step := own[row.Path]; step != nil {
+			r = active.typed(step, r)
+		}
 		names[row.Path] = stepNames(r)
 	}
 	return names, nil
@@ -253,6 +265,32 @@ func (e *Engine) outerNames(ctx context.Context, active *activeRun) (map[string]
 func (e *Engine) soon(wait time.Duration) *time.Time {
 	at := e.Now().Add(wait)
 	return &at
+}
+
+// ownSteps are the run's own steps by path, those in groups and branches too.
+func ownSteps(workflow *workflows.Workflow) map[string]*workflows.Step {
+	own := map[string]*workflows.Step{}
+	var add func([]*workflows.Step)
+	add = func(list []*workflows.Step) {
+		for _, step := range list {
+			own[step.Path] = step
+			if step.Foreach == nil {
+				eachList(step, add)
+			}
+		}
+	}
+	add(workflow.Steps)
+	add(workflow.Finally)
+	return own
+}
+
+// eachList hands out the lists within a step.
+func eachList(step *workflows.Step, do func([]*workflows.Step)) {
+	do(step.Steps)
+	do(step.Finally)
+	for _, branch := range step.Parallel {
+		do(branch.Steps)
+	}
 }
 
 // everyForeach lists the foreach steps of a workflow.
@@ -270,6 +308,9 @@ func foreachSteps(list []*workflows.Step) []*workflows.Step {
 		}
 		found = append(found, foreachSteps(step.Steps)...)
 		found = append(found, foreachSteps(step.Finally)...)
+		for _, branch := range step.Parallel {
+			found = append(found, foreachSteps(branch.Steps)...)
+		}
 	}
 	return found
 }

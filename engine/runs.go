@@ -42,12 +42,12 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
 		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(everyForeach(workflow)) > 0,
 	}
+	texts, digests := versions(workflow, submission.Commit)
+	run.Versions = digests
 	if run.Trigger == "" {
 		run.Trigger = "manual"
 	}
-	version := WorkflowVersion{Digest: workflow.Digest, Name: workflow.Name, File: workflow.File,
-		Commit: submission.Commit, Source: workflow.Source}
-	err := e.commit(ctx, AddWorkflow{version}, AddRun{run}, Wake{LaneKey: LaneKey{Run: run.ID}})
+	err := e.commit(ctx, append(texts, AddRun{run}, Wake{LaneKey: LaneKey{Run: run.ID}})...)
 	if err != nil {
 		return Run{}, fmt.Errorf("adding a run of %s: %w", workflow.Name, err)
 	}
@@ -70,18 +70,22 @@ func (s *StateError) Error() string {
 	return fmt.Sprintf("run %s is %s and cannot be %s", s.Run, s.Status, s.Want)
 }
 
-// Pause has a run stop: calls in flight are finished, conversations handed back, the rest waits for Resume.
+// Pause has a run stop, and those that it has called: calls in flight are finished, conversations handed back, the rest
+// waits for Resume.
 func (e *Engine) Pause(ctx context.Context, id string) error {
 	return e.request(ctx, id, WantPause, "paused", nil)
 }
 
-// Resume has a paused or interrupted run go on.
+// Resume has a paused or interrupted run go on, and with it those that it has called.
 func (e *Engine) Resume(ctx context.Context, id string) error {
 	if err := e.awaitRest(ctx, id); err != nil {
 		return err
 	}
 	running := StatusRunning
-	return e.request(ctx, id, WantRun, "resumed", &running)
+	if err := e.request(ctx, id, WantRun, "resumed", &running); err != nil {
+		return err
+	}
+	return e.resumeChildren(ctx, id)
 }
 
 // awaitRest waits while a pause hands conversations back: an item must not be worked on from two sides.
@@ -105,7 +109,7 @@ func (e *Engine) awaitRest(ctx context.Context, id string) error {
 	}
 }
 
-// Cancel has a run end: items that were begun run their finally, the others are cancelled.
+// Cancel has a run end, and those that it has called: items that were begun run their finally, the others are cancelled.
 func (e *Engine) Cancel(ctx context.Context, id string) error {
 	running := StatusRunning
 	return e.request(ctx, id, WantCancel, "cancelled", &running)
@@ -170,27 +174,34 @@ const (
 	Suspend                 // settled, its conversations handed back, then paused until somebody resumes it
 )
 
-// Recover looks at every run that is not over, and does with it as decide says. It is for a process that has just
+// Recover looks at every run that is not over, and does with it as decide says; a run that another one has called is dealt
+// with as that one. It is for a process that has just
 // become the only one to work on this ledger.
 func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
 	runs, err := e.Ledger.Runs(ctx, RunFilter{Statuses: []Status{StatusPending, StatusRunning, StatusPaused}})
 	if err != nil {
 		return fmt.Errorf("looking for unfinished runs: %w", err)
 	}
+	f := &family{runs: make(map[string]Run, len(runs)), decided: map[string]Recovery{}, decide: decide}
 	for _, run := range runs {
-		if err := e.recover(ctx, run, decide(run)); err != nil {
+		f.runs[run.ID] = run
+	}
+	for _, run := range runs {
+		if err := e.recover(ctx, run, f.recovery(run), f.called(run)); err != nil {
 			return fmt.Errorf("run %s: %w", run.ID, err)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery) error {
+func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery, called bool) error {
 	resting := run.Status == StatusPaused && run.Wanted == WantPause
 	holding := run.Takeovers[TakeoverHeld]+run.Takeovers[TakeoverIntended] > 0
 	switch {
 	case recovery == Leave, resting && !holding:
 		return nil
+	case recovery == Suspend && run.Wanted == WantRun && called:
+		return nil // it is paused with the one that called it
 	case recovery == Suspend && run.Wanted == WantRun:
 		return e.Pause(ctx, run.ID)
 	}

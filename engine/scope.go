@@ -20,6 +20,7 @@ type scope struct {
 	turn   turn
 	caller caller // makes the calls: for real, or for a plan
 	loops  loops  // runs a foreach; nil where there can be none
+	flow   flow   // waits, asks people and calls other workflows: for real, or for a plan
 	// record keeps a finished step of a run's own; nil for a foreach item, whose progress says it all.
 	record func(ctx context.Context, path string, r *result) error
 
@@ -48,6 +49,14 @@ type result struct {
 	Held     Handle        `json:"held,omitempty"`
 	// Doubt says that an attempt to apply was never answered: it may be held whatever a later attempt is told.
 	Doubt bool `json:"doubt,omitempty"`
+	// Before is how many of the attempts were made for earlier looks of a wait.
+	Before int `json:"before,omitempty"`
+	// Since, Until and Next are those of a wait: when it began, when it is over, and when it looks again.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Next  time.Time `json:"next,omitzero"`
+	// Child is the run that a call has made.
+	Child string `json:"child,omitempty"`
 	// Sent says that a message was sent, or may have been.
 	Sent bool `json:"sent,omitempty"`
 }
@@ -78,6 +87,8 @@ type suspended struct {
 	// held, when not empty, is why the item waits alone, such as a frequency cap or a wait between two messages: others of
 	// its lane go on.
 	held string
+	// children are the runs whose end wakes a held item: any of them may be over before the item is held.
+	children []string
 	// lane says that the others of its lane cannot go on either.
 	lane bool
 }
@@ -99,14 +110,7 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 	if outer != nil {
 		s.names["steps"] = outer
 	}
-	s.names["success"] = func() bool {
-		return s.standing.clean() && (s.standing.body == nil || s.standing.body.clean()) && !s.cancelled()
-	}
-	s.names["failure"] = func() bool {
-		return s.standing.broken() || s.standing.body != nil && s.standing.body.broken()
-	}
-	s.names["cancelled"] = s.cancelled
-	s.names["always"] = func() bool { return true }
+	s.bind()
 	if len(item.Progress) > 0 {
 		if err := decodeProgress(item.Progress, &s.kept.results); err != nil {
 			return nil, fmt.Errorf("item %d: reading its progress: %w", item.ID, err)
@@ -117,6 +121,18 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 		}
 	}
 	return s, nil
+}
+
+// bind lets the status functions speak of this scope.
+func (s *scope) bind() {
+	s.names["success"] = func() bool {
+		return s.standing.clean() && (s.standing.body == nil || s.standing.body.clean()) && !s.cancelled()
+	}
+	s.names["failure"] = func() bool {
+		return s.standing.broken() || s.standing.body != nil && s.standing.body.broken()
+	}
+	s.names["cancelled"] = s.cancelled
+	s.names["always"] = func() bool { return true }
 }
 
 func (st *standing) broken() bool { return st.status == StatusFailed || st.status == StatusUnknown }
@@ -130,6 +146,9 @@ func (s *scope) cancelled() bool {
 // outcome: a customer that was messaged stays messaged. Its failure is returned besides.
 func (s *scope) body(ctx context.Context, list, finally []*workflows.Step) (*standing, *Failure, error) {
 	body := newStanding(nil)
+	if s.standing != nil {
+		body.body = s.standing.body // a group of a finally speaks of the list before it too
+	}
 	if err := s.list(ctx, list, body); err != nil {
 		return nil, nil, err
 	}
@@ -186,19 +205,21 @@ func (s *scope) take(step *workflows.Step, r *result, st *standing) {
 }
 
 // name lets expressions see a result.
-func (s *scope) name(id string, r *result) {
+func (s *scope) name(id string, r *result) { s.see(id, stepNames(r)) }
+
+func (s *scope) see(id string, names any) {
 	if !s.own {
 		steps := make(map[string]any, len(s.steps)+4)
 		maps.Copy(steps, s.steps)
 		s.steps, s.own = steps, true
 		s.names["steps"] = steps
 	}
-	s.steps[id] = stepNames(r)
+	s.steps[id] = names
 }
 
 func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*result, error) {
 	if r := s.result(step.Path); r != nil && r.Status != "" {
-		return r, nil
+		return s.active.typed(step, r), nil
 	}
 	if r := s.tooLate(); r != nil {
 		return r, nil
@@ -209,6 +230,9 @@ func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*
 	}
 	if step.Foreach != nil && s.cancelled() {
 		return s.loops.foreach(ctx, s, step) // only it knows whether items were begun
+	}
+	if !wanted && s.cancelled() && s.entered(step) {
+		wanted = true // its finally is still to run
 	}
 	if !wanted && st.clean() && !step.IfSeesStatus && s.cancelled() && !s.ending {
 		return &result{Status: StatusCancelled}, nil
@@ -221,6 +245,14 @@ func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*
 		return s.uses(ctx, step)
 	case step.Foreach != nil:
 		return s.loops.foreach(ctx, s, step)
+	case step.Parallel != nil:
+		return s.parallel(ctx, step)
+	case step.Call != nil:
+		return s.flow.child(ctx, s, step)
+	case step.Wait != nil:
+		return s.flow.wait(ctx, s, step)
+	case step.Approve != nil:
+		return s.flow.approve(ctx, s, step)
 	case step.Set != nil:
 		return s.set(step), nil
 	default:

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// flow lets time pass for a scope, asks people, and has other workflows run: for real, or for a plan. Errors stop the
+// scope; what a step has come to is a result.
+type flow interface {
+	// wait lets time pass, or looks again and again until a condition holds.
+	wait(ctx context.Context, s *scope, step *workflows.Step) (*result, error)
+	// approve asks a person.
+	approve(ctx context.Context, s *scope, step *workflows.Step) (*result, error)
+	// child has another workflow run.
+	child(ctx context.Context, s *scope, step *workflows.Step) (*result, error)
+	// together does the branches of a parallel step. It returns their errors, in their order, when each has ended or come
+	// as far as it can.
+	together(ctx context.Context, branches []func(context.Context) error) []error
+}
+
+// liveFlow is that of a run.
+type liveFlow struct{}
+
+func (liveFlow) together(ctx context.Context, branches []func(context.Context) error) []error {
+	errs := make([]error, len(branches))
+	var working sync.WaitGroup
+	for i, branch := range branches {
+		working.Go(func() { errs[i] = branch(ctx) })
+	}
+	working.Wait()
+	return errs
+}
+
+// idle lets time pass up to an instant: here when that is near, else by suspending. A foreach item is held meanwhile, and
+// its lane goes on. The error is errCancelled when the run is cancelled.
+func (s *scope) idle(ctx context.Context, at time.Time, why string) error {
+	for {
+		now := s.engine.Now()
+		if !at.After(now) {
+			return nil
+		}
+		wanted, _, stop := s.wanting()
+		if wanted == WantCancel {
+			return errCancelled
+		}
+		s.active.waiting(at, why)
+		near := s.turn.horizon
+		if !s.isRoot() {
+			near = now.Add(longWait)
+		}
+		if wanted != WantRun || at.After(near) {
+			return s.standsStill(at, why)
+		}
+		timer := time.NewTimer(at.Sub(now))
+		select {
+		case <-timer.C:
+		case <-stop:
+		case <-s.turn.leaving.channel():
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// isRoot reports whether the scope is that of the run's own steps.
+func (s *scope) isRoot() bool { return s.item.Step == "" }
+
+// standsStill suspends the scope until an instant, or until it is woken (zero).
+func (s *scope) standsStill(at time.Time, why string) *suspended {
+	stop := &suspended{at: at}
+	if !s.isRoot() {
+		stop.held = why
+	}
+	return stop
+}
+
+// remember makes how the item's steps stand durable, together with changes, and waits for it.
+func (s *scope) remember(ctx context.Context, changes ...Change) error {
+	s.kept.mu.Lock()
+	change, err := s.written(StatusPending, "")
+	if err != nil {
+		s.kept.mu.Unlock()
+		return err
+	}
+	receipt := s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: append(changes, change)})
+	s.kept.mu.Unlock()
+	return receipt.Wait(ctx)
+}
+
+// stops tells an error that ends a scope's list from one that says how a step has ended.
+func stops(err error) bool { return err != nil && !errors.Is(err, errCancelled) }
+
+// entered reports whether any step within this one was begun. What the steps of a foreach gave is not in this scope.
+func (s *scope) entered(step *workflows.Step) bool {
+	if step.Foreach != nil {
+		return false
+	}
+	found := false
+	eachList(step, func(list []*workflows.Step) {
+		for _, inner := range list {
+			found = found || s.result(inner.Path) != nil || s.entered(inner)
+		}
+	})
+	return found
+}
