@@ -16,6 +16,7 @@ type activeRun struct {
 	limits   []*workflows.Limit // the workflow's own
 	files    []string           // paths given from outside
 	names    map[string]any     // what expressions see everywhere
+	conduct                     // what its file asks for as to how it behaves
 
 	now func() time.Time
 
@@ -83,6 +84,9 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 		return nil, &rejected{Failure{Code: "secrets", Message: err.Error()}}
 	}
 	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now)
+	if active.window, err = windowOf(workflow.Window, e.Location); err != nil {
+		return nil, &rejected{Failure{Code: "workflow", Message: err.Error()}}
+	}
 	if run.Parent != nil {
 		if err := e.inherit(ctx, active); err != nil {
 			return nil, err

@@ -32,6 +32,9 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 			}
 			return c.result, nil
 		}
+		if why := (*leftOut)(nil); errors.As(err, &why) {
+			return s.leaveOut(why), nil
+		}
 		if problem := (*expression.EvalError)(nil); errors.As(err, &problem) {
 			return failed("limit", err), nil // of a limit's by or match: trying again does not help
 		}
@@ -79,18 +82,35 @@ func (c *attempts) attempt(ctx context.Context) (time.Time, bool, error) {
 	}
 	c.result.Attempts = key.Attempt
 	s.keep(c.step.Path, c.result)
+	began := s.engine.Now()
 	outcome, err := c.perform(ctx, slot)
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	return c.conclude(ctx, key, outcome)
+	if c.request.Takeover == TakeoverApplies {
+		s.engine.applying.note(s.engine.Now().Sub(began))
+	}
+	next, again, err := c.conclude(ctx, key, outcome)
+	if err == nil {
+		err = s.engine.judge(ctx, s.active.run.book(), c.request, outcome)
+	}
+	return next, again, err
 }
 
 // leave waits until the call may be made: its turn in the conversation, a slot of the limits, and room among the calls
 // that are open. It returns the slot, zero when nothing limits the call.
 func (c *attempts) leave(ctx context.Context) (slot time.Time, err error) {
 	s := c.scope
+	if err := s.mayGoOn(); err != nil {
+		return slot, err
+	}
+	if err := s.permit(ctx, c.request); err != nil {
+		return slot, err
+	}
 	if c.request.Takeover == TakeoverApplies {
+		if err := s.takeOver(ctx, c.step, c.request); err != nil {
+			return slot, err
+		}
 		if err := s.turnFor(ctx, c.request); err != nil {
 			return slot, err
 		}
@@ -106,11 +126,14 @@ func (c *attempts) leave(ctx context.Context) (slot time.Time, err error) {
 	if err := s.claim(ctx); err != nil {
 		return slot, err
 	}
-	if err := s.mayGoOn(); err != nil { // the wait may have been long
-		s.turn.gate.settle()
-		return slot, err
+	err = s.mayGoOn() // the wait may have been long
+	if err == nil {
+		err = s.permit(ctx, c.request)
 	}
-	return slot, nil
+	if err != nil {
+		s.turn.gate.settle()
+	}
+	return slot, err
 }
 
 // intend puts the intent on disk. The call leaves only after that.
@@ -151,10 +174,12 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 	if !slot.IsZero() && s.engine.Now().Sub(slot) > staleSlot {
 		next, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
 		if err != nil {
-			return Outcome{}, fmt.Errorf("taking another slot of the limits: %w", err)
+			return lateOutcome(s.asked(err))
 		}
 		if next.At.After(s.engine.Now()) {
-			s.active.later(slotKey{s.item.ID, c.step.Path}, next.At)
+			if !next.Cap {
+				s.active.later(slotKey{s.item.ID, c.step.Path}, next.At)
+			}
 			return Outcome{State: Unreachable, Code: "late", Message: "its turn had passed before it could leave; it takes the next"}, nil
 		}
 	}
@@ -166,11 +191,22 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 	return s.engine.clean(c.action.Perform(ctx)), nil
 }
 
+// lateOutcome is that of a call whose turn had passed and that gets no other: it has not been sent.
+func lateOutcome(err error) (Outcome, error) {
+	if why := (*leftOut)(nil); errors.As(err, &why) {
+		return Outcome{State: NotSent, Code: why.code, Message: why.reason, Retryable: true}, nil // the next attempt is left out
+	}
+	return Outcome{}, err
+}
+
 // conclude keeps the outcome and decides what follows from it.
 func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (time.Time, bool, error) {
 	s := c.scope
 	if c.request.Takeover == TakeoverApplies && outcome.State == Unknown {
 		c.result.Doubt = true
+	}
+	if c.request.Effect == workflows.EffectMessage && (outcome.State == Succeeded || outcome.State == Unknown) {
+		c.result.Sent = true
 	}
 	changes := []Change{c.outcomeChange(key, outcome)}
 	next, again := c.next(outcome)
@@ -291,12 +327,13 @@ func (s *scope) save(ctx context.Context, changes []Change) error {
 		return err
 	}
 	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: append(changes, change)}))
+	s.kept.status = StatusPending
 	return nil
 }
 
-// move brings the item to a status.
+// move brings the item to a status, from the one that it has.
 func (s *scope) move(status Status, reason string) SetItem {
-	return SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: StatusPending, To: status, Reason: reason}
+	return SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: s.kept.status, To: status, Reason: reason}
 }
 
 // progress does so, and keeps what its steps gave.
@@ -325,10 +362,19 @@ func (s *scope) limited(path string, request Request) LimitedCall {
 		seed.Write([]byte(part))
 		seed.Write([]byte{0})
 	}
-	return LimitedCall{
+	call := LimitedCall{
 		Connection: s.active.run.Connection, Workflow: s.active.run.Workflow, Operation: request.Operation,
 		Effect: request.Effect, Account: request.Account, Friend: request.Friend, Seed: seed.Sum64(),
+		Contact: fmt.Sprintf("%s/%d", s.item.Run, s.item.ID), Uncapped: s.active.run.Test != nil,
+		Priority: s.active.workflow.Priority,
 	}
+	if !s.handing && windowed(request) {
+		call.Until = s.active.deadline()
+		if window := s.active.window; window != nil && s.active.run.Test == nil {
+			call.Earliest = window.Next
+		}
+	}
+	return call
 }
 
 func (s *scope) retryIf(program *expression.Program, outcome Outcome) bool {

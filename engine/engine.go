@@ -85,6 +85,8 @@ type Engine struct {
 	Config
 
 	conversations *conversations
+	accounts      *accounts
+	applying      latency          // how long takeovers take
 	secrets       map[string]any   // as expressions see them
 	redactor      *redact.Redactor // nil without secrets
 
@@ -94,7 +96,7 @@ type Engine struct {
 
 // New returns an engine. It starts nothing.
 func New(config Config) *Engine {
-	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations()}
+	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations(), accounts: newAccounts()}
 	e.secrets = secretNames(config.Secrets)
 	if e.redactor = newRedactor(config.Secrets); e.redactor != nil {
 		e.Logger = slog.New(e.redactor.Handler(e.Logger.Handler()))
@@ -115,6 +117,9 @@ func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
 	leaving := newLeaving(ctx, e.Now)
 	ctx = context.WithoutCancel(ctx)
 	active, err := e.activate(ctx, key.Run)
+	if err == nil {
+		err = e.knowAccounts(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", key.Run, err)
 	}
@@ -142,6 +147,9 @@ func (e *Engine) Watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if err := e.refreshAccounts(ctx); err != nil && ctx.Err() == nil {
+			e.Logger.WarnContext(ctx, "looking which accounts are held; trying again", "error", err)
 		}
 		for _, active := range e.working() {
 			run, err := e.Ledger.Run(ctx, active.run.ID)

@@ -77,6 +77,7 @@ func (s *scope) standsStill(at time.Time, why string) *suspended {
 	stop := &suspended{at: at}
 	if !s.isRoot() {
 		stop.held = why
+		stop.brief = !at.IsZero() && at.Sub(s.engine.Now()) < longSilence
 	}
 	return stop
 }
@@ -90,6 +91,7 @@ func (s *scope) remember(ctx context.Context, changes ...Change) error {
 		return err
 	}
 	receipt := s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: append(changes, change)})
+	s.kept.status = StatusPending
 	s.kept.mu.Unlock()
 	return receipt.Wait(ctx)
 }

@@ -17,36 +17,55 @@ import (
 // snapshotBatch is how many rows of an audience are added to the ledger at once.
 const snapshotBatch = 1000
 
-// foreach copies the audience into the ledger, sets the lanes to work, and once they are all done gives the counts.
+// foreach copies the audience into the ledger, sets the lanes to work, wave after wave, and once nothing is left gives the
+// counts.
 func (e *Engine) foreach(ctx context.Context, s *scope, step *workflows.Step) (*result, error) {
-	row, err := e.foreachRow(ctx, s, step)
-	if err != nil {
-		return nil, err
-	}
-	switch row.Status {
-	case StatusFailed, StatusSkipped, StatusCancelled: // it has ended before it began, and stays so
-		return &result{Status: row.Status, Error: row.Error, Outputs: countNames(nil)}, nil
-	case "":
-		if s.cancelled() {
-			return &result{Status: StatusCancelled}, nil
-		}
-		if failure, err := e.takeSnapshot(ctx, s, step); err != nil {
+	for {
+		row, err := e.foreachRow(ctx, s, step)
+		if err != nil {
 			return nil, err
-		} else if failure != nil {
-			failure.Outputs = countNames(nil)
-			return failure, e.recordStep(ctx, s, step.Path, failure)
+		}
+		switch row.Status {
+		case StatusFailed, StatusSkipped, StatusCancelled: // it has ended before it began, and stays so
+			return &result{Status: row.Status, Error: row.Error, Outputs: countNames(nil)}, nil
+		case StatusSucceeded:
+			return e.foreachResult(ctx, s, step)
+		case "":
+			if s.cancelled() {
+				return &result{Status: StatusCancelled}, nil
+			}
+			if failure, err := e.takeSnapshot(ctx, s, step); err != nil {
+				return nil, err
+			} else if failure != nil {
+				failure.Outputs = countNames(nil)
+				return failure, e.recordStep(ctx, s, step.Path, failure)
+			}
+			continue
+		}
+		if ended, err := e.goOn(ctx, s, step, row); err != nil {
+			return nil, err
+		} else if ended {
+			return e.foreachResult(ctx, s, step)
 		}
 	}
+}
+
+// goOn looks whether the lanes of a foreach are done, and what comes then. It reports true when nothing is left.
+func (e *Engine) goOn(ctx context.Context, s *scope, step *workflows.Step, row StepRow) (bool, error) {
 	lanes, err := e.Ledger.Lanes(ctx, s.active.run.ID, step.Path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the lanes of %s: %w", step.Path, err)
+		return false, fmt.Errorf("reading the lanes of %s: %w", step.Path, err)
 	}
 	for _, lane := range lanes {
 		if !lane.Done {
-			return nil, &suspended{}
+			return false, &suspended{}
 		}
 	}
-	return e.foreachResult(ctx, s, step)
+	now, err := readCourse(row)
+	if err != nil {
+		return false, err
+	}
+	return e.advance(ctx, s, step, now)
 }
 
 // foreachRow returns the step's row in the ledger; it has no status before the snapshot is whole.
@@ -127,8 +146,10 @@ func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Ste
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	running := SetStep{StepRow{Run: run, Path: step.Path, Status: StatusRunning}}
-	return nil, e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{running, AddLanes{Run: run, Step: step.Path}}}).Wait(ctx)
+	if err := receipt.Wait(ctx); err != nil {
+		return nil, fmt.Errorf("keeping the audience: %w", err)
+	}
+	return nil, e.begin(ctx, s, step)
 }
 
 // audienceError is a problem of the audience itself, the user's to mend.
@@ -234,9 +255,14 @@ func openRows(ctx context.Context, s *scope, foreach *workflows.Foreach, pacer P
 	return open(ctx, rows, pacer)
 }
 
-// selectItem fills in the item's key and lane, and whether it takes part.
+// selectItem fills in the item's key, variant and lane, and whether it takes part.
 func selectItem(foreach *workflows.Foreach, names, row map[string]any, item *Item) error {
 	item.Status = StatusPending
+	if err := keyItem(foreach, names, item); err != nil {
+		return err
+	}
+	item.Variant = variantOf(foreach, workflowName(names), item.Step, item.Key)
+	names["variant"] = item.Variant
 	if foreach.Where != nil {
 		value, err := foreach.Where.Eval(names)
 		if err != nil {
@@ -246,8 +272,8 @@ func selectItem(foreach *workflows.Foreach, names, row map[string]any, item *Ite
 			item.Status, item.Reason = StatusSkipped, ReasonWhere
 		}
 	}
-	if err := keyItem(foreach, names, item); err != nil {
-		return err
+	if item.Key == "" && item.Status == StatusPending {
+		item.Status, item.Reason = StatusSkipped, ReasonEmptyKey
 	}
 	return laneItem(foreach, names, row, item)
 }
@@ -262,9 +288,6 @@ func keyItem(foreach *workflows.Foreach, names map[string]any, item *Item) error
 		return fmt.Errorf("key: %w", err)
 	}
 	item.Key = text(value)
-	if item.Key == "" && item.Status == StatusPending {
-		item.Status, item.Reason = StatusSkipped, ReasonEmptyKey
-	}
 	return nil
 }
 

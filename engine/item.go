@@ -38,7 +38,7 @@ func (s *scope) flush(ctx context.Context) error {
 
 // finish appends how the item ended. Nobody waits for it item by item: the lane does, before it is given back.
 func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
-	status, reason := itemEnd(st, late)
+	status, reason := s.outcome(itemEnd(st, late))
 	change := s.move(status, reason)
 	if status != StatusSucceeded || s.entries() > 1 { // else there is one call, and its row says everything
 		var err error
@@ -48,6 +48,7 @@ func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
 	}
 	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: append(s.unsaved, change)}))
 	s.unsaved = nil
+	s.kept.status = status
 	return nil
 }
 

@@ -10,9 +10,11 @@ import (
 type kept struct {
 	mu      sync.Mutex
 	results map[string]*result
+	status  Status   // of the item in the ledger, once everything appended is committed
+	out     *leftOut // why the item's remaining steps are left out; nil: they are not
 }
 
-func newKept() *kept { return &kept{results: map[string]*result{}} }
+func newKept() *kept { return &kept{results: map[string]*result{}, status: StatusPending} }
 
 // result returns what a step gave, as a copy that its step may go on with; nil when it was not begun.
 func (s *scope) result(path string) *result {

@@ -28,11 +28,16 @@ type laneWork struct {
 	open    int
 	window  int // how many items may be open: grows while none has to wait for long, and is one again when one does
 	waiting int
-	resume  time.Time // the earliest instant a suspended item wants to go on at
+	resume  time.Time // the earliest instant a suspended item wants to go on at: until then none is begun
+	due     time.Time // the earliest instant one wants to go on at that waits alone
+	through bool      // the feed came to the end of the lane
+	holds   bool      // whether there are such, also those that wait for somebody to let them go on
 	stopped bool      // an item was suspended until somebody resumes the run
 	failure error
 	working sync.WaitGroup
 	idle    chan Item // takes an item when a worker has none
+	course  course    // how far the foreach is
+	speaks  bool      // whether its items make calls that a send window holds
 
 	receipts []Receipt // of items that ended
 }
@@ -54,9 +59,12 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
-		idle: make(chan Item), window: 1,
+		idle: make(chan Item), window: 1, speaks: speaks(step.Steps, step.Finally),
 	}
 	w.changed = sync.NewCond(&w.mu)
+	if err := w.locate(ctx); err != nil {
+		return nil, err
+	}
 	if !lane.Clean {
 		if err := e.recoverLane(ctx, key); err != nil {
 			return nil, err
@@ -70,6 +78,23 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 		return nil, err
 	}
 	return w.leave(ctx, exhausted)
+}
+
+// locate finds out how far the foreach is, and how many of its items have failed.
+func (w *laneWork) locate(ctx context.Context) error {
+	row, err := w.engine.stepRow(ctx, w.key.Run, w.key.Step)
+	if err != nil {
+		return err
+	}
+	if w.course, err = readCourse(row); err != nil || w.step.Foreach.Tolerate == nil {
+		return err
+	}
+	counts, err := w.engine.Ledger.Counts(ctx, w.key.Run, w.key.Step)
+	if err != nil {
+		return fmt.Errorf("counting the items of %s: %w", w.key.Step, err)
+	}
+	w.active.tolerance(w.key.Step).begin(w.course, counts[StatusFailed]+counts[StatusUnknown])
+	return nil
 }
 
 func (e *Engine) concurrency(step *workflows.Step) int {
@@ -93,11 +118,12 @@ func (w *laneWork) run(ctx context.Context) (bool, error) {
 	if err == nil {
 		err = w.confirmAll(ctx)
 	}
-	return exhausted && w.resume.IsZero() && !w.stopped, err
+	return exhausted && w.resume.IsZero() && !w.stopped && !w.holds, err
 }
 
 func (w *laneWork) feed(ctx context.Context) (bool, error) {
-	filter := ItemFilter{Run: w.key.Run, Step: &w.key.Step, Lane: &w.key.Lane, Statuses: []Status{StatusPending}}
+	filter := ItemFilter{Run: w.key.Run, Step: &w.key.Step, Lane: &w.key.Lane, Statuses: []Status{StatusPending, StatusHeld},
+		Wave: w.course.Wave}
 	for item, err := range w.engine.Ledger.Items(ctx, filter) {
 		if err != nil {
 			return false, fmt.Errorf("reading the lane's items: %w", err)
@@ -106,26 +132,92 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 		if w.leaving.now() {
 			return false, nil
 		}
-		if wanted == WantCancel && len(item.Progress) == 0 {
-			continue // cancelled together, in leave
+		over := w.isOver(wanted)
+		if over && len(item.Progress) == 0 {
+			continue // ended together, in leave
 		}
-		if !w.mayBegin(wanted) {
-			return false, nil
+		if !over && !w.isDue(item) {
+			continue
+		}
+		if may, err := w.mayBegin(ctx, over); err != nil || !may {
+			return false, err
 		}
 		w.begin(ctx, item)
 	}
+	w.through = true
 	return true, nil
 }
 
-// mayBegin waits until the lane may begin another item, and reports false when the slice is to end.
-func (w *laneWork) mayBegin(wanted Wanted) bool {
+// isOver reports whether nothing of the lane is begun any more.
+func (w *laneWork) isOver(wanted Wanted) bool {
+	return wanted == WantCancel || w.course.Ended != "" || w.active.expired(w.engine.Now())
+}
+
+// isDue reports whether an item may go on. One that is held until later is passed over, and looked at again then.
+func (w *laneWork) isDue(item Item) bool {
+	if item.Status != StatusHeld || !item.Until.IsZero() && !item.Until.After(w.engine.Now()) {
+		return true
+	}
+	w.mu.Lock()
+	w.putOff(item.Until)
+	w.mu.Unlock()
+	return false
+}
+
+// putOff notes that an item waits alone until an instant, or, zero, until somebody lets it go on.
+func (w *laneWork) putOff(until time.Time) {
+	w.holds = true
+	w.due = sooner(w.due, until)
+}
+
+// mayBegin waits until the lane may begin another item, and reports false when the slice is to end. Once the run is over
+// for those that have not begun, the others end whatever holds the lane.
+func (w *laneWork) mayBegin(ctx context.Context, over bool) (bool, error) {
+	if !w.room() {
+		return false, nil
+	}
+	if over {
+		return true, nil
+	}
+	closed, err := w.closed(ctx)
+	return !closed, err
+}
+
+// room waits until the lane may have another item open, and reports false when none is to be begun in this slice.
+func (w *laneWork) room() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.failure == nil && (w.waiting > 0 || w.open >= min(w.window, w.gate.share())) {
 		w.changed.Wait()
 	}
+	wanted, _, _ := w.active.state()
 	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
 		w.engine.Now().Before(w.horizon)
+}
+
+// closed reports whether the whole lane has to wait before it begins anything: for the run's send window, or for its
+// account, where the lane is one. No item is touched for that.
+func (w *laneWork) closed(ctx context.Context) (bool, error) {
+	now := w.engine.Now()
+	if opens := w.active.opens(now); !opens.IsZero() && w.speaks {
+		w.active.waiting(opens, w.active.untilOpen(now, opens))
+		return true, w.sleep(opens)
+	}
+	account, tripped, err := w.engine.trippedAccount(ctx, w.active.run.book(), w.key.Lane)
+	if err != nil || !tripped || !w.speaks {
+		return false, err
+	}
+	w.active.waiting(account.Until, account.text(w.engine.Location))
+	return true, w.sleep(account.Until)
+}
+
+// sleep has the lane begin nothing before an instant; zero: before it is woken.
+func (w *laneWork) sleep(until time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = w.stopped || until.IsZero()
+	w.resume = sooner(w.resume, until)
+	return nil
 }
 
 func (w *laneWork) begin(ctx context.Context, item Item) {
@@ -157,10 +249,12 @@ func (w *laneWork) ended(err error) {
 	}
 	if stop, ok := isSuspended(err); ok {
 		switch {
+		case stop.held != "" && !stop.lane:
+			w.putOff(stop.at)
 		case stop.at.IsZero():
 			w.stopped = true
-		case w.resume.IsZero() || stop.at.Before(w.resume):
-			w.resume = stop.at
+		default:
+			w.resume = sooner(w.resume, stop.at)
 		}
 	} else if err != nil && w.failure == nil {
 		w.failure = err
@@ -201,7 +295,18 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		return fmt.Errorf("item %q: %w", item.Key, err)
 	}
 	itemNames(s.names, w.step.Foreach.As, row, item)
-	if err := s.work(ctx, w.step.Steps, w.step.Finally); err != nil {
+	s.lists = [][]*workflows.Step{w.step.Steps, w.step.Finally}
+	err = s.work(ctx, w.step.Steps, w.step.Finally)
+	if stop, ok := isSuspended(err); ok && stop.held != "" {
+		err = s.hold(ctx, stop)
+	}
+	if stop, ok := isSuspended(err); ok && len(stop.children) > 0 {
+		err = s.missed(ctx, stop)
+	}
+	if err == nil && (s.kept.status == StatusFailed || s.kept.status == StatusUnknown) {
+		err = w.failed(ctx)
+	}
+	if err != nil {
 		return errors.Join(err, w.confirm(ctx, s.receipts))
 	}
 	return w.confirm(ctx, s.receipts)
@@ -249,8 +354,8 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 	wanted, _, _ := w.active.state()
 	lane := SetLane{LaneKey: w.key, Clean: true, Done: exhausted && wanted != WantPause}
 	changes := []Change{lane}
-	if lane.Done && wanted == WantCancel {
-		changes = append(changes, EndItems{LaneKey: w.key, To: StatusCancelled, Reason: "the run was cancelled"})
+	if lane.Done {
+		changes = append(changes, w.remainder(wanted)...)
 	}
 	if lane.Done || wanted != WantRun {
 		changes = append(changes, Wake{LaneKey: LaneKey{Run: w.key.Run}})
@@ -265,9 +370,38 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 	if lane.Done || wanted == WantPause {
 		return nil, nil
 	}
-	again := w.engine.Now()
-	if w.resume.After(again) {
-		again = w.resume
+	return w.again(), nil
+}
+
+// remainder ends, together, what the lane has that was never begun and never will be.
+func (w *laneWork) remainder(wanted Wanted) []Change {
+	switch {
+	case wanted == WantCancel:
+		return []Change{EndItems{LaneKey: w.key, To: StatusCancelled, Reason: "the run was cancelled"}}
+	case w.course.Ended != "":
+		return []Change{EndItems{LaneKey: w.key, To: StatusSkipped, Reason: w.course.Ended}}
+	case w.active.expired(w.engine.Now()):
+		return []Change{EndItems{LaneKey: w.key, To: StatusSkipped, Reason: ReasonDeadline}}
 	}
-	return &again, nil
+	return nil
+}
+
+// again is when the lane is worked on next: at once while it has something to begin, else when something that waits may
+// go on, and when the run's deadline passes; nil when somebody has to wake it.
+func (w *laneWork) again() *time.Time {
+	now := w.engine.Now()
+	at := sooner(w.resume, w.due)
+	if !w.through && w.resume.IsZero() && !w.stopped {
+		at = now
+	}
+	if deadline := w.active.deadline(); !deadline.IsZero() {
+		at = sooner(at, deadline)
+	}
+	if at.IsZero() {
+		return nil
+	}
+	if at.Before(now) {
+		at = now
+	}
+	return &at
 }

@@ -103,6 +103,7 @@ func (s *suspended) with(other *suspended, root bool) *suspended {
 	if s.held == "" || other.held == "" {
 		both.held = ""
 	}
+	both.brief, both.lane = s.brief && other.brief, s.lane && other.lane
 	both.children = slices.Concat(s.children, other.children)
 	return &both
 }

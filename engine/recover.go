@@ -55,7 +55,7 @@ func (e *Engine) recoverCall(ctx context.Context, call Call) error {
 	if call.Effect == workflows.EffectMessage {
 		outcome.State = CallUnknown
 		outcome.Message = "the process stopped before the answer was kept; the message may have been sent"
-		r.Status = StatusUnknown
+		r.Status, r.Sent = StatusUnknown, true
 		r.Error = &Failure{Code: outcome.Code, Message: outcome.Message}
 	}
 	if err := e.recoverTakeover(ctx, call, r); err != nil {
@@ -65,7 +65,7 @@ func (e *Engine) recoverCall(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	return e.commit(ctx, outcome, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusPending,
+	return e.commit(ctx, outcome, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: item.Status,
 		To: StatusPending, Progress: text})
 }
 

@@ -59,6 +59,12 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 		return nil, err
 	}
 	st, late, err := s.body(ctx, active.workflow.Steps, active.workflow.Finally)
+	if stop, ok := isSuspended(err); ok && stop.held != "" {
+		err = s.release(ctx, true) // it waits for long
+		if err == nil {
+			err = stop
+		}
+	}
 	if stop, ok := isSuspended(err); ok {
 		return e.leaveRoot(ctx, s, stop)
 	}
@@ -88,6 +94,7 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 		return nil, err
 	}
 	s.fence, s.caller, s.loops = fence, liveCaller{}, e
+	s.lists = [][]*workflows.Step{active.workflow.Steps, active.workflow.Finally}
 	s.flow = liveFlow{}
 	s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
@@ -105,6 +112,7 @@ func (e *Engine) start(ctx context.Context, active *activeRun) error {
 	if run.StartedAt.IsZero() {
 		now := e.Now()
 		change.StartedAt = &now
+		active.started(now)
 	}
 	return e.commit(ctx, change)
 }
@@ -134,6 +142,9 @@ func (e *Engine) rest(ctx context.Context, root *scope) error {
 		}
 		e.Logger.WarnContext(ctx, "a paused run still holds conversations; they are ended when a process next opens this ledger",
 			"run", root.active.run.ID)
+	}
+	if err := e.forgive(ctx, root); err != nil {
+		return err
 	}
 	status := StatusPaused
 	err := e.Ledger.Append(ctx, Entry{Fence: &root.fence, Changes: []Change{

@@ -127,7 +127,11 @@ func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word str
 	if err != nil {
 		return err
 	}
-	err = e.commit(ctx, append(wakes, SetRun{ID: id, Wanted: &wanted, Status: status})...)
+	change := SetRun{ID: id, Wanted: &wanted, Status: status}
+	if wanted == WantRun {
+		change.Error = &Failure{} // why it paused is settled
+	}
+	err = e.commit(ctx, append(wakes, change)...)
 	if errors.Is(err, ErrOver) {
 		return &StateError{Run: id, Status: "over or being cancelled", Want: word}
 	}

@@ -28,14 +28,14 @@ type scope struct {
 	steps      map[string]any // names["steps"]: the outer ones until a step of this scope has a result
 	own        bool           // steps belongs to this scope
 	kept       *kept
-	standing   *standing       // of the list being run
-	ending     bool            // in a finally
-	forgetting bool            // what is handed back is to be applied for again
-	handing    bool            // handing back what the workflow did not: goes on whatever is wanted of the run
-	last       *workflows.Step // the last that may call: its outcome is committed with the item's end
-	unsaved    []Change        // that outcome
-	out        *leftOut        // why the item's remaining steps are left out; nil: they are not
-	receipts   []Receipt       // of what was appended and not waited for
+	standing   *standing           // of the list being run
+	ending     bool                // in a finally
+	forgetting bool                // what is handed back is to be applied for again
+	handing    bool                // handing back what the workflow did not: goes on whatever is wanted of the run
+	lists      [][]*workflows.Step // everything the item may do
+	last       *workflows.Step     // the last that may call: its outcome is committed with the item's end
+	unsaved    []Change            // that outcome
+	receipts   []Receipt           // of what was appended and not waited for
 }
 
 // result is what a step gave. The ones of calls are kept in the item's progress.
@@ -87,6 +87,8 @@ type suspended struct {
 	// held, when not empty, is why the item waits alone, such as a frequency cap or a wait between two messages: others of
 	// its lane go on.
 	held string
+	// brief says that a conversation may be kept meanwhile.
+	brief bool
 	// children are the runs whose end wakes a held item: any of them may be over before the item is held.
 	children []string
 	// lane says that the others of its lane cannot go on either.
@@ -104,6 +106,9 @@ func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*s
 	s := &scope{
 		engine: e, active: active, item: item,
 		kept: newKept(), names: make(map[string]any, 16), steps: outer,
+	}
+	if item.Status != "" {
+		s.kept.status = item.Status
 	}
 	maps.Copy(s.names, active.names)
 	s.names["secrets"] = e.secrets
@@ -321,6 +326,9 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	case action.Skip != "":
 		return &result{Status: StatusSkipped, Error: &Failure{Code: "skipped", Message: action.Skip}}, nil
 	case action.Request != nil:
+		if why := s.refused(*action.Request); why != nil {
+			return s.leaveOut(why), nil
+		}
 		return s.caller.call(ctx, s, step, action)
 	case action.Perform == nil:
 		return &result{Status: StatusSucceeded, Outputs: action.Assumed}, nil

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -28,15 +27,21 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	defer s.turn.proceed()
 	key := slotKey{s.item.ID, path}
 	at, ok := s.active.earlier(key)
+	slot := Slot{At: at}
 	if !ok {
-		slot, err := s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("taking a slot of the limits: %w", err)
+		var err error
+		if slot, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits); err != nil {
+			return time.Time{}, s.asked(err)
 		}
-		at = slot.At
+		if at = slot.At; slot.Cap && at.After(s.engine.Now()) {
+			return time.Time{}, s.capped(slot.Limit, at)
+		}
 	}
 	if at.Sub(s.engine.Now()) > longWait {
-		s.active.waiting(at, fmt.Sprintf("the limits of account %s, until %s", request.Account, at.Local().Format(time.TimeOnly)))
+		s.active.waiting(at, s.waitsFor(slot, request))
+	}
+	if err := s.silent(key, slot); err != nil {
+		return time.Time{}, err
 	}
 	if now := s.engine.Now(); !ok && at.Before(now) {
 		at = now // the past means at once

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"youmiflow/workflows"
+)
+
+// permit says whether a call may be made now, limits aside: nil, or why the item waits (*suspended), or why the rest of it
+// is left out (*leftOut). What hands a conversation back may always be made.
+func (s *scope) permit(ctx context.Context, request Request) error {
+	if s.handing || request.Takeover == TakeoverEnds {
+		return nil
+	}
+	now := s.engine.Now()
+	if windowed(request) {
+		if s.active.expired(now) {
+			return &leftOut{codeDeadline, ReasonDeadline}
+		}
+		if opens := s.active.opens(now); !opens.IsZero() {
+			return s.holdLane(opens, s.active.untilOpen(now, opens))
+		}
+	}
+	account, tripped, err := s.engine.trippedAccount(ctx, s.active.run.book(), request.Account)
+	if err != nil || !tripped {
+		return err
+	}
+	if s.item.Step == "" || s.item.Lane == request.Account {
+		return s.holdLane(account.Until, account.text(s.engine.Location))
+	}
+	return s.holdItem(account.Until, account.text(s.engine.Location))
+}
+
+// refused says why a call is not to be made at all: nobody may write to that customer.
+func (s *scope) refused(request Request) *leftOut {
+	if s.active.run.Test != nil || request.Friend == "" || !windowed(request) ||
+		!s.engine.Suppressed(request.Account, request.Friend) {
+		return nil
+	}
+	return &leftOut{codeSuppressed, ReasonSuppressed}
+}
+
+// holdItem has the item wait alone, until an instant or until somebody lets it go on (zero).
+func (s *scope) holdItem(at time.Time, why string) error {
+	return s.holdOr(&suspended{at: at, held: why})
+}
+
+// holdLane has it wait with all others of its lane, for which the same holds.
+func (s *scope) holdLane(at time.Time, why string) error {
+	s.active.waiting(at, why)
+	return s.holdOr(&suspended{at: at, held: why, lane: true})
+}
+
+// holdOr has an item wait, but not one whose run is being cancelled: that does without.
+func (s *scope) holdOr(stop *suspended) error {
+	if s.cancelled() {
+		return &leftOut{"cancelled", "the run was cancelled; " + stop.held}
+	}
+	return stop
+}
+
+// hold puts the item aside: what it holds of conversations is handed back, unless it is for a moment only, to be applied for
+// again when it goes on, and the ledger says why it waits and until when. An item that has not begun, and waits with its whole lane, stays as it is.
+func (s *scope) hold(ctx context.Context, stop *suspended) error {
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	if !stop.brief {
+		if err := s.release(ctx, true); err != nil {
+			return err
+		}
+	}
+	if stop.lane && s.entries() == 0 {
+		return stop
+	}
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	change, err := s.written(StatusHeld, stop.held)
+	if err != nil {
+		return err
+	}
+	change.Until = stop.at
+	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{change}}))
+	s.kept.status = StatusHeld
+	return stop
+}
+
+// asked says what a refusal of the limits means for the item; other errors are passed on.
+func (s *scope) asked(err error) error {
+	var capped *CapError
+	var late *LateError
+	switch {
+	case errors.As(err, &capped):
+		return &leftOut{codeCapped, fmt.Sprintf("the limit %s lets nothing more pass before %s", capped.Limit,
+			dateText(capped.Until, s.engine.Location))}
+	case errors.As(err, &late):
+		return &leftOut{codeDeadline, ReasonDeadline}
+	}
+	return fmt.Errorf("taking a slot of the limits: %w", err)
+}
+
+func dateText(at time.Time, location *time.Location) string {
+	return at.In(location).Format("2006-01-02 15:04")
+}
+
+// capped has the item wait until a frequency cap lets it pass.
+func (s *scope) capped(limit string, at time.Time) error {
+	return s.holdItem(at, fmt.Sprintf("the limit %s, until %s", limit, dateText(at, s.engine.Location)))
+}
+
+// longSilence is how long a customer may be kept in a conversation while the limits let nothing be said. An item that has
+// to wait for longer hands the conversation back and applies again.
+const longSilence = time.Minute
+
+// silent hands the conversation back where the next message is far away. The slot stays the item's: it comes again just
+// before it.
+func (s *scope) silent(key slotKey, slot Slot) error {
+	now := s.engine.Now()
+	if s.handing || slot.At.Sub(now) < longSilence || len(s.holding()) == 0 {
+		return nil
+	}
+	s.active.later(key, slot.At)
+	why := fmt.Sprintf("the limit %s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
+	if slot.Limit == "" {
+		why = "held until " + clockText(now, slot.At, s.engine.Location)
+	}
+	return s.holdLane(slot.At.Add(-s.engine.lead()), why)
+}
+
+// takeOver waits, before a conversation is applied for, until the first message in it may leave soon. So nobody is taken
+// over who is held by a cap, or left without a word for long.
+func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Request) error {
+	path, message, found := s.firstMessage(request)
+	if !found || len(s.engine.Limits) == 0 && len(s.active.limits) == 0 && s.active.deadline().IsZero() {
+		return nil
+	}
+	key := slotKey{s.item.ID, step.Path + "\x00ahead"}
+	at, known := s.active.earlier(key)
+	for {
+		now, lead := s.engine.Now(), s.engine.lead()
+		if !known {
+			slot, err := s.peek(ctx, path, message)
+			if err != nil {
+				return err
+			}
+			if slot.Cap && slot.At.After(now) {
+				return s.capped(slot.Limit, slot.At)
+			}
+			if slot.At.Sub(now) <= lead {
+				return nil
+			}
+			at = slot.At.Add(-lead)
+			s.active.waiting(at, s.waitsFor(slot, message))
+		}
+		known = false
+		s.turn.pause()
+		err := s.waitUntil(ctx, at, key)
+		s.turn.proceed()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scope) waitsFor(slot Slot, request Request) string {
+	return fmt.Sprintf("the limits of account %s, until %s", request.Account, clockText(s.engine.Now(), slot.At, s.engine.Location))
+}
+
+// peek asks when a call could leave, and takes nothing.
+func (s *scope) peek(ctx context.Context, path string, request Request) (Slot, error) {
+	call := s.limited(path, request)
+	call.Peek = true
+	slot, err := s.engine.Limiter.Reserve(ctx, call, s.active.limits)
+	if err != nil {
+		return slot, s.asked(err)
+	}
+	return slot, nil
+}
+
+// firstMessage is the first message that the item will send in a conversation it applies for, as far as that can be told
+// before: the conversation's, by the next step that speaks in one.
+func (s *scope) firstMessage(apply Request) (path string, message Request, found bool) {
+	step := s.nextMessage(s.lists...)
+	if step == nil {
+		return "", message, false
+	}
+	return step.Path, Request{Operation: step.Uses.Type.Operation.ID, Effect: workflows.EffectMessage,
+		Account: apply.Account, Friend: apply.Friend}, true
+}
+
+func (s *scope) nextMessage(lists ...[]*workflows.Step) *workflows.Step {
+	for _, list := range lists {
+		for _, step := range list {
+			if inConversation(step) {
+				if r := s.result(step.Path); r == nil || r.Status == "" {
+					return step
+				}
+			}
+			nested := [][]*workflows.Step{step.Steps}
+			for _, branch := range step.Parallel {
+				nested = append(nested, branch.Steps)
+			}
+			if found := s.nextMessage(nested...); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// inConversation reports whether a step sends a message in a conversation that is held.
+func inConversation(step *workflows.Step) bool {
+	if step.Uses == nil || step.Uses.Type.Effect != workflows.EffectMessage || step.Uses.Type.Operation == nil {
+		return false
+	}
+	for _, input := range step.Uses.Type.Inputs {
+		if input.Name == "takeover" {
+			return true
+		}
+	}
+	return false
+}
