@@ -6,12 +6,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"youmiflow/engine"
 )
 
-const selectBucket = `SELECT arrival, not_before, hour, hour_count, day, day_count, state FROM bucket WHERE name = ?`
+const (
+	bucketColumns = `arrival, not_before, hour, hour_count, day, day_count, state`
+	selectBucket  = `SELECT ` + bucketColumns + ` FROM bucket WHERE name = ?`
+)
 
 // PruneBuckets forgets the buckets all of whose times lie before that instant, whatever their counts and State: a limiter
 // that still needs one sets NotBefore accordingly.
@@ -25,19 +29,53 @@ func (l *Ledger) PruneBuckets(ctx context.Context, before time.Time) error {
 
 // Bucket returns the bucket as it is kept, without a write; one that is not there has only its Key.
 func (l *Ledger) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
-	var arrival, notBefore, hour, hourCount, day, dayCount int64
-	var state []byte
-	err := l.read.QueryRowContext(ctx, selectBucket, key).Scan(&arrival, &notBefore, &hour, &hourCount, &day, &dayCount, &state)
+	b := engine.Bucket{Key: key}
+	err := scanBucket(l.read.QueryRowContext(ctx, selectBucket, key), &b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return engine.Bucket{Key: key}, nil
 	}
 	if err != nil {
 		return engine.Bucket{}, fmt.Errorf("bucket %s: %w", key, err)
 	}
-	return engine.Bucket{
-		Key: key, Arrival: fromNanos(arrival), NotBefore: fromNanos(notBefore), Hour: fromNanos(hour),
-		HourCount: int(hourCount), Day: fromNanos(day), DayCount: int(dayCount), State: state,
-	}, nil
+	return b, nil
+}
+
+// Buckets gives every bucket, in no order: a plan over a million customers would ask for each otherwise. An error is the
+// last it gives.
+func (l *Ledger) Buckets(ctx context.Context) iter.Seq2[engine.Bucket, error] {
+	return func(yield func(engine.Bucket, error) bool) {
+		rows, err := l.read.QueryContext(ctx, `SELECT `+bucketColumns+`, name FROM bucket`)
+		if err != nil {
+			yield(engine.Bucket{}, fmt.Errorf("reading the buckets: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var b engine.Bucket
+			if err := scanBucket(rows, &b, &b.Key); err != nil {
+				yield(engine.Bucket{}, fmt.Errorf("reading the buckets: %w", err))
+				return
+			}
+			if !yield(b, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(engine.Bucket{}, fmt.Errorf("reading the buckets: %w", err))
+		}
+	}
+}
+
+// scanBucket reads a row of bucketColumns, and whatever comes after them.
+func scanBucket(row interface{ Scan(...any) error }, b *engine.Bucket, more ...any) error {
+	var arrival, notBefore, hour, hourCount, day, dayCount int64
+	into := append([]any{&arrival, &notBefore, &hour, &hourCount, &day, &dayCount, &b.State}, more...)
+	if err := row.Scan(into...); err != nil {
+		return err
+	}
+	b.Arrival, b.NotBefore, b.Hour, b.Day = fromNanos(arrival), fromNanos(notBefore), fromNanos(hour), fromNanos(day)
+	b.HourCount, b.DayCount = int(hourCount), int(dayCount)
+	return nil
 }
 
 // UpdateBucket replaces the bucket by what change makes of it, as one step that nobody else's comes between, and

@@ -268,6 +268,12 @@ func TestUpdateBucket(t *testing.T) {
 	none, err := l.Bucket(t.Context(), "none")
 	require.NoError(t, err)
 	require.Equal(t, engine.Bucket{Key: "none"}, none)
+	for each, err := range l.Buckets(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, want, each)
+		none.Key = each.Key
+	}
+	require.Equal(t, want.Key, none.Key)
 	require.NoError(t, l.UpdateBucket(t.Context(), want.Key, func(b engine.Bucket) engine.Bucket {
 		require.Equal(t, want, b, "nobody's change is lost, not even to a restart")
 		return b
