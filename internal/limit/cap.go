@@ -33,23 +33,15 @@ func contactID(contact string) uint64 {
 	return max(1, hash.Sum64())
 }
 
-// peek asks each cap whether it would let the call pass at an instant, where the store can be read. It takes nothing. The
+// peek asks each cap whether it would let the call pass at an instant. It takes nothing. The
 // last instant that any names is the answer, and one that skips goes before those that hold. A contact that is counted
 // already, for a later instant, is to leave then: that is what it returns besides.
 func peek(ctx context.Context, store Store, caps []capStop, at int64) (int64, *refused, error) {
-	from, ok := store.(Reader)
-	if !ok {
-		return at, nil, nil
-	}
 	var found *refused
 	start := at
 	for _, c := range caps {
-		stored, err := from.Bucket(ctx, c.key)
+		known, err := c.read(ctx, store)
 		if err != nil {
-			return at, nil, c.rule.failed(err)
-		}
-		var known contacts
-		if err := known.read(stored.State); err != nil {
 			return at, nil, c.rule.failed(err)
 		}
 		until, begun := c.rule.frequency.admit(&known, c.id, at)
@@ -60,6 +52,20 @@ func peek(ctx context.Context, store Store, caps []capStop, at int64) (int64, *r
 		}
 	}
 	return start, found, nil
+}
+
+// read reads the contacts; none where the store cannot be read, since they are looked at once more when one is counted.
+func (c *capStop) read(ctx context.Context, store Store) (known contacts, err error) {
+	from, ok := store.(Reader)
+	if !ok {
+		return known, nil
+	}
+	stored, err := from.Bucket(ctx, c.key)
+	if err != nil {
+		return known, err
+	}
+	err = known.read(stored.State)
+	return known, err
 }
 
 // or returns the one that counts.

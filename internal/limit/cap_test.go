@@ -97,17 +97,19 @@ func TestContactThatWasToLeaveLaterIsNotRefusedAfterARestart(t *testing.T) {
 	require.Equal(t, "1m0s", ask(t, again, message("y", "two")), "when it was to leave")
 }
 
-func TestUncappedCallsAndReadsAreNotCounted(t *testing.T) {
+func TestOnlyMessagesAreCappedAndNotThoseOfATest(t *testing.T) {
 	l, _ := fixture(customers(t, 1, day, ""))
-	test, read := message("x", "test"), message("x", "read")
-	test.Uncapped, read.Effect = true, workflows.EffectRead
+	test, read, end := message("x", "test"), message("x", "read"), message("x", "end")
+	test.Uncapped, read.Effect, end.Effect = true, workflows.EffectRead, workflows.EffectIdempotent
 	for range 3 {
 		require.Equal(t, "0s", ask(t, l, test))
 		require.Equal(t, "0s", ask(t, l, read))
+		require.Equal(t, "0s", ask(t, l, end), "a conversation can always be handed back")
 	}
 	require.Equal(t, "0s", ask(t, l, message("x", "one")))
 	require.Equal(t, "0s", ask(t, l, test))
 	require.Equal(t, "0s", ask(t, l, read))
+	require.Equal(t, "0s", ask(t, l, end))
 }
 
 // nights lets calls leave between 10:30 and 11:00 of each day, and start is 10:00:30.

@@ -159,7 +159,7 @@ func (l *Limiter) way(call engine.LimitedCall, own []*workflows.Limit) (way, err
 			if rule.spaces() {
 				into.stops = l.add(into.stops, rule, answer, call)
 			}
-			if rule.frequency.most > 0 && !call.Uncapped && call.Effect != workflows.EffectRead {
+			if rule.frequency.most > 0 && !call.Uncapped && call.Effect == workflows.EffectMessage {
 				into.caps = append(into.caps, capStop{rule, "@contacts " + answer.bucket, contactID(call.Contact)})
 			}
 		}

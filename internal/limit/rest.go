@@ -86,6 +86,16 @@ func (r rest) add(s *spells, at, now, pause int64) {
 	}
 }
 
+// tired counts the calls of the spell that a call at an instant would go on with, 0 after a rest.
+func (r rest) tired(s *spells, at int64) int {
+	for _, one := range s.list {
+		if one.from <= at && at < one.to+one.pause {
+			return one.calls
+		}
+	}
+	return 0
+}
+
 // merge makes one of the two spells that are closest, in which there is no room for more: the safe side.
 func (r rest) merge(s *spells) {
 	closest, gap := 0, int64(never)

@@ -19,10 +19,16 @@ type warmUp struct {
 
 // of is the cap of a day, 0 when the warm-up is over by then.
 func (w *warmUp) of(date int64) int {
-	if before, _ := slices.BinarySearch(w.days, date); before < len(w.caps) {
+	if before := w.before(date); before < len(w.caps) {
 		return w.caps[before]
 	}
 	return 0
+}
+
+// before counts the days of use before a day.
+func (w *warmUp) before(date int64) int {
+	n, _ := slices.BinarySearch(w.days, date)
+	return n
 }
 
 // counts reports that the day is among those that are counted already, or comes when the warm-up is over.
