@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -33,7 +35,9 @@ func (p *parser) call(step *Step, all fields, f *frame) {
 		p.calls = map[string]*Workflow{}
 	}
 	p.calls[name] = callee
-	step.Call.With = p.inputs(with, "the workflow "+name, "param", p.text.spanOf(node), paramFields(callee.Params), nil, false, in)
+	p.keeping("a param of a run", func() {
+		step.Call.With = p.inputs(with, "the workflow "+name, "param", p.text.spanOf(node), paramFields(callee.Params), nil, false, in)
+	})
 }
 
 // callee finds and reads the workflow of a name. Nil means that it cannot be called, which is reported.
@@ -78,4 +82,23 @@ func firstError(problems diagnostic.List) string {
 		return place + ": " + problem.Message
 	}
 	return ""
+}
+
+// Reach lists a workflow and those that it calls, and they call in turn, each once: first those that are called.
+func (w *Workflow) Reach() []*Workflow {
+	var list []*Workflow
+	seen := map[*Workflow]bool{}
+	var visit func(*Workflow)
+	visit = func(one *Workflow) {
+		if seen[one] {
+			return
+		}
+		seen[one] = true
+		for _, name := range slices.Sorted(maps.Keys(one.Calls)) {
+			visit(one.Calls[name])
+		}
+		list = append(list, one)
+	}
+	visit(w)
+	return list
 }

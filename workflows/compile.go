@@ -56,7 +56,7 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 		d.add(d.text.span(node, d.text.places(node), from-1, from), expression.CodeSyntax, "the expression is empty", "")
 		return nil
 	}
-	program, err := expression.Compile(source, in.scope, want)
+	program, err := d.compile(source, in.scope, want)
 	if err == nil {
 		place := func(start, end int) diagnostic.Span {
 			return d.text.span(node, d.text.places(node), from+start, from+end)

@@ -27,8 +27,17 @@ type decoder struct {
 	origin map[*yaml.Node]string
 	// compiled hears of every expression, with a way to place a part of it; nil: nobody does.
 	compiled func(program *expression.Program, place func(start, end int) diagnostic.Span)
-	secrets  []Column // those that expressions read
-	kept     string   // what is being read, when it is kept in the ledger
+	secrets  []Column             // those that expressions read
+	kept     string               // what is being read, when it is kept in the ledger
+	compiler *expression.Compiler // nil before the first expression
+}
+
+// compile compiles an expression with what is known from those before it.
+func (d *decoder) compile(source string, scope expression.Scope, want expression.Type) (*expression.Program, error) {
+	if d.compiler == nil {
+		d.compiler = expression.NewCompiler()
+	}
+	return d.compiler.Compile(source, scope, want)
 }
 
 // at reports an error at a node.

@@ -57,9 +57,10 @@ type frame struct {
 func (p *parser) newFrame() *frame {
 	f := &frame{visible: map[string]expression.Type{}, ids: map[string]int{}}
 	f.names = expression.Scope{
-		"params": p.params,
-		"run":    runType(),
-		"steps":  {Kind: expression.Object, Fields: f.visible},
+		"params":  p.params,
+		"run":     runType(),
+		"secrets": p.secretsType(),
+		"steps":   {Kind: expression.Object, Fields: f.visible},
 	}
 	if p.event {
 		f.names["event"] = eventType()
@@ -115,14 +116,6 @@ func (f *frame) beforeKey() expression.Scope {
 	return scope
 }
 
-// inputs is what the inputs of a step can be made of. Secrets go to other systems, and never to a customer.
-func (f *frame) inputs(t *StepType) expression.Scope {
-	if t.Effect == EffectMessage {
-		return f.names
-	}
-	return f.with("secrets", expression.Type{Kind: expression.Object, Open: true})
-}
-
 // itemType is what expressions see of an item: its place among the items, its row in the list, and its key.
 func itemType(names ...string) expression.Type {
 	t := expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{}}
@@ -151,12 +144,11 @@ func statusFields() map[string]expression.Type {
 
 // stepType is what expressions see of a step.
 func (p *parser) stepType(step *Step) expression.Type {
+	if step.Uses != nil && step.Uses.Type != nil {
+		return p.library.see(step.Uses.Type)
+	}
 	fields := statusFields()
 	switch {
-	case step.Uses != nil && step.Uses.Type != nil:
-		for _, output := range step.Uses.Type.Outputs {
-			fields[output.Name] = output.Type
-		}
 	case step.Uses != nil: // an unknown step is reported already: nothing more is made of its outputs
 		return expression.Type{Kind: expression.Object, Fields: fields, Open: true}
 	case step.Foreach != nil:
@@ -294,7 +286,7 @@ func (p *parser) explainPlace(problem *expression.Error, _ string) {
 		return
 	}
 	where := map[string]string{
-		"secrets": "`secrets` can be used in the `with` of a step that does not write to a customer, and nowhere else: whatever else is computed is kept and shown",
+		"secrets": "what stands here is kept in the ledger, where no secret may stand",
 		"event":   "`event` is there when one of the workflow's triggers names an event, and in stop_when",
 		"variant": "`variant` is there in a foreach with `variants`, once the key is known",
 		"item":    "`item` is there in a foreach",
@@ -341,7 +333,7 @@ func (p *parser) freeName(node *yaml.Node, what string) (string, bool) {
 		p.at(node, "reserved-name", "%q means something in expressions already: choose another name", name)
 		return "", false
 	}
-	if _, err := expression.Compile(name, expression.Scope{name: any1}, any1); err != nil {
+	if _, err := p.compile(name, expression.Scope{name: any1}, any1); err != nil {
 		p.at(node, "reserved-name", "%q is a word of the expression language: choose another name", name)
 		return "", false
 	}

@@ -155,10 +155,14 @@ func (p *parser) approve(step *Step, all fields, f *frame) {
 	if f.foreach != nil {
 		p.at(e.key, "approve-in-foreach", "nobody can be asked for each item: put the approve before or after the foreach, or ask between its waves")
 	}
-	approve := &Approve{Default: DecisionReject}
-	step.Approve = approve
+	step.Approve = &Approve{Default: DecisionReject}
+	p.keeping("what is asked", func() { p.question(step.Approve, e.value, f) })
+}
+
+// question reads what is asked, how long, and what counts when nobody answers.
+func (p *parser) question(approve *Approve, node *yaml.Node, f *frame) {
 	text := Field{Type: text1}
-	switch node := e.value; {
+	switch {
 	case isNull(node) || node.Tag == "!!bool" && strings.EqualFold(node.Value, "true"):
 	case node.Kind == yaml.MappingNode:
 		settings, ok := p.fields(node, "approve", approveKeys)

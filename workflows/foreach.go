@@ -102,13 +102,13 @@ func isLiteral(v *Value) bool {
 func (p *parser) selection(into *Foreach, settings fields, body, outer *frame) {
 	row := p.in(outer, body.names)
 	if node := settings.get("key"); node != nil {
-		into.Key = p.scalarExpression(node, "key", p.in(outer, body.beforeKey()))
+		p.keeping("`key`", func() { into.Key = p.scalarExpression(node, "key", p.in(outer, body.beforeKey())) })
 	}
 	if node := settings.get("where"); node != nil {
 		into.Where = p.bare(node, "where", row, bool1)
 	}
 	if node := settings.get("lane"); node != nil {
-		into.Lane = p.scalarExpression(node, "lane", row)
+		p.keeping("`lane`", func() { into.Lane = p.scalarExpression(node, "lane", row) })
 	}
 	if node := settings.get("concurrency"); node != nil {
 		into.Concurrency, _ = p.integer(node, "concurrency", 1, maxConcurrency)

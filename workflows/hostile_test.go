@@ -85,19 +85,78 @@ func FuzzParse(f *testing.F) {
 			f.Add(source)
 		}
 	}
+	f.Add([]byte("steps: [{ id: g, call: greet, with: { friend: \"${{ run.id }}\" } }, { call: fuzz }, { call: lost }]"))
 	catalogue := newTestCatalogue()
 	f.Fuzz(func(t *testing.T, source []byte) {
-		workflow, problems := Parse("fuzz.yaml", source, catalogue)
+		folder := memory{"greet": greet, "fuzz": string(source)}
+		workflow, problems := ParseIn("fuzz.yaml", source, catalogue, folder)
 		require.Equal(t, workflow == nil, problems.HasErrors())
 		requireInside(t, problems, source)
-		require.Equal(t, problems, second(source, catalogue))
+		again, same := ParseIn("fuzz.yaml", source, catalogue, folder)
+		require.Equal(t, problems, same, "the same source has the same problems")
+		if workflow != nil {
+			requireWhole(t, workflow)
+			require.Equal(t, paths(workflow), paths(again))
+		}
 	})
 }
 
-// second parses once more: the same source has the same problems.
-func second(source []byte, catalogue Catalogue) any {
-	_, problems := Parse("fuzz.yaml", source, catalogue)
-	return problems
+// requireWhole checks what the engine relies on.
+func requireWhole(t testing.TB, w *Workflow) {
+	t.Helper()
+	w.Each(func(step *Step) {
+		require.NotEmpty(t, step.Path)
+		kinds := 0
+		for _, there := range []bool{step.Uses != nil, step.Foreach != nil, step.Parallel != nil, step.Call != nil, step.Wait != nil, step.Approve != nil, step.Set != nil} {
+			if there {
+				kinds++
+			}
+		}
+		require.True(t, kinds == 1 || kinds == 0 && len(step.Steps) > 0, "a step of %d kinds at %v", kinds, step.Span)
+		switch {
+		case step.Uses != nil:
+			require.NotNil(t, step.Uses.Type)
+			require.NotNil(t, step.Uses.With)
+		case step.Call != nil:
+			require.NotNil(t, step.Call.With)
+			require.NotNil(t, w.Calls[step.Call.Workflow])
+		case step.Wait != nil:
+			require.True(t, (step.Wait.Duration != nil) != (step.Wait.At != nil) != (step.Wait.Until != nil))
+			require.True(t, step.Wait.Until == nil || step.Wait.Every > 0 && step.Wait.For > 0)
+		case step.Foreach != nil:
+			require.NotNil(t, step.Foreach.In)
+			for _, wave := range step.Foreach.Waves {
+				require.True(t, wave.Count > 0 || wave.Percent > 0)
+			}
+		}
+	})
+}
+
+func paths(w *Workflow) []string {
+	var list []string
+	w.Each(func(step *Step) { list = append(list, step.Path) })
+	return list
+}
+
+// BenchmarkLoadFolder1000 loads a folder of a thousand files as people write them, each of which calls another.
+func BenchmarkLoadFolder1000(b *testing.B) {
+	source, err := os.ReadFile("testdata/bench.yaml")
+	require.NoError(b, err)
+	dir := b.TempDir()
+	for i := range 1000 {
+		text := strings.ReplaceAll(string(source), "NEXT", fmt.Sprintf("w%04d", i+1))
+		require.NoError(b, os.WriteFile(filepath.Join(dir, fmt.Sprintf("w%04d.yaml", i)), []byte(text), 0o600))
+	}
+	last := "params: { friend: { required: true } }\nsteps: [{ uses: log, with: { message: hi } }]\noutputs: { sent: 1 }\n"
+	require.NoError(b, os.WriteFile(filepath.Join(dir, "w1000.yaml"), []byte(last), 0o600))
+	catalogue := newTestCatalogue()
+	b.ReportAllocs()
+	for b.Loop() {
+		if loaded, problems := LoadFolder(dir, catalogue); len(loaded) != 1001 {
+			b.Fatal(problems)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/1000files")
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/expression"
 )
 
 // Folder finds the workflows that a step with `call` can name.
@@ -24,6 +25,8 @@ type library struct {
 	folder    Folder // nil: nothing can be called
 	documents map[string]*document
 	names     map[string]named
+	compiler  *expression.Compiler
+	seen      map[*StepType]expression.Type // what expressions see of steps of the catalogue
 	// What follows finds calls that go round in a circle (Tarjan).
 	order int
 	stack []*document
@@ -52,7 +55,10 @@ type document struct {
 }
 
 func newLibrary(catalogue Catalogue, folder Folder) *library {
-	return &library{catalogue: catalogue, folder: folder, documents: map[string]*document{}, names: map[string]named{}}
+	return &library{
+		catalogue: catalogue, folder: folder, documents: map[string]*document{}, names: map[string]named{},
+		compiler: expression.NewCompiler(), seen: map[*StepType]expression.Type{},
+	}
 }
 
 // add reads the YAML of a file, unless it is there already.
@@ -121,7 +127,7 @@ func (l *library) suggest(name string) string {
 func (l *library) parse(d *document) (*Workflow, diagnostic.List) {
 	if !d.checked {
 		p := &parser{
-			decoder: &decoder{problems: d.problems, text: d.text}, catalogue: l.catalogue, library: l, document: d,
+			decoder: &decoder{problems: d.problems, text: d.text, compiler: l.compiler}, catalogue: l.catalogue, library: l, document: d,
 			declared: map[string][]declaration{},
 		}
 		d.workflow = p.workflow()
@@ -131,6 +137,20 @@ func (l *library) parse(d *document) (*Workflow, diagnostic.List) {
 		d.root, d.checked = nil, true
 	}
 	return d.workflow, d.found
+}
+
+// see is what expressions see of a step of the catalogue.
+func (l *library) see(t *StepType) expression.Type {
+	seen, ok := l.seen[t]
+	if !ok {
+		fields := statusFields()
+		for _, output := range t.Outputs {
+			fields[output.Name] = output.Type
+		}
+		seen = expression.Type{Kind: expression.Object, Fields: fields}
+		l.seen[t] = seen
+	}
+	return seen
 }
 
 // called are the documents that a document calls, those that are there.

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -202,38 +201,22 @@ func LimitWarnings(w *Workflow, shared []*Limit) diagnostic.List {
 	if w == nil {
 		return diagnostic.List{warning}
 	}
-	unlimited := w.unlimited(map[*Workflow]bool{})
-	if unlimited == nil {
-		return nil
+	for _, one := range slices.Backward(w.Reach()) {
+		if !one.sends() || limitsAccounts(one.Limits) {
+			continue
+		}
+		if warning.File = w.File; one != w {
+			warning.Message = fmt.Sprintf("no limit holds back the messages that the workflow %q sends, which is called here: %s", one.Name, advice)
+		}
+		return diagnostic.List{warning}
 	}
-	if warning.File = w.File; unlimited != w {
-		warning.Message = fmt.Sprintf("no limit holds back the messages that the workflow %q sends, which is called here: %s", unlimited.Name, advice)
-	}
-	return diagnostic.List{warning}
+	return nil
 }
 
 func limitsAccounts(limits []*Limit) bool {
 	return slices.ContainsFunc(limits, func(limit *Limit) bool {
 		return limit.Name == "account" || limit.By != nil && strings.Contains(limit.By.Source(), "call.account")
 	})
-}
-
-// unlimited finds a workflow, this one or one that it calls, that may reach a person and has no limit of its own for
-// accounts.
-func (w *Workflow) unlimited(seen map[*Workflow]bool) *Workflow {
-	if seen[w] {
-		return nil
-	}
-	seen[w] = true
-	if w.sends() && !limitsAccounts(w.Limits) {
-		return w
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.Calls)) {
-		if found := w.Calls[name].unlimited(seen); found != nil {
-			return found
-		}
-	}
-	return nil
 }
 
 // sends tells whether a step of the workflow may reach a person.

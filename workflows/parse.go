@@ -147,7 +147,7 @@ func (p *parser) workflow() *Workflow {
 	p.outline(all.get("finally"), nil, nil)
 	p.body(w, all)
 	namePaths(w.Steps, w.Finally)
-	w.Calls = p.calls
+	w.Calls, w.Secrets = p.calls, p.secrets
 	p.checkWaits(w.Deadline)
 	return w
 }
@@ -219,7 +219,8 @@ func (p *parser) outputs(node *yaml.Node, f *frame) []Assignment {
 	if len(values.entries) == 0 {
 		p.at(node, "empty", "there is no output in this object")
 	}
-	list := p.assignments(values, f)
+	var list []Assignment
+	p.keeping("an output", func() { list = p.assignments(values, f) })
 	for _, output := range list {
 		if output.Value == nil {
 			continue

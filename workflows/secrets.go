@@ -61,23 +61,22 @@ func (p *Project) Secrets() map[string]Secret {
 	return values
 }
 
-// CheckSecrets finds out whether every secret that a workflow reads has a value. The error is a diagnostic.List and names
-// each missing variable, and never a value.
+// CheckSecrets finds out whether every secret that a workflow reads, or one that it calls, has a value. The error is a
+// diagnostic.List and names each missing variable, and never a value.
 func (p *Project) CheckSecrets(w *Workflow) error {
-	file := w.File
-	if p.File != "" {
-		file = p.File
-	}
-	found := &problems{file: file}
-	for _, read := range w.Secrets {
-		if _, ok := p.secrets[read.Name]; !ok {
-			found.file = w.File
-			found.add(read.Span, "unknown-secret", fmt.Sprintf("there is no secret %q: add it under `secrets` in youmiflow.yaml", read.Name),
-				diagnostic.Suggest(read.Name, slices.Collect(maps.Keys(p.secrets))))
-			found.file = file
-			continue
+	found := &problems{}
+	checked := map[string]bool{}
+	for _, one := range w.Reach() {
+		for _, read := range one.Secrets {
+			if _, ok := p.secrets[read.Name]; !ok {
+				found.file = one.File
+				found.add(read.Span, "unknown-secret", fmt.Sprintf("there is no secret %q: add it under `secrets` in youmiflow.yaml", read.Name),
+					diagnostic.Suggest(read.Name, slices.Collect(maps.Keys(p.secrets))))
+			} else if !checked[read.Name] {
+				checked[read.Name], found.file = true, p.File
+				p.secret(read.Name, found)
+			}
 		}
-		p.secret(read.Name, found)
 	}
 	if found.bad {
 		return found.sorted().Err()

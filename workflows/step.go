@@ -188,7 +188,7 @@ func (p *parser) uses(all fields, f *frame) *Uses {
 			return uses
 		}
 	}
-	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.inputs(typ)))
+	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.names))
 	return uses
 }
 
@@ -204,7 +204,7 @@ func (p *parser) set(step *Step, all fields, f *frame) {
 	if len(values.entries) == 0 {
 		p.at(all.get("set"), "empty", "there is no value in this set")
 	}
-	step.Set = p.assignments(values, f)
+	p.keeping("a value of `set`", func() { step.Set = p.assignments(values, f) })
 }
 
 // assignments reads values under names that a step's own do not take.

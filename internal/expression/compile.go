@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -23,8 +24,15 @@ import (
 // percent) and digest(text) are built in. A name of scope that equals one of these hides the function.
 //
 // A text may have 20,000 bytes and 5,000 names, values and operators.
-func Compile(source string, scope Scope, want Type) (program *Program, err error) {
-	c := &compilation{source: source, runes: utf8.RuneCountInString(source), scope: scope}
+func Compile(source string, scope Scope, want Type) (*Program, error) {
+	return NewCompiler().Compile(source, scope, want)
+}
+
+// Compile is the function Compile, quicker: what was found out about the types of a scope is kept for the next expression.
+// The Fields of the types within an object of the scope must not change from one call to the next; those of the object
+// itself may, so that steps can be added to `steps`.
+func (k *Compiler) Compile(source string, scope Scope, want Type) (program *Program, err error) {
+	c := &compilation{source: source, runes: utf8.RuneCountInString(source), scope: scope, compiler: k}
 	defer func() {
 		// The checker and the compiler of expr panic where they meet something they did not foresee. A file is from
 		// outside, so that must not end the process.
@@ -41,10 +49,11 @@ func Compile(source string, scope Scope, want Type) (program *Program, err error
 
 // compilation is one call of Compile.
 type compilation struct {
-	source string
-	runes  int
-	scope  Scope
-	config *conf.Config
+	source   string
+	runes    int
+	scope    Scope
+	config   *conf.Config
+	compiler *Compiler
 }
 
 func (c *compilation) run(want Type) (*Program, *Error) {
@@ -80,12 +89,8 @@ func (c *compilation) parse() (*parser.Tree, *Error) {
 	if len(c.source) > maxSource {
 		return nil, c.whole(CodeTooLarge, fmt.Sprintf("the expression is too long: %d bytes, of at most %d", len(c.source), maxSource))
 	}
-	c.config = conf.CreateNew()
-	c.config.MaxNodes = maxNodes
+	c.config = c.compiler.config()
 	c.config.WithEnv(c.environment())
-	for name := range c.config.Disabled {
-		delete(c.config.Builtins, name)
-	}
 	tree, err := parser.ParseWithConfig(c.source, c.config)
 	if err != nil {
 		return nil, c.syntaxError(err)
@@ -115,13 +120,18 @@ func (calendarNumbers) Visit(node *ast.Node) {
 	}
 }
 
+// environment is what the checker knows of the names. Those that do not occur in the text need not be known.
 func (c *compilation) environment() types.Map {
-	environment := make(types.Map, len(c.scope)+8)
-	for name, t := range ownFunctions() {
-		environment[name] = t
+	environment := make(types.Map, 8)
+	for name, t := range c.compiler.functions {
+		if strings.Contains(c.source, name) {
+			environment[name] = t
+		}
 	}
 	for name, t := range c.scope {
-		environment[name] = toChecker(t)
+		if strings.Contains(c.source, name) {
+			environment[name] = c.compiler.top(t)
+		}
 	}
 	return environment
 }

@@ -31,41 +31,6 @@ func (o opaqueType) Nature() nature.Nature {
 func (o opaqueType) Equal(t types.Type) bool { return t == types.Any || t == types.Type(o) }
 func (o opaqueType) String() string          { return o.name }
 
-// toChecker translates a Type for expr's checker.
-func toChecker(t Type) types.Type {
-	switch t.Kind {
-	case Bool:
-		return types.Bool
-	case Integer:
-		return types.Int
-	case Number:
-		return types.Float64
-	case String:
-		return types.String
-	case Time:
-		return types.TypeOf(time.Time{})
-	case Duration:
-		return types.TypeOf(time.Duration(0))
-	case List:
-		if t.Element == nil {
-			return types.Array(types.Any)
-		}
-		return types.Array(toChecker(*t.Element))
-	case Object:
-		fields := make(types.Map, len(t.Fields)+1)
-		for name, field := range t.Fields {
-			fields[name] = toChecker(field)
-		}
-		if t.Open {
-			fields[types.Extra] = types.Any
-		}
-		return fields
-	case Opaque:
-		return opaqueType{t.Name}
-	}
-	return types.Any
-}
-
 // typeOf is what the checker found out about a node. An object written out in the expression has exactly the fields it
 // shows, which the checker itself does not keep.
 func typeOf(node ast.Node) Type {
