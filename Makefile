@@ -22,6 +22,8 @@ test: ## Run all tests, and say at the end which optional checks were left out
 	@if command -v golangci-lint >/dev/null 2>&1; \
 		then echo "  the linters                   make lint"; \
 		else echo "  the linters                   make lint   (needs golangci-lint, which is not installed)"; fi
+	@command -v systemd-analyze >/dev/null 2>&1 || \
+		echo "  schedules beside systemd      (needs systemd-analyze, which is not installed)"
 
 race: ## Run all tests under the race detector (needs a C compiler)
 	$(GO) test -race ./...
