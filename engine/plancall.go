@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"hash"
+
+	"youmiflow/workflows"
+)
+
+// digestSize is the length of an item's digest in bytes.
+const digestSize = sha256.Size
+
+// tracer is the caller of an item that a plan walks: it calls nobody, and notes what would be called.
+type tracer struct {
+	planner *planner
+	trace   *trace
+	hash    hash.Hash
+	buffer  []byte
+	status  Status // how the item ends
+	reason  string
+	sample  *Sample // nil unless its calls are to be shown
+}
+
+func newTracer(p *planner) *tracer {
+	return &tracer{planner: p, trace: newTrace(p.shapes, p.friends), hash: sha256.New()}
+}
+
+// begin forgets the last item.
+func (t *tracer) begin() {
+	t.trace.reset()
+	t.hash.Reset()
+	t.status, t.reason = "", ""
+}
+
+func (t *tracer) local(ctx context.Context, action Action) Outcome { return assume(ctx, action) }
+
+// assume performs a step that calls nobody, unless it says itself what a plan goes on with.
+func assume(ctx context.Context, action Action) Outcome {
+	if action.Assumed != nil {
+		return Outcome{State: Succeeded, Outputs: action.Assumed}
+	}
+	return action.Perform(ctx)
+}
+
+func (t *tracer) call(_ context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
+	request := action.Request
+	body := t.planner.engine.redactor.JSON(request.Body) // so the digest does not change with the secret either
+	t.note(step.Path, request.Operation, body)
+	t.trace.call(step.Path, request, s.ending || s.handing)
+	if t.sample != nil {
+		t.sample.Calls = append(t.sample.Calls, SampleCall{Step: step.Path, Operation: request.Operation,
+			Account: request.Account, Friend: request.Friend, Request: body})
+	}
+	return assumed(s, step, action), nil
+}
+
+// note makes a call part of the digest.
+func (t *tracer) note(path, operation string, body []byte) {
+	t.buffer = append(append(append(append(t.buffer[:0], path...), 0), operation...), 0)
+	t.hash.Write(t.buffer)
+	t.hash.Write(body)
+	t.hash.Write(t.buffer[:1:1])
+}
+
+// digest is what the item's calls and its key come to.
+func (t *tracer) digest(key string, to []byte) {
+	t.buffer = append(t.buffer[:0], key...)
+	t.hash.Write(t.buffer)
+	t.hash.Sum(to[:0])
+}
+
+// assumed is the result of a call that a plan takes as succeeded.
+func assumed(s *scope, step *workflows.Step, action Action) *result {
+	request := action.Request
+	r := &result{Status: StatusSucceeded, Outputs: action.Assumed}
+	switch request.Takeover {
+	case TakeoverApplies:
+		r.Takeover, r.Held = TakeoverHeld, Handle{"account": request.Account, "friend": request.Friend}
+		s.keep(step.Path, r)
+	case TakeoverEnds:
+		for _, path := range s.holding() {
+			held := s.result(path)
+			if held.Held["account"] == request.Account && held.Held["friend"] == request.Friend {
+				held.Takeover = TakeoverEnded
+				s.keep(path, held)
+			}
+		}
+	}
+	return r
+}
+
+// seeds gives the seeds of calls as a run of the workflow will (scope.limited), in two steps, so that an item keeps eight
+// bytes for all its calls. They are the 64-bit FNV-1a of the workflow's digest, the item's key and the step's path.
+type seeds struct{ start uint64 }
+
+const (
+	fnvStart = 14695981039346656037
+	fnvPrime = 1099511628211
+)
+
+func newSeeds(digest string) seeds { return seeds{fnvPart(fnvStart, digest)} }
+
+// item is what an item of that key keeps, and seedOf what a call of it at a step gets.
+func (s seeds) item(key string) uint64 { return fnvPart(s.start, key) }
+
+func seedOf(item uint64, path string) uint64 { return fnvPart(item, path) }
+
+// fnvPart goes on with a part and the zero byte that ends it.
+func fnvPart(hash uint64, part string) uint64 {
+	for i := range len(part) {
+		hash = (hash ^ uint64(part[i])) * fnvPrime
+	}
+	return hash * fnvPrime
+}
