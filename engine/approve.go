@@ -123,11 +123,11 @@ func (s *scope) ask(ctx context.Context, path string, what func() (string, *work
 		return s.decideByDefault(ctx, path, q.Default, now)
 	}
 	s.active.asks(path)
-	stop := &suspended{}
+	var until time.Time
 	if q.Until != nil {
-		stop.at = *q.Until
+		until = *q.Until
 	}
-	return nil, stop
+	return nil, s.standsStill(until, "waits for a person")
 }
 
 // put writes the question down.

@@ -18,19 +18,23 @@ func (a *activeRun) tells() []Change {
 	}
 }
 
-// childrenEnded looks whether any of the runs that an item waits for was over before the ledger knew that it waits: then
-// nobody else lets it go on.
-func (s *scope) childrenEnded(ctx context.Context, stop *suspended) (bool, error) {
+// missed lets a held item go on at once when a run that it waits for was over before the ledger knew that it waits: nobody
+// else will.
+func (s *scope) missed(ctx context.Context, stop *suspended) error {
+	if err := waitAll(ctx, s.receipts); err != nil {
+		return err
+	}
 	for _, id := range stop.children {
 		run, err := s.engine.Ledger.Run(ctx, id)
 		if err != nil {
-			return false, fmt.Errorf("reading the run that item %q waits for: %w", s.item.Key, err)
+			return fmt.Errorf("reading the run that item %q waits for: %w", s.item.Key, err)
 		}
 		if run.Status.Over() {
-			return true, nil
+			err := s.remember(ctx)
+			return orElse(err, &suspended{at: s.engine.Now()})
 		}
 	}
-	return false, nil
+	return stop
 }
 
 // childrenAtRest asks for every run that this one has called to be where this one is to be, and reports whether all are.

@@ -72,12 +72,12 @@ func (s *scope) idle(ctx context.Context, at time.Time, why string) error {
 // isRoot reports whether the scope is that of the run's own steps.
 func (s *scope) isRoot() bool { return s.item.Step == "" }
 
-// standsStill suspends the scope until an instant, or until it is woken (zero).
+// standsStill suspends the scope until an instant, or until it is woken (zero). For long, it keeps no conversation.
 func (s *scope) standsStill(at time.Time, why string) *suspended {
-	stop := &suspended{at: at}
-	if !s.isRoot() {
-		stop.held = why
-		stop.brief = !at.IsZero() && at.Sub(s.engine.Now()) < longSilence
+	stop := &suspended{at: at, held: why}
+	stop.brief = !at.IsZero() && at.Sub(s.engine.Now()) < longSilence
+	if stop.brief && s.isRoot() {
+		stop.held = ""
 	}
 	return stop
 }
