@@ -164,7 +164,7 @@ func (r rule) strange(text string) error {
 	upper := strings.ToUpper(text)
 	switch {
 	case upper == "L" || upper == "W" || upper == "LW" || r.day && strings.ContainsAny(upper, "LW#") && !isName(upper):
-		return fmt.Errorf("%s is not supported: L (last), W (nearest weekday) and # (the nth of a month) are of other schedulers; %s", text, r.allowed())
+		return fmt.Errorf("%q is not supported: L (last), W (nearest weekday) and # (the nth of a month) are of other schedulers; %s", text, r.allowed())
 	case text == "?":
 		return errors.New("? may only stand alone for a day; write *")
 	case r.names != nil && isName(upper) && slices.Contains(r.names, upper[:3]):
