@@ -42,7 +42,7 @@ func (d *decoder) limits(node *yaml.Node, keys keySet, own bool) []*Limit {
 			continue
 		}
 		if limit.Name = name; own {
-			limit.inherit()
+			d.inherit(limit)
 		}
 		limits = append(limits, limit)
 	}
@@ -151,17 +151,14 @@ func (d *decoder) cap(limit *Limit, all fields) {
 }
 
 // inherit keeps what a workflow's limit counts when no shared limit has its name.
-func (l *Limit) inherit() {
-	scope := callScope()
-	messages, _ := expression.Compile(`call.effect == "message"`, scope, bool1)
-	switch l.Name {
-	case "account":
-		l.defaultBy, _ = expression.Compile(`call.account`, scope, text1)
-		l.defaultMatch = messages
-	case "customer":
-		l.defaultBy, _ = expression.Compile(`call.account + "/" + call.friend`, scope, text1)
-		l.defaultMatch = messages
+func (d *decoder) inherit(l *Limit) {
+	if l.Name != "account" && l.Name != "customer" {
+		return
 	}
+	scope := callScope()
+	by := map[string]string{"account": `call.account`, "customer": `call.account + "/" + call.friend`}[l.Name]
+	l.defaultBy, _ = d.compile(by, scope, text1) // both are right, as a test shows
+	l.defaultMatch, _ = d.compile(`call.effect == "message"`, scope, bool1)
 }
 
 // ResolveLimits returns a workflow's own limits with what they count: `by` and `match` as the file gives them, else as
