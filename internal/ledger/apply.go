@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"youmiflow/engine"
@@ -81,6 +82,11 @@ func micros(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMicro()
+}
+
+// quoted is a status as SQL writes it.
+func quoted(status engine.Status) string {
+	return "'" + strings.ReplaceAll(string(status), "'", "''") + "'"
 }
 
 func boolean(b bool) int64 {

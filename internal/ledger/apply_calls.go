@@ -4,8 +4,12 @@ import (
 	"youmiflow/engine"
 )
 
-const insertCall = `INSERT INTO call (ordinal, item, kind, attempt, account, friend, request, started_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+const (
+	insertCall = `INSERT INTO call (ordinal, item, kind, attempt, account, friend, request, started_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	insertFirstCall = `INSERT INTO call (ordinal, item, kind, attempt, account, friend, request, started_at)
+		VALUES (?, ?, ?, 1, ?, ?, ?, ?)`
+)
 
 func (g *group) addCall(c engine.Call) error {
 	if err := g.loadOpen(); err != nil {
@@ -19,8 +23,13 @@ func (g *group) addCall(c engine.Call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.exec(insertCall, ordinal, c.Item, kind, int64(c.Attempt), c.Account, c.Friend, document(c.Request),
-		micros(c.StartedAt)); err != nil {
+	if c.Attempt == 1 {
+		_, err = g.exec(insertFirstCall, ordinal, c.Item, kind, c.Account, c.Friend, document(c.Request), micros(c.StartedAt))
+	} else {
+		_, err = g.exec(insertCall, ordinal, c.Item, kind, int64(c.Attempt), c.Account, c.Friend, document(c.Request),
+			micros(c.StartedAt))
+	}
+	if err != nil {
 		return err
 	}
 	g.open[c.CallKey] = ordinal
@@ -84,6 +93,8 @@ func (g *group) loadOpen() error {
 const (
 	insertOutcome = `INSERT INTO call_outcome (ordinal, state, code, message, request_id, task_id, finished_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	insertSuccess = `INSERT INTO call_outcome (ordinal, state, code, message, request_id, task_id, finished_at)
+		VALUES (?, 'succeeded', ?, '', ?, ?, ?)`
 	settleUnknown = `UPDATE call_outcome SET state = ?, code = ?, message = ?, request_id = ?, task_id = ?, finished_at = ?
 		WHERE state = 'unknown' AND ordinal = (SELECT ordinal FROM call JOIN call_kind ON call_kind.id = call.kind
 		WHERE item = ? AND step = ? AND attempt = ?)`
@@ -95,8 +106,13 @@ func (g *group) setCall(c engine.SetCall) error {
 	}
 	from := engine.CallIntent
 	if ordinal, open := g.open[c.CallKey]; open {
-		if _, err := g.exec(insertOutcome, ordinal, string(c.State), c.Code, c.Message, c.RequestID, c.TaskID,
-			micros(c.FinishedAt)); err != nil {
+		var err error
+		if c.State == engine.CallSucceeded && c.Message == "" {
+			_, err = g.exec(insertSuccess, ordinal, c.Code, c.RequestID, c.TaskID, micros(c.FinishedAt))
+		} else {
+			_, err = g.exec(insertOutcome, ordinal, string(c.State), c.Code, c.Message, c.RequestID, c.TaskID, micros(c.FinishedAt))
+		}
+		if err != nil {
 			return err
 		}
 		delete(g.open, c.CallKey)

@@ -34,8 +34,14 @@ func (g *group) addItems(c engine.AddItems) error {
 	return err
 }
 
-const insertItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, status,
-	reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+// To bind a value costs more than to keep it: what most rows have alike stands in the text of a statement of their own,
+// here and with what follows.
+const (
+	insertItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, status,
+		reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	insertPlainItem = `INSERT INTO item (id, series, lane, sequence, source_row, item_key, data, variant, wave, chosen, status,
+		reason) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, 1, 'pending', '') ON CONFLICT DO NOTHING`
+)
 
 // addItem adds one item and returns the status it got. The unique index on chosen keys finds the duplicates.
 func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, error) {
@@ -44,25 +50,29 @@ func (g *group) addItem(id, series int64, item *engine.Item) (engine.Status, err
 		return "", err
 	}
 	insert := func(chosen int64, status engine.Status, reason string) (int64, error) {
+		if chosen == 1 && status == engine.StatusPending && reason == "" && item.Variant == "" && item.Wave == 0 {
+			return g.exec(insertPlainItem, id, series, lane, item.Sequence, int64(item.Row), item.Key, document(item.Data))
+		}
 		return g.exec(insertItem, id, series, lane, item.Sequence, int64(item.Row), item.Key, document(item.Data),
 			item.Variant, int64(item.Wave), chosen, string(status), reason)
 	}
-	if item.Status != engine.StatusSkipped {
-		n, err := insert(1, item.Status, item.Reason)
+	status, reason := item.Status, item.Reason
+	if status != engine.StatusSkipped {
+		n, err := insert(1, status, reason)
 		if err == nil && n == 1 && (len(item.Progress) > 0 || !item.Until.IsZero()) {
 			_, err = g.exec(`INSERT INTO item_state (id, status, reason, progress, until) VALUES (?, ?, ?, ?, ?)`, id,
-				string(item.Status), item.Reason, document(item.Progress), micros(item.Until))
+				string(status), reason, document(item.Progress), micros(item.Until))
 		}
 		if err != nil || n == 1 {
-			return item.Status, err
+			return status, err
 		}
-		item.Status, item.Reason = engine.StatusSkipped, engine.ReasonDuplicate
+		status, reason = engine.StatusSkipped, engine.ReasonDuplicate
 	}
-	n, err := insert(0, item.Status, item.Reason)
+	n, err := insert(0, status, reason)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("item %d is there already", id)
 	}
-	return item.Status, err
+	return status, err
 }
 
 // seriesOf finds or makes the series of a step.
@@ -162,14 +172,37 @@ func (g *group) dropItems(c engine.DropItems) error {
 	return err
 }
 
-const (
-	// firstMove is for items that may still be as they were at first, laterMove for the others.
-	firstMove = `INSERT INTO item_state (id, status, reason, progress, until) SELECT id, ?, ?, ?, ? FROM item
-		WHERE id = ? AND series = ? AND status = ? ON CONFLICT DO UPDATE SET status = excluded.status,
-		reason = excluded.reason, progress = coalesce(excluded.progress, progress), until = excluded.until WHERE item_state.status = ?`
-	laterMove = `UPDATE item_state SET status = ?, reason = ?, progress = coalesce(?, progress), until = ?
-		WHERE id = ? AND status = ? AND EXISTS (SELECT 1 FROM item WHERE item.id = item_state.id AND series = ?)`
-)
+// moveText is the first move: for items that may still be as they were at first; laterMove is for the others. Plain ones have neither a
+// reason nor an instant.
+func moveText(from, to engine.Status, plain bool) string {
+	values := quoted(to) + `, '', ?, 0`
+	if !plain {
+		values = quoted(to) + `, ?, ?, ?`
+	}
+	return `INSERT INTO item_state (id, status, reason, progress, until) SELECT id, ` + values + ` FROM item
+		WHERE id = ? AND series = ? AND status = ` + quoted(from) + ` ON CONFLICT DO UPDATE SET status = excluded.status,
+		reason = excluded.reason, progress = coalesce(excluded.progress, progress), until = excluded.until
+		WHERE item_state.status = ` + quoted(from)
+}
+
+const laterMove = `UPDATE item_state SET status = ?, reason = ?, progress = coalesce(?, progress), until = ?
+	WHERE id = ? AND status = ? AND EXISTS (SELECT 1 FROM item WHERE item.id = item_state.id AND series = ?)`
+
+// move is a kind of change of an item's status, which has a statement of its own.
+type move struct {
+	from, to engine.Status
+	plain    bool
+}
+
+// firstMove returns the statement's text, written once.
+func (s *session) firstMove(m move) string {
+	text, ok := s.moves[m]
+	if !ok {
+		text = moveText(m.from, m.to, m.plain)
+		s.moves[m] = text
+	}
+	return text
+}
 
 func (g *group) setItem(c engine.SetItem) error {
 	series, err := g.findSeries(c.Run, c.Step)
@@ -180,7 +213,13 @@ func (g *group) setItem(c engine.SetItem) error {
 	if c.To == engine.StatusHeld {
 		until = micros(c.Until)
 	}
-	n, err := g.exec(firstMove, string(c.To), c.Reason, document(c.Progress), until, c.ID, series.id, string(c.From), string(c.From))
+	first := g.firstMove(move{c.From, c.To, c.Reason == "" && until == 0})
+	var n int64
+	if c.Reason == "" && until == 0 {
+		n, err = g.exec(first, document(c.Progress), c.ID, series.id)
+	} else {
+		n, err = g.exec(first, c.Reason, document(c.Progress), until, c.ID, series.id)
+	}
 	if err == nil && n == 0 {
 		n, err = g.exec(laterMove, string(c.To), c.Reason, document(c.Progress), until, c.ID, string(c.From), series.id)
 	}

@@ -15,6 +15,7 @@ import (
 type session struct {
 	conn     any
 	prepared map[string]driver.Stmt
+	moves    map[move]string // the texts of some
 	args     []driver.NamedValue
 	dataSeen int64
 	memory
@@ -55,7 +56,7 @@ const remembered = 20000
 func (s *session) enter(conn any) error {
 	if s.conn != conn {
 		// The statements went with the old connection.
-		s.conn, s.prepared, s.dataSeen = conn, map[string]driver.Stmt{}, -1
+		s.conn, s.prepared, s.moves, s.dataSeen = conn, map[string]driver.Stmt{}, map[move]string{}, -1
 	}
 	row, err := s.row("PRAGMA data_version")
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *session) leave(conn any) error {
 	for _, stmt := range s.prepared {
 		problems = append(problems, stmt.Close())
 	}
-	s.conn, s.prepared = nil, nil
+	s.conn, s.prepared, s.moves = nil, nil, nil
 	return errors.Join(problems...)
 }
 
