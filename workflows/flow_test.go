@@ -167,3 +167,20 @@ func TestWhatIsHardlyEverMeant(t *testing.T) {
 		require.Equal(t, code, got, source)
 	}
 }
+
+func TestTriggersOfThePast(t *testing.T) {
+	w := valid(t, `
+triggers:
+  - at: 2026-11-11T10:00:00+08:00
+  - { schedule: "@daily", until: 2026-11-10, timezone: Asia/Shanghai }
+  - { schedule: "@daily", until: 2026-11-11 }
+  - schedule: "@daily"
+  - event: chat
+steps: [{ uses: log, with: { message: hi } }]`)
+	at := w.Triggers[0].At
+	require.Len(t, TriggerWarnings(w, at.Add(-48*time.Hour)), 0)
+	require.Len(t, TriggerWarnings(w, at), 1, "now is not the past")
+	require.Equal(t, 4, TriggerWarnings(w, at)[0].Line)
+	require.Len(t, TriggerWarnings(w, at.Add(time.Second)), 2)
+	require.Len(t, TriggerWarnings(w, at.Add(72*time.Hour)), 3, "a date without a zone has passed when it has passed everywhere")
+}

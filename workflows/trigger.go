@@ -240,6 +240,24 @@ func (p *parser) instant(t *Trigger, node *yaml.Node) {
 	t.At = at
 }
 
+// TriggerWarnings says which triggers of a workflow have fired for the last time: an instant, or the last date of a
+// schedule, that lies before now.
+func TriggerWarnings(w *Workflow, now time.Time) diagnostic.List {
+	var list diagnostic.List
+	for _, t := range w.Triggers {
+		last := t.At
+		if last.IsZero() {
+			last = t.Until
+		}
+		if last.IsZero() || !last.Before(now.Add(-slack(t.untilDate))) {
+			continue
+		}
+		list = append(list, diagnostic.Diagnostic{File: w.File, Span: t.Span, Severity: diagnostic.Warning, Code: "past-trigger",
+			Message: fmt.Sprintf("this trigger never fires again: %s has passed", last.Format(time.RFC3339))})
+	}
+	return list
+}
+
 // firing reads how a trigger fires: besides a run that goes on, later than it should, and spread.
 func (p *parser) firing(t *Trigger, all fields) {
 	t.Overlap = choice(p.decoder, all, "overlap", OverlapSkip, OverlapQueue, OverlapCancel, OverlapAllow)

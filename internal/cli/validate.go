@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,12 +43,12 @@ func (a *app) validate(arguments []string, format string) error {
 	if err != nil {
 		return err
 	}
-	loader := workflows.NewLoader(catalogue)
+	loader, projects := workflows.NewLoader(catalogue), map[string]*workflows.Project{}
 	for _, file := range chosen.files {
 		workflow, found := loader.Load(file)
 		problems = append(problems, found...)
 		if workflow != nil {
-			warnings, err := a.warnings(file, workflow)
+			warnings, err := a.warnings(workflow, projects)
 			if err != nil {
 				return err
 			}
@@ -76,17 +78,25 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// warnings are what the project has to say about a valid workflow.
-func (a *app) warnings(file string, workflow *workflows.Workflow) (diagnostic.List, error) {
-	dir, _, err := a.findProject(file)
-	if err != nil {
-		return nil, err
+// warnings are what the project and the clock have to say about a valid workflow. Projects are kept by the folder of the
+// workflow.
+func (a *app) warnings(workflow *workflows.Workflow, projects map[string]*workflows.Project) (diagnostic.List, error) {
+	folder := filepath.Dir(workflow.File)
+	config, known := projects[folder]
+	if !known {
+		dir, _, err := a.findProject(workflow.File)
+		if err != nil {
+			return nil, err
+		}
+		config, _ = workflows.LoadProject(dir, a.Lookup) // its problems are reported with youmiflow.yaml itself
+		projects[folder] = config
 	}
-	config, problems := workflows.LoadProject(dir, a.Lookup)
-	if problems.HasErrors() {
-		return nil, nil // they are reported with youmiflow.yaml itself
+	warnings := workflows.TriggerWarnings(workflow, time.Now())
+	if config != nil {
+		warnings = append(warnings, workflows.LimitWarnings(workflow, config.Limits)...)
+		warnings = append(warnings, connectionWarnings(workflow, config)...)
 	}
-	return append(workflows.LimitWarnings(workflow, config.Limits), connectionWarnings(workflow, config)...), nil
+	return warnings, nil
 }
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {
