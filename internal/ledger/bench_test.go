@@ -68,6 +68,33 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
+// BenchmarkItems measures how items are read, one op being one item: all of a run, and lane by lane, as they are worked on.
+func BenchmarkItems(b *testing.B) {
+	run, step := add().Run, add().Step
+	lanes := make([]engine.ItemFilter, 20)
+	for i := range lanes {
+		lane := fmt.Sprintf("acc%02d", i)
+		lanes[i] = engine.ItemFilter{Run: run, Step: &step, Lane: &lane, Statuses: []engine.Status{engine.StatusPending, engine.StatusHeld}}
+	}
+	for name, filters := range map[string][]engine.ItemFilter{"all": {{Run: run}}, "lanes": lanes} {
+		b.Run(name, func(b *testing.B) {
+			l := openBench(b)
+			addRun(b, l)
+			fill(b, l, b.N)
+			b.ResetTimer()
+			before, n := cpu(b), 0
+			for _, filter := range filters {
+				for _, err := range l.Items(b.Context(), filter) {
+					require.NoError(b, err)
+					n++
+				}
+			}
+			require.Equal(b, b.N, n)
+			b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
 // BenchmarkHotPath measures one message: its intent, then its outcome with the item's. 128 goroutines at once.
 func BenchmarkHotPath(b *testing.B) {
 	l := openBench(b)
