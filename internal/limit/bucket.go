@@ -88,6 +88,11 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 // provide asks the rest and the windows for a call at that instant; an answer other than it is when to try instead.
 func (b *bucket) provide(ctx context.Context, at int64, peek bool) (int64, error) {
 	if b.rule.rest.after > 0 {
+		if peek { // others' calls are learned of when one is counted, which this is not
+			if err := b.recall(ctx); err != nil {
+				return 0, err
+			}
+		}
 		if next, _, _ := b.rule.rest.admit(&b.rested, at); next != at {
 			return next, nil
 		}
@@ -101,22 +106,17 @@ func (b *bucket) provide(ctx context.Context, at int64, peek bool) (int64, error
 	return at, nil
 }
 
-// settle counts a call at the instant that all have agreed to, where that is only counted once it is certain. It answers
-// with the instant, or with another where the bucket has learned better.
-func (b *bucket) settle(ctx context.Context, at, now int64, seed uint64) (int64, error) {
-	if b.rule.rest.after > 0 {
-		next, err := b.tire(ctx, at, now, b.rule.rest.draw(seed, b.hash))
-		if err != nil || next != at {
-			return next, err
-		}
+// recall reads what calls there were since the last rest.
+func (b *bucket) recall(ctx context.Context) error {
+	stored, err := b.view(ctx, "@rest "+b.key)
+	if err != nil {
+		return err
 	}
-	if len(b.warm.caps) > 0 {
-		return at, b.warmed(ctx, at)
-	}
-	return at, nil
+	return b.rested.read(stored.State)
 }
 
-// tire counts a call towards the next rest.
+// tire counts a call towards the next rest, at the instant that all have agreed to. It answers with that, or with another
+// where it has learned better.
 func (b *bucket) tire(ctx context.Context, at, now, pause int64) (int64, error) {
 	var (
 		known   spells

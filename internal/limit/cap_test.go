@@ -157,6 +157,24 @@ func TestUntilTakesNothing(t *testing.T) {
 	require.Equal(t, "tenant puts off to 2m0s", ask(t, l, by("c", hour, "one")))
 }
 
+func TestWhatStillSaysSomethingIsNotForgotten(t *testing.T) {
+	byAccount := program(t, "call.account", expression.String)
+	l, c := fixture(customers(t, 1, 7*day, ""), &workflows.Limit{Name: "account", By: byAccount, WarmUp: []int{1}, RestAfter: 1, RestMin: 4 * day, RestMax: 4 * day})
+	require.Equal(t, "0s", ask(t, l, message("x", "one")))
+	c.add(3 * day)
+	store := l.config.Store.(*MemoryStore)
+	store.due = 0
+	store.Forget(c.now())
+	again := New(Config{Store: store, Shared: l.config.Shared, Now: c.now})
+	require.Equal(t, "customer holds until 168h0m0s", ask(t, again, message("x", "two")))
+	require.Equal(t, "account puts off to 96h0m0s", ask(t, again, message("y", "two")))
+	require.Equal(t, []int64{20261111}, again.buckets["account=a"].warm.days)
+	c.add(20 * day)
+	store.due = 0
+	store.Forget(c.now())
+	require.Len(t, store.plain, 1, "the day of the warm-up")
+}
+
 // noReader hides that a store can be read.
 type noReader struct{ Store }
 

@@ -84,11 +84,8 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 	if err != nil {
 		return engine.Slot{}, err
 	}
-	if len(on.caps) > 0 && !call.Peek {
-		refused, err := count(ctx, l.config.Store, on.caps, at, p.now)
-		if err != nil || refused != nil {
-			giveBack(ctx, p.stops, false)
-		}
+	if len(on.caps) > 0 {
+		refused, err := l.count(ctx, on, at, &p)
 		if err != nil {
 			return engine.Slot{}, err
 		}
@@ -96,10 +93,26 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 			return refused.answer(p.earliest, p.until)
 		}
 	}
+	if err := p.begin(ctx, at); err != nil {
+		return engine.Slot{}, err
+	}
 	if l.mayForget(); at <= now.UnixNano() {
 		return engine.Slot{At: now}, nil
 	}
 	return engine.Slot{At: time.Unix(0, at).UTC(), Limit: p.delayed}, nil
+}
+
+// count counts a call in its caps at the instant that its buckets have agreed to. Where one refuses, they get it back.
+func (l *Limiter) count(ctx context.Context, on way, at int64, p *passage) (*refused, error) {
+	if p.peek {
+		_, refused, err := peek(ctx, l.config.Store, on.caps, at)
+		return refused, err
+	}
+	refused, err := count(ctx, l.config.Store, on.caps, at, p.now)
+	if err != nil || refused != nil {
+		giveBack(ctx, p.stops, false)
+	}
+	return refused, err
 }
 
 func lastInstant(until time.Time) int64 {

@@ -151,9 +151,6 @@ func (r *rule) spaces() bool {
 	return !r.pace.none() || r.caps != [2]int{} || r.rest.after > 0 || len(r.warm) > 0
 }
 
-// settles reports that a call is counted for the limit once its instant is certain.
-func (r *rule) settles() bool { return r.rest.after > 0 || len(r.warm) > 0 }
-
 // same reports that a bucket made for one rule does for the other.
 func (r *rule) same(other *rule) bool {
 	return r == other || r.pace == other.pace && r.caps == other.caps && r.rest == other.rest && slices.Equal(r.warm, other.warm)

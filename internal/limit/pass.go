@@ -89,14 +89,14 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 	return at, agreed, nil
 }
 
-// settle has every bucket count the call, or answers with another instant where one has learned better.
+// settle has the buckets count the call towards their rest, or answers with another instant where one has learned better.
 func (p *passage) settle(ctx context.Context, at int64, alone bool) (int64, error) {
 	if p.peek {
 		return at, nil
 	}
 	for i := range p.stops {
 		s := &p.stops[i]
-		if !s.rule.settles() {
+		if s.rule.rest.after == 0 {
 			continue
 		}
 		next, err := s.settle(ctx, p, at, alone)
@@ -117,7 +117,26 @@ func (s *stop) settle(ctx context.Context, p *passage, at int64, alone bool) (in
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	return s.bucket.settle(ctx, at, p.now, p.seed)
+	return s.bucket.tire(ctx, at, p.now, s.rule.rest.draw(p.seed, s.bucket.hash))
+}
+
+// begin counts the day of the call where a bucket warms up: now that nothing refuses it any more, that day is used.
+func (p *passage) begin(ctx context.Context, at int64) error {
+	for i := range p.stops {
+		s := &p.stops[i]
+		if p.peek || len(s.rule.warm) == 0 {
+			continue
+		}
+		if err := s.bucket.turn.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		err := s.bucket.warmed(ctx, at)
+		s.bucket.turn.Release(1)
+		if err != nil {
+			return s.rule.failed(err)
+		}
+	}
+	return nil
 }
 
 // move notes who has put the call off.

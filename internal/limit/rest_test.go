@@ -64,6 +64,20 @@ func TestRestOfCallsThatDoNotComeInOrder(t *testing.T) {
 	require.Equal(t, "2h0m0s", at(0))
 }
 
+// A process whose clock is ahead forgets what is over for it. For one that is behind it is not.
+func TestWhatIsForgottenStillHoldsForClocksThatAreBehind(t *testing.T) {
+	r := rest{after: 1, least: 60_000 * grain, longer: 60_000 * grain}
+	var s spells
+	r.add(&s, 0, 0, 60_000*grain)
+	r.add(&s, 100_000*grain, 100_000*grain, 60_000*grain)
+	require.Len(t, s.list, 1)
+	at, _, _ := r.admit(&s, 30_000*grain)
+	require.Equal(t, 160_000*grain, at)
+	s.list = nil
+	at, _, _ = r.admit(&s, 30_000*grain)
+	require.Equal(t, 60_000*grain, at)
+}
+
 func TestManySpellsAreMergedToTheSafeSide(t *testing.T) {
 	r := rest{after: 5, least: 100 * grain, longer: 200 * grain}
 	var s spells

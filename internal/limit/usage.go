@@ -77,11 +77,7 @@ func (s *stop) usage(ctx context.Context, u *Usage, now int64) error {
 		}
 	}
 	if s.rule.rest.after > 0 {
-		stored, err := b.view(ctx, "@rest "+b.key)
-		if err == nil {
-			err = b.rested.read(stored.State)
-		}
-		if err != nil {
+		if err := b.recall(ctx); err != nil {
 			return s.rule.failed(err)
 		}
 		u.Spell = Count{s.rule.rest.tired(&b.rested, now), s.rule.rest.after}
