@@ -28,7 +28,7 @@ func callScope() expression.Scope {
 }
 
 // limits reads named limits. Own ones are a workflow's, which may leave `by` and `match` to the project's limit of
-// their name.
+// their name; shared ones of a well-known name count what that says when they have neither.
 func (d *decoder) limits(node *yaml.Node, keys keySet, own bool) []*Limit {
 	all, ok := d.object(node, "limits")
 	if !ok {
@@ -41,8 +41,10 @@ func (d *decoder) limits(node *yaml.Node, keys keySet, own bool) []*Limit {
 		if !named || limit == nil {
 			continue
 		}
-		if limit.Name = name; own {
-			d.inherit(limit)
+		limit.Name = name
+		d.inherit(limit)
+		if !own && limit.By == nil && limit.Match == nil {
+			limit.By, limit.Match = limit.defaultBy, limit.defaultMatch
 		}
 		limits = append(limits, limit)
 	}
@@ -150,7 +152,7 @@ func (d *decoder) cap(limit *Limit, all fields) {
 	}
 }
 
-// inherit keeps what a workflow's limit counts when no shared limit has its name.
+// inherit keeps what a limit of a well-known name counts when nothing else says so.
 func (d *decoder) inherit(l *Limit) {
 	if l.Name != "account" && l.Name != "customer" {
 		return

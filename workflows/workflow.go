@@ -279,7 +279,7 @@ type Limit struct {
 	Span diagnostic.Span
 	File string
 
-	// defaultBy and defaultMatch hold for a workflow's own limit of a well-known name that no shared limit has.
+	// defaultBy and defaultMatch are those of a well-known name: account, customer.
 	defaultBy, defaultMatch *expression.Program
 }
 

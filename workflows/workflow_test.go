@@ -132,3 +132,25 @@ func TestOnlyWhatSendsIsWarnedAboutLimits(t *testing.T) {
 		require.Empty(t, LimitWarnings(valid(t, "limits: { account: { rate: 1/s } }\n"+loud), nil), loud)
 	}
 }
+
+func TestSharedLimitsOfAWellKnownNameCountWhatItSays(t *testing.T) {
+	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": `limits:
+  account: { rate: 20/min }
+  customer: { per: 7d, max: 2 }
+  tenant: { rate: 5/s }
+`}, nil)
+	require.Empty(t, problems)
+	call := map[string]any{"call": map[string]any{"account": "a", "friend": "f", "effect": "message"}}
+	for i, want := range []string{"a", "a/f"} {
+		got, err := p.Limits[i].By.Eval(call)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		matches, err := p.Limits[i].Match.Eval(map[string]any{"call": map[string]any{"effect": "read"}})
+		require.NoError(t, err)
+		require.Equal(t, false, matches)
+	}
+	require.Nil(t, p.Limits[2].By)
+	p, problems = projectIn(t, map[string]string{"youmiflow.yaml": "limits: { account: { by: call.account, rate: 1/s } }"}, nil)
+	require.Empty(t, problems)
+	require.Nil(t, p.Limits[0].Match, "who says by means every call")
+}
