@@ -11,9 +11,26 @@ import (
 )
 
 var (
-	connectionKeys = keySet{known: []string{"base_url", "token_url", "client_id", "client_secret", "tenant_id", "v1", "operations"}}
-	v1Keys         = keySet{known: []string{"base_url", "appid", "appkey"}}
-	operationKeys  = keySet{known: []string{"path", "method", "confirmed", "fields"}}
+	connectionKeys = keySetOf(
+		key{"base_url", settingShape, "Where the API is, such as https://api.example.com. The vendor publishes no host."},
+		key{"token_url", settingShape, "Where the token comes from. Without it, the one address that the vendor documents."},
+		key{"client_id", settingShape, "From the billing back office (计费云后台). ${NAME} is read from the environment or .env."},
+		key{"client_secret", settingShape, "From the billing back office (计费云后台). Keep it in the environment or in .env, and write ${NAME} here."},
+		key{"tenant_id", settingShape, "For resellers only."},
+		key{"v1", orNothing(refShape("v1")), "For signed calls of version 1."},
+		key{"operations", orNothing(operationsShape), "What operations really are like, by their ids, where the vendor's documents leave it open."},
+	)
+	v1Keys = keySetOf(
+		key{"base_url", settingShape, "The address up to and with /v1."},
+		key{"appid", settingShape, "The monitor id (监控ID)."},
+		key{"appkey", settingShape, "The key of the back office (后台). Keep it in the environment or in .env, and write ${NAME} here."},
+	)
+	operationKeys = keySetOf(
+		key{"path", pathShape, "Its path, such as /v2/ChatMess/endTakeOver."},
+		key{"method", wordShape("GET", "POST"), "Its method."},
+		key{"confirmed", switchShape, "true: somebody has tried it, and it works like this."},
+		key{"fields", orNothing(namedShape(textShape)), "What the platform calls the fields of the request: OURS: THEIRS."},
+	)
 
 	connectionScalars = []override{{"base_url", true}, {"token_url", true}, {"client_id", true}, {"client_secret", true}, {"tenant_id", true}}
 	v1Scalars         = []override{{"base_url", true}, {"appid", true}, {"appkey", true}}

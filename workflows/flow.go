@@ -18,9 +18,19 @@ const (
 )
 
 var (
-	branchKeys  = keySet{known: []string{"steps"}}
-	waitKeys    = keySet{known: []string{"until", "every", "for"}}
-	approveKeys = keySet{known: []string{"text", "for", "default"}}
+	branchKeys = keySetOf(
+		key{"steps", stepsShape, "The steps of the branch."},
+	).needing("steps")
+	waitKeys = keySetOf(
+		key{"until", conditionShape, "An expression that is looked at again and again until it is true. now() is the time of the look."},
+		key{"every", durationShape, "How often to look. Without it, 1m."},
+		key{"for", durationShape, "How long at the most; then the step fails with the code timeout. Without it, 24h."},
+	).needing("until")
+	approveKeys = keySetOf(
+		key{"text", templateShape, "What is asked. Without it, the step's name."},
+		key{"for", durationShape, "How long to wait for an answer. Without it, for ever."},
+		key{"default", wordShape(DecisionReject, DecisionApprove), "With `for`: what counts when nobody has answered by then. Without it, reject."},
+	)
 )
 
 // parallel reads branches that run at the same time. They share the ids of the scope around them; each sees its own steps

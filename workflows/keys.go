@@ -28,8 +28,34 @@ func (f fields) has(name string) bool {
 	return ok
 }
 
-// keySet says which keys an object may have.
-type keySet struct{ known []string }
+// key is one key of an object: what it holds, as editors are told, and what it is for.
+type key struct {
+	name  string
+	holds shape
+	about string
+}
+
+// keySet says which keys an object may have. The schema and the documents are made of the same.
+type keySet struct {
+	known  []string
+	keys   []key
+	needed []string // those without which the object is an error
+}
+
+// keySetOf are some keys in the order in which people write them.
+func keySetOf(keys ...key) keySet {
+	set := keySet{keys: keys}
+	for _, one := range keys {
+		set.known = append(set.known, one.name)
+	}
+	return set
+}
+
+// needing says which keys an object cannot be without.
+func (k keySet) needing(names ...string) keySet {
+	k.needed = names
+	return k
+}
 
 // fields reads an object and reports duplicate and unknown keys.
 func (d *decoder) fields(node *yaml.Node, what string, keys keySet) (fields, bool) {

@@ -12,10 +12,25 @@ import (
 )
 
 var (
-	limitKeys = keySet{known: []string{
-		"by", "match", "rate", "burst", "gap", "hourly", "daily", "rest", "warm_up", "per", "max", "over",
-	}}
-	restKeys = keySet{known: []string{"after", "for"}}
+	limitKeys = keySetOf(
+		key{"by", expressionShape(), "An expression: calls with the same value share one count. It sees call.account, friend, operation, effect, connection and workflow."},
+		key{"match", conditionShape, `An expression: which calls are concerned, such as call.effect == "message". Without it, all.`},
+		key{"rate", rateShape, "So many calls per s, min, h or d, spread evenly: 20/min."},
+		key{"burst", wholeNumberShape(1, maxCount), "How many calls may follow each other at once after a rest. Without it, 1."},
+		key{"gap", durationsShape, "The least time between two calls: 4s, or 2s..6s to draw it anew each time."},
+		key{"hourly", wholeNumberShape(1, maxCount), "At most so many calls in an hour."},
+		key{"daily", wholeNumberShape(1, maxCount), "At most so many calls in a day."},
+		key{"rest", refShape("rest"), "A pause after so many calls: { after: 30, for: 2m..5m }."},
+		key{"warm_up", filledShape(wholeNumberShape(1, maxCount)), "The daily caps of the first days on which an account sends: [50, 100, 200]. Afterwards `daily` holds alone."},
+		key{"per", durationShape, "With `max`: the span of a frequency cap, such as 7d."},
+		key{"max", wholeNumberShape(1, maxCount), "With `per`: so many contacts within any such span."},
+		key{"over", described(wordShape(OverHold, OverSkip), "it waits until the cap lets it pass", "it is skipped, with the reason"),
+			"With `max`: what becomes of a row beyond the cap. Without it, hold."},
+	)
+	restKeys = keySetOf(
+		key{"after", wholeNumberShape(1, maxCount), "After so many calls."},
+		key{"for", durationsShape, "How long: 2m, or 2m..5m to draw it anew each time."},
+	).needing("after", "for")
 )
 
 // callScope is what the expressions of a limit see.

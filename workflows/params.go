@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"gopkg.in/yaml.v3"
 
 	"youmiflow/internal/diagnostic"
@@ -16,7 +17,14 @@ import (
 )
 
 var (
-	paramKeys  = keySet{known: []string{"type", "required", "default", "pattern", "enum", "description"}}
+	paramKeys = keySetOf(
+		key{"type", func() *jsonschema.Schema { return wordShape(paramTypes...)() }, "What it holds. Without it, string. A file is a path."},
+		key{"required", switchShape, "true: a run cannot start without it."},
+		key{"default", anythingShape, "Its value when none is given."},
+		key{"pattern", textShape, "Of a string or file: a regular expression (RE2) that it must match."},
+		key{"enum", filledShape(anythingShape), "The values that are allowed."},
+		key{"description", textShape, "What people are told of it."},
+	)
 	paramTypes = []string{
 		string(ParamString), string(ParamInteger), string(ParamNumber), string(ParamBool), string(ParamFile),
 		string(ParamList), string(ParamTime), string(ParamDuration),

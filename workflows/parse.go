@@ -19,9 +19,20 @@ import (
 // maxSteps bounds the steps of one file, and with it the time that checking a file takes.
 const maxSteps = 1000
 
-var workflowKeys = keySet{known: []string{
-	"name", "description", "connection", "params", "triggers", "send_window", "deadline", "priority", "limits", "steps", "finally", "outputs",
-}}
+var workflowKeys = keySetOf(
+	key{"name", textShape, "What people and `runs list` see. Without it, the file's name without its suffix."},
+	key{"description", textShape, "A line about it, for people."},
+	key{"connection", nameShape, "A connection of youmiflow.yaml. Without it, `default`."},
+	key{"params", identifiedShape(orNothing(refShape("param"))), "Typed inputs, by name: given with `run --param NAME=VALUE`, by a trigger or by a call. Expressions see them as params.NAME."},
+	key{"triggers", filledShape(refShape("trigger")), "What starts runs: schedules, instants and events. Without any, the workflow is started by hand or called."},
+	key{"send_window", refShape("send_window"), "When messages may leave. Outside it they are held, not dropped."},
+	key{"deadline", durationShape, "How long after its scheduled start a run may still send. What has not begun by then is skipped, and said so."},
+	key{"priority", wholeNumberShape(-maxPriority, maxPriority), "Among runs that share a limit the higher goes first. Without it, 0."},
+	key{"limits", identifiedShape(refShape("limit")), "Limits that are stricter than the shared ones of youmiflow.yaml, by name."},
+	key{"steps", stepsShape, "What is done, one after the other."},
+	key{"finally", stepsShape, "What is done after the steps in any case: when they failed and when the run was cancelled, too."},
+	key{"outputs", identifiedShape(anythingShape), "Values that are kept with the run, and that a workflow which calls this one sees as steps.ID.NAME."},
+).needing("steps")
 
 // maxPriority bounds priorities on both sides.
 const maxPriority = 1000

@@ -20,7 +20,19 @@ var (
 	// projectFiles are the names a project's own file may have; the first that is there counts.
 	projectFiles = []string{"youmiflow.yaml", "youmiflow.yml"}
 
-	projectKeys = keySet{known: []string{"connections", "database", "workflows", "timezone", "limits", "server", "notify", "suppress", "secrets", "http", "databases"}}
+	projectKeys = keySetOf(
+		key{"connections", orNothing(identifiedShape(orNothing(refShape("connection")))), "The platform's API, by name. Workflows use `default` unless they name another."},
+		key{"database", textShape, "Where the ledger is: sqlite://PATH, relative to this folder. Without it, sqlite://.youmiflow/ledger.db."},
+		key{"workflows", textShape, "The folder of the workflows. Without it, workflows."},
+		key{"timezone", textShape, "The time zone of clocks and dates, such as Asia/Shanghai. Without it, the machine's."},
+		key{"limits", orNothing(identifiedShape(refShape("limit"))), "How fast calls may leave, over all workflows together, by name."},
+		key{"suppress", eitherShape(textShape, listShape(textShape)), "Files of customers who get nothing: a table with the column friend, and with account where it is for that account only."},
+		key{"secrets", orNothing(identifiedShape(textShape)), "Values for expressions, by name: secrets.NAME. Write ${NAME}, and keep the values in the environment or in .env."},
+		key{"http", orNothing(refShape("http")), "Which hosts audience.http and http.request may reach. Without it, none."},
+		key{"databases", orNothing(identifiedShape(textShape)), "Databases that audience.query reads, by name: postgres://, mysql:// or sqlite://PATH."},
+		key{"server", anythingShape, "The daemon: where it listens, and who may sign in."},
+		key{"notify", anythingShape, "Where notifications go."},
+	)
 	// projectLater are keys that are kept and not in force yet.
 	projectLater = []string{"server", "notify", "suppress"}
 )

@@ -27,7 +27,10 @@ type Host struct {
 	Port   string // "" for the scheme's own
 }
 
-var httpKeys = keySet{known: []string{"hosts", "allow_private"}}
+var httpKeys = keySetOf(
+	key{"hosts", orNothing(listShape(textShape)), "Hosts that audience.http and http.request may reach: crm.example.com, or http://crm.example.com:8080."},
+	key{"allow_private", switchShape, "true: also addresses of this machine and its network."},
+)
 
 // databaseSchemes are the databases that audience.query reads.
 var databaseSchemes = []string{"postgres", "postgresql", "mysql", "sqlite"}

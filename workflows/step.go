@@ -12,13 +12,41 @@ import (
 )
 
 var (
-	stepKeys = keySet{known: []string{
-		"id", "name", "if", "retry", "timeout", "continue_on_error", "finally", "uses", "with", "foreach", "parallel", "steps", "call", "wait", "approve", "set",
-	}}
-	retryKeys   = keySet{known: []string{"attempts", "backoff", "if"}}
-	foreachKeys = keySet{known: []string{
-		"in", "as", "key", "where", "lane", "concurrency", "waves", "tolerate", "variants", "stop_when",
-	}}
+	stepKeys = keySetOf(
+		key{"id", nameShape, "The step's name in expressions: steps.ID."},
+		key{"name", textShape, "What people read."},
+		key{"if", conditionShape, "An expression: the step runs only where it is true. Without it, where nothing before it in the list has failed."},
+		key{"uses", textShape, "A step of the catalogue. `youmiflow steps` lists all of them."},
+		key{"with", anythingShape, "The inputs of the step, or the params of the called workflow."},
+		key{"retry", refShape("retry"), "With `uses`: how often and how soon a call is tried again. A message of which it is not known whether it was sent is never sent again."},
+		key{"timeout", durationShape, "With `uses`: how long one attempt may take."},
+		key{"continue_on_error", switchShape, "true: what follows goes on as if this step had not failed."},
+		key{"foreach", refShape("foreach"), "Does `steps` once for each row of a list, and `finally` after each."},
+		key{"parallel", branchesShape, "Named branches that are worked on at the same time. What comes after sees the steps of all of them."},
+		key{"steps", stepsShape, "Steps of the foreach's row, of a group, or before each look of a wait."},
+		key{"finally", stepsShape, "With `steps`: what is done after them in any case."},
+		key{"call", textShape, "Another workflow of the folder, by its file's name without suffix, which runs with the params in `with`. Its outputs come back as steps.ID.NAME."},
+		key{"wait", waitShape, "Lets time pass: a duration such as 2d, a time, or `until` an expression holds."},
+		key{"approve", approveShape, "Waits for a person: the question, or an object with `text`, `for` and `default`. Answered with `runs approve` or `runs reject`."},
+		key{"set", identifiedShape(anythingShape), "Values, which later steps see as steps.ID.NAME."},
+	)
+	retryKeys = keySetOf(
+		key{"attempts", wholeNumberShape(1, 100), "How often at the most, the first included."},
+		key{"backoff", durationsShape, "How long to wait between attempts: 1s..30s doubles from the one to the other."},
+		key{"if", conditionShape, "An expression that sees error.code, error.message and error.retryable."},
+	).needing("attempts")
+	foreachKeys = keySetOf(
+		key{"in", rowsShape, "The rows: those of an audience step, as in ${{ steps.customers.rows }}, or a list."},
+		key{"as", nameShape, "A row's name in expressions."},
+		key{"key", expressionShape("number"), "An expression that says who a row is. A second row with the same key is skipped."},
+		key{"where", conditionShape, "An expression: rows for which it is false are skipped."},
+		key{"lane", expressionShape("number"), "An expression: rows of one lane are worked on in order. Without it, the row's `account`."},
+		key{"concurrency", wholeNumberShape(1, maxConcurrency), "How many calls may be on their way at once, over all lanes. Without it, 16."},
+		key{"waves", wavesShape, "Parts of the rows that are worked on one after the other, such as [20, 10%, 100%]; the last is repeated until nothing is left."},
+		key{"tolerate", shareShape(0), "So many failures, or such a part of the wave, are borne; one more pauses the run."},
+		key{"variants", variantsShape, "Names and weights of a comparison, such as { a: 50, b: 50 }. A key always gets the same; expressions see `variant`."},
+		key{"stop_when", stopWhenShape, "The event of a customer that leaves out the rest of what was meant for them: its kind, or an object with `event` and `if`."},
+	).needing("in", "as")
 )
 
 // stepKinds are the keys of which a step has exactly one. Steps is one on its own only.

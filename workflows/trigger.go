@@ -16,9 +16,23 @@ import (
 // maxTriggers bounds the triggers of one file.
 const maxTriggers = 100
 
-var triggerKeys = keySet{known: []string{
-	"schedule", "at", "event", "if", "timezone", "overlap", "missed", "missed_within", "jitter", "from", "until", "params",
-}}
+var triggerKeys = keySetOf(
+	key{"schedule", textShape, `When to start, as cron writes it: "0 10 * * MON-FRI" is 10:00 on working days. Also @daily and the like, and @every 90m.`},
+	key{"at", textShape, "One instant, such as 2026-11-11T10:00:00+08:00."},
+	key{"event", eventShape, "The kind of a pushed event that starts a run."},
+	key{"if", conditionShape, "With `event`: an expression over `event`; only events for which it is true start a run."},
+	key{"timezone", textShape, "The time zone of the clock, such as Asia/Shanghai. Without it, the project's."},
+	key{"overlap", described(wordShape(OverlapSkip, OverlapQueue, OverlapCancel, OverlapAllow),
+		"do not start", "start when the other has ended", "cancel the other and start", "start all the same"),
+		"What to do while another run of the workflow goes on. Without it, skip."},
+	key{"missed", described(wordShape(MissedSkip, MissedLatest, MissedAll), "forget them", "make up for the last one", "make up for each of them"),
+		"What to do about instants at which nobody was there to start a run. Without it, skip."},
+	key{"missed_within", durationShape, "With `missed`: how late a run may be made up for."},
+	key{"jitter", durationShape, "Starts up to so much later, drawn evenly."},
+	key{"from", timeOrDateShape, "With `schedule`: the first date or time at which it fires."},
+	key{"until", timeOrDateShape, "With `schedule`: the last date or time at which it fires."},
+	key{"params", orNothing(namedShape(anythingShape)), "The params of the runs that it starts."},
+)
 
 // triggerOnly says which kinds of trigger a key belongs to; those that are not named here belong to all.
 func triggerOnly() map[string][]string {

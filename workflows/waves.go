@@ -14,9 +14,20 @@ const (
 )
 
 var (
-	wavesKeys    = keySet{known: []string{"sizes", "approve", "pause"}}
-	waveKeys     = keySet{known: []string{"size", "approve", "pause"}}
-	stopWhenKeys = keySet{known: []string{"event", "if"}}
+	wavesKeys = keySetOf(
+		key{"sizes", wavesListShape, "The sizes, such as [20, 10%, 100%]."},
+		key{"approve", switchShape, "true: after each wave a person decides whether the next begins."},
+		key{"pause", durationShape, "How long to wait after each wave."},
+	).needing("sizes")
+	waveKeys = keySetOf(
+		key{"size", shareShape(1), "So many rows, such as 20, or such a part of them, such as 10%."},
+		key{"approve", switchShape, "true: after this wave a person decides whether the next begins."},
+		key{"pause", durationShape, "How long to wait after this wave."},
+	).needing("size")
+	stopWhenKeys = keySetOf(
+		key{"event", eventShape, "The kind of event."},
+		key{"if", conditionShape, "An expression over `event` and the row: only such events count."},
+	).needing("event")
 )
 
 // waves reads the parts that a foreach is worked on in: a list of sizes, or sizes with what comes after each; or one size.

@@ -8,7 +8,12 @@ import (
 	"youmiflow/internal/calendar"
 )
 
-var windowKeys = keySet{known: []string{"from", "to", "days", "timezone"}}
+var windowKeys = keySetOf(
+	key{"from", clockShape, `From when on, such as "09:00".`},
+	key{"to", clockShape, `Until when, such as "21:00". A time before that of "from" is one of the next day.`},
+	key{"days", textShape, "On which days: MON-FRI, or SAT,SUN. Without it, every day."},
+	key{"timezone", textShape, "The time zone of the clock, such as Asia/Shanghai. Without it, the project's."},
+).needing("from", "to")
 
 // sendWindow reads when calls may leave.
 func (p *parser) sendWindow(node *yaml.Node) *SendWindow {
