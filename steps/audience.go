@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,8 @@ with:
   path: lists/vip.csv
   columns:
     rename: { 客户: friend, 运营号: account }
-    require: [account, friend]
+    require: [account]
+    filled: [friend]
 `,
 		},
 		prepare: func(input engine.Input) (engine.Action, error) {
@@ -46,6 +48,7 @@ func columnsField() workflows.Field {
 	fields := []workflows.Field{
 		{Name: "rename", Type: expression.Type{Kind: expression.Object, Open: true}, Description: "other names for columns, from the file's to the one used here"},
 		{Name: "require", Type: expression.Type{Kind: expression.List, Element: &names}, Description: "columns that must be there, by the names used here"},
+		{Name: "filled", Type: expression.Type{Kind: expression.List, Element: &names}, Description: "columns that must be there and hold something in every row, by the names used here"},
 	}
 	return workflows.Field{Name: "columns", Type: objectType(fields), Description: "what the columns are called, and which must be there", Fields: fields}
 }
@@ -89,18 +92,28 @@ func columns(in inputs, options *audience.Options) error {
 		}
 		options.Rename[from] = to
 	}
-	require, ok := object["require"].([]any)
-	if !ok && object["require"] != nil {
-		return fmt.Errorf("columns.require must be a list, not %s", kind(object["require"]))
+	var err error
+	if options.Require, err = columnNames(object, "require"); err != nil {
+		return err
 	}
-	for i, name := range require {
+	options.Filled, err = columnNames(object, "filled")
+	return err
+}
+
+// columnNames reads a list of columns.
+func columnNames(object map[string]any, field string) (columns []string, err error) {
+	list, ok := object[field].([]any)
+	if !ok && object[field] != nil {
+		return nil, fmt.Errorf("columns.%s must be a list, not %s", field, kind(object[field]))
+	}
+	for i, name := range list {
 		s, ok := plain(name)
 		if !ok || s == "" {
-			return fmt.Errorf("columns.require[%d] must be a column's name, not %s", i, kind(name))
+			return nil, fmt.Errorf("columns.%s[%d] must be a column's name, not %s", field, i, kind(name))
 		}
-		options.Require = append(options.Require, s)
+		columns = append(columns, s)
 	}
-	return nil
+	return columns, nil
 }
 
 // fileRows is an audience in a file, read anew whenever it is opened.
@@ -128,15 +141,28 @@ func (r fileRows) Open(context.Context) (engine.RowReader, error) {
 		return nil, err
 	}
 	if strings.EqualFold(filepath.Ext(r.path), ".jsonl") || strings.EqualFold(filepath.Ext(r.path), ".ndjson") {
-		return reader, nil
+		return problemReader{reader}, nil
 	}
-	return tableReader{reader}, nil
+	return tableReader{problemReader{reader}, reader.Columns()}, nil
 }
 
 // tableReader reads a table: every row has the columns of the header.
-type tableReader struct{ engine.RowReader }
+type tableReader struct {
+	engine.RowReader
+	columns []string
+}
 
 // Columns implements engine.Table.
-func (t tableReader) Columns() []string {
-	return t.RowReader.(*audience.Reader).Columns()
+func (t tableReader) Columns() []string { return t.columns }
+
+// problemReader says in the engine's words that only a row is bad.
+type problemReader struct{ engine.RowReader }
+
+// Next implements engine.RowReader.
+func (p problemReader) Next() (map[string]any, int, error) {
+	row, number, err := p.RowReader.Next()
+	if bad, ok := errors.AsType[*audience.RowError](err); ok && bad.Continues {
+		return nil, 0, &engine.RowProblem{Source: bad.File, Row: bad.Row, Column: bad.Column, Problem: bad.Problem, Hint: bad.Hint, Value: bad.Value}
+	}
+	return row, number, err
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
 
 	"youmiflow/engine"
+	"youmiflow/internal/fetch"
 	"youmiflow/internal/youmi"
 	"youmiflow/workflows"
 )
@@ -28,6 +30,19 @@ type Config struct {
 	// Resolve turns a path of a workflow into one that can be opened, or refuses it; given are the paths that came from
 	// outside and may be anywhere. Default: the path as it is.
 	Resolve func(path string, given []string) (string, error)
+	// ResolveNew turns a path of a workflow into one that may be written: it stays within the project folder. Default: the
+	// path as it is.
+	ResolveNew func(path string) (string, error)
+	// HTTP makes requests to the hosts that the project allows. Default: none is allowed.
+	HTTP HTTP
+	// Database is the address of a database that the project names; it may hold a password. Default: there is none.
+	Database func(name string) (string, error)
+	// Outcomes reads what the ledger holds of the items of a run's step, by sequence. Default: nothing.
+	Outcomes func(ctx context.Context, run, step string) iter.Seq2[ItemOutcome, error]
+	// Rehearsal keeps http.request from changing anything: in the sandbox, and wherever nothing is to be done for real.
+	Rehearsal bool
+	// Secrets are the names of the project's secrets; nil when nobody can say which there are.
+	Secrets []string
 	// Logger takes what `log` says. Default: nowhere.
 	Logger *slog.Logger
 	// Location is the time zone of dates and times that a workflow writes without an offset. Default: +08:00, the only
@@ -44,6 +59,20 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	if c.Resolve == nil {
 		c.Resolve = func(path string, _ []string) (string, error) { return path, nil }
+	}
+	if c.ResolveNew == nil {
+		c.ResolveNew = func(path string) (string, error) { return path, nil }
+	}
+	if c.HTTP == nil {
+		c.HTTP = fetch.New(fetch.Config{})
+	}
+	if c.Database == nil {
+		c.Database = func(name string) (string, error) { return "", fmt.Errorf("there is no database %q", name) }
+	}
+	if c.Outcomes == nil {
+		c.Outcomes = func(context.Context, string, string) iter.Seq2[ItemOutcome, error] {
+			return func(func(ItemOutcome, error) bool) {}
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -65,12 +94,22 @@ func (c Config) WithDefaults() (Config, error) {
 type Catalogue struct {
 	entries map[string]*entry
 	names   []string
+	secrets []string
 }
 
 var (
-	_ workflows.Catalogue = (*Catalogue)(nil)
-	_ engine.Steps        = (*Catalogue)(nil)
+	_ workflows.Catalogue   = (*Catalogue)(nil)
+	_ workflows.SecretNames = (*Catalogue)(nil)
+	_ engine.Steps          = (*Catalogue)(nil)
 )
+
+// Secrets implements workflows.SecretNames.
+func (c *Catalogue) Secrets() (names []string, known bool) { return c.secrets, c.secrets != nil }
+
+// WithSecrets is the same catalogue for a project with these secrets; nil when nobody can say which there are.
+func (c *Catalogue) WithSecrets(names []string) *Catalogue {
+	return &Catalogue{entries: c.entries, names: c.names, secrets: names}
+}
 
 // New makes the catalogue.
 func New(config Config) (*Catalogue, error) {
@@ -78,7 +117,7 @@ func New(config Config) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalogue := &Catalogue{entries: map[string]*entry{}}
+	catalogue := &Catalogue{entries: map[string]*entry{}, secrets: config.Secrets}
 	for _, entry := range all(config) {
 		if err := entry.locate(config.Operations); err != nil {
 			return nil, err
@@ -101,6 +140,10 @@ func all(config Config) []*entry {
 		apiCall(config),
 		audienceFile(config),
 		audienceFriends(config),
+		audienceQuery(config),
+		audienceHTTP(config),
+		httpRequest(config),
+		reportWrite(config),
 		assert(),
 		log(config),
 	}

@@ -23,10 +23,11 @@ import (
 func TestEveryEntryIsDescribed(t *testing.T) {
 	catalogue := newCatalogue(t, nil)
 	require.Equal(t, []string{
-		"ad.count", "ad.list", "api.call", "assert", "audience.file", "audience.friends", "bulk_send.delete", "bulk_send.save",
-		"callback.register", "chat.read", "conversation.activate", "event.subscribe", "friend.count", "friend.list", "log",
+		"ad.count", "ad.list", "api.call", "assert", "audience.file", "audience.friends", "audience.http", "audience.query",
+		"bulk_send.delete", "bulk_send.save",
+		"callback.register", "chat.read", "conversation.activate", "event.subscribe", "friend.count", "friend.list", "http.request", "log",
 		"meeting_call.list", "message.batch", "message.forward", "message.send", "notification.send", "report.activations",
-		"report.staff_service", "system.departments", "system.group_staff", "system.groups", "system.staff", "takeover.apply",
+		"report.staff_service", "report.write", "system.departments", "system.group_staff", "system.groups", "system.staff", "takeover.apply",
 		"takeover.end", "todo.add", "todo.add_plain", "todo.count", "todo.list", "v1.accounts", "v1.add_friend", "v1.friends",
 	}, catalogue.Names())
 	operations, err := youmi.Operations()
@@ -39,8 +40,11 @@ func TestEveryEntryIsDescribed(t *testing.T) {
 		described(t, name, step.Inputs)
 		described(t, name, step.Outputs)
 		entry := catalogue.entries[name]
-		if name == "api.call" {
-			require.Equal(t, workflows.EffectMessage, step.Effect, "it may be one")
+		if effect, own := map[string]workflows.Effect{
+			"api.call": workflows.EffectMessage, "http.request": workflows.EffectMessage, // they may be one
+			"audience.query": workflows.EffectRead, "audience.http": workflows.EffectRead,
+		}[name]; own {
+			require.Equal(t, effect, step.Effect, name)
 			continue
 		}
 		if entry.operation == "" {
@@ -116,8 +120,10 @@ func TestExamplesRun(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(folder, "lists"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "lists", "vip.csv"), []byte("运营号,客户\n135389,wxid_example\n"), 0o644))
 	catalogue, _ := platform(t, sandbox.Config{Seed: 1})
-	for _, entry := range all(Config{Resolve: func(path string, _ []string) (string, error) { return filepath.Join(folder, path), nil }}) {
-		if entry.Name == "audience.file" {
+	config, err := outside(t, folder).WithDefaults()
+	require.NoError(t, err)
+	for _, entry := range all(config) {
+		if slices.Contains([]string{"audience.file", "audience.query", "audience.http", "http.request", "report.write"}, entry.Name) {
 			catalogue.entries[entry.Name] = entry
 		}
 	}
@@ -133,7 +139,7 @@ func TestExamplesRun(t *testing.T) {
 			source += element(step.Example)
 			workflow, problems := workflows.Parse("example.yaml", []byte(source), catalogue)
 			require.Empty(t, errorsOf(problems), source)
-			names := map[string]any{"steps": map[string]any{}}
+			names := map[string]any{"steps": map[string]any{}, "secrets": map[string]any{"crm_token": "t0ken-of-crm"}}
 			for _, each := range workflow.Steps {
 				outcome := perform(t, catalogue, schemas, each, names)
 				require.Equal(t, engine.Succeeded, outcome.State, outcome.Message)
@@ -175,7 +181,7 @@ func perform(t *testing.T, catalogue *Catalogue, schemas schemaSet, step *workfl
 	action, err := prepare(t, catalogue, step.Uses.Name, with.(map[string]any))
 	require.NoError(t, err)
 	require.Empty(t, action.Skip)
-	if action.Request != nil && step.Uses.Name != "api.call" {
+	if action.Request != nil && step.Uses.Name != "api.call" && step.Uses.Name != "http.request" {
 		conforms(t, schemas, action.Request.Operation, action.Request.Body)
 	}
 	return action.Perform(t.Context())

@@ -24,8 +24,10 @@ type Options struct {
 	Sheet string
 	// Rename gives columns another name: from the file's to the one that rows have. The column must be there.
 	Rename map[string]string
-	// Require lists columns that must be there and hold something in every row, by the names that rows have (after Rename).
+	// Require lists columns that must be there, by the names that rows have (after Rename).
 	Require []string
+	// Filled lists columns that must be there and hold something in every row, by the same names.
+	Filled []string
 	// Encoding of a text file is utf-8, utf-16 (with a byte order mark) or gb18030 (gbk and gb2312 are parts of it);
 	// "" finds it out from the byte order mark or else the first 64 KiB.
 	Encoding string

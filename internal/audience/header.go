@@ -32,7 +32,7 @@ func header(path string, row int, cells []string, options Options) ([]string, er
 	if err := rename(path, row, columns, options.Rename); err != nil {
 		return nil, err
 	}
-	for _, name := range options.Require {
+	for _, name := range slices.Concat(options.Require, options.Filled) {
 		if !slices.Contains(columns, name) {
 			return nil, missingColumn(path, row, name, columns)
 		}

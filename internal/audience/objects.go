@@ -206,14 +206,14 @@ func (o *objects) rename(row map[string]any, names []string) error {
 			row[name] = value
 		}
 	}
-	for _, name := range o.options.Require {
+	for _, name := range slices.Concat(o.options.Require, o.options.Filled) {
 		if !slices.Contains(names, name) {
 			e := missingColumn(o.path, o.line, name, names)
 			e.Continues = o.opened
 			return e
 		}
 	}
-	o.bad.requireCells(o.path, o.line, o.options.Require, func(column string) string {
+	o.bad.fillCells(o.path, o.line, o.options.Filled, func(column string) string {
 		if row[column] == nil {
 			return ""
 		}

@@ -17,9 +17,9 @@ func (q *queue) pop() error {
 	return first
 }
 
-// requireCells notes each column of Options.Require that is empty in a row; cell gives its text.
-func (q *queue) requireCells(file string, row int, require []string, cell func(column string) string) {
-	for _, column := range require {
+// fillCells notes each column of Options.Filled that is empty in a row; cell gives its text.
+func (q *queue) fillCells(file string, row int, filled []string, cell func(column string) string) {
+	for _, column := range filled {
 		if cell(column) == "" {
 			q.add((&RowError{File: file, Row: row, Column: column, Problem: "empty", Hint: "fill the cell, or delete the row"}).only(""))
 		}

@@ -38,7 +38,7 @@ func readAll(t *testing.T, path string, options Options) (rows []row, problems [
 }
 
 func TestABadRowDoesNotHideTheOthers(t *testing.T) {
-	require1 := Options{Require: []string{"friend"}}
+	filled := Options{Filled: []string{"friend"}}
 	gb, err := simplifiedchinese.GB18030.NewEncoder().String("account,friend\n小王,小李\n")
 	require.NoError(t, err)
 	for name, test := range map[string]struct {
@@ -49,7 +49,7 @@ func TestABadRowDoesNotHideTheOthers(t *testing.T) {
 	}{
 		"cells": {"l.csv", "account,friend\na\nb,f2\nc,f3,x\nd,f4\n", Options{}, 2, []string{
 			"2 : the row has 1 cell where the header has 2 [a]", "4 : the row has 3 cells where the header has 2 [c,f3,x]"}},
-		"all of one row": {"l.csv", "account,friend,n\n1.5E+10,,2.5E+11\nb,f,1\n", require1, 1, []string{
+		"all of one row": {"l.csv", "account,friend,n\n1.5E+10,,2.5E+11\nb,f,1\n", filled, 1, []string{
 			"2 account: the cell holds a number that Excel has shortened, 1.5E+10 [1.5E+10]",
 			"2 n: the cell holds a number that Excel has shortened, 2.5E+11 [2.5E+11]", "2 friend: empty []"}},
 		"quotes": {"l.csv", "account,friend\na\"b,f1\nb,f2\n\"x\"y,f3\nd,f4\n", Options{}, 2, []string{
@@ -64,10 +64,10 @@ func TestABadRowDoesNotHideTheOthers(t *testing.T) {
 			"3 : the text is not GB18030 here, although the file is elsewhere [\uFFFD,f]"}},
 		"ASCII": {"l.csv", "account,friend\n" + strings.Repeat("a,f\n", 20) + "\xff,f\n", Options{}, 20, []string{
 			"22 : the text is not UTF-8 here, although the file is elsewhere [?,f]"}},
-		"jsonl": {"l.jsonl", "{\"friend\":\"f\"}\n{\"friend\":\"\"}\n{\"x\":1}\n5\n{\n{\"friend\":7}\n", require1, 2, []string{
+		"jsonl": {"l.jsonl", "{\"friend\":\"f\"}\n{\"friend\":\"\"}\n{\"x\":1}\n5\n{\n{\"friend\":7}\n", filled, 2, []string{
 			"2 friend: empty []", "3 friend: there is no such column []", "4 : the line is no JSON object [5]",
 			"5 : the line is not valid JSON: it ends too early [{]"}},
-		"jsonl, the first": {"l.jsonl", "{\"friend\":null}\n{\"friend\":\"f\"}\n", require1, 1, []string{"1 friend: empty []"}},
+		"jsonl, the first": {"l.jsonl", "{\"friend\":null}\n{\"friend\":\"f\"}\n", filled, 1, []string{"1 friend: empty []"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, problems := readAll(t, write(t, test.file, test.content), test.options)
@@ -75,7 +75,7 @@ func TestABadRowDoesNotHideTheOthers(t *testing.T) {
 			require.Len(t, rows, test.rows)
 		})
 	}
-	rows, problems := readAll(t, sheet(t, []any{"account", "friend"}, []any{"#N/A", ""}, []any{"a", "f"}, []any{"a", "f", "x"}, []any{"b"}), require1)
+	rows, problems := readAll(t, sheet(t, []any{"account", "friend"}, []any{"#N/A", ""}, []any{"a", "f"}, []any{"a", "f", "x"}, []any{"b"}), filled)
 	require.Equal(t, []string{"2 account: the cell shows the error #N/A [#N/A]", "2 friend: empty []",
 		"4 column 3: there is a value right of the last named column [x]", "5 friend: empty []"}, problems)
 	require.Len(t, rows, 1)

@@ -21,8 +21,8 @@ type table struct {
 	names []string
 	after int // the line after the last row
 	bad   queue
-	// require are the columns that must hold something.
-	require []string
+	// filled are the columns that must hold something.
+	filled []string
 }
 
 func newTable(file *os.File, path string, comma rune, options Options) (*table, error) {
@@ -30,7 +30,7 @@ func newTable(file *os.File, path string, comma rune, options Options) (*table, 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize)), after: 1, require: options.Require}
+	t := &table{file: file, path: path, text: text, csv: csv.NewReader(bufio.NewReaderSize(text, sampleSize)), after: 1, filled: options.Filled}
 	t.csv.Comma = comma
 	t.csv.ReuseRecord = true
 	t.csv.FieldsPerRecord = -1 // counted here, for a better message
@@ -86,7 +86,7 @@ func (t *table) check(cells []string, number int, row map[string]any) {
 		}
 		row[t.names[i]] = cell
 	}
-	t.bad.requireCells(t.path, number, t.require, func(column string) string { text, _ := row[column].(string); return text })
+	t.bad.fillCells(t.path, number, t.filled, func(column string) string { text, _ := row[column].(string); return text })
 }
 
 // shortened is how Excel saves a long number as CSV: the digits that are not shown are lost, and many customers may have

@@ -22,8 +22,8 @@ type workbook struct {
 	number int
 	names  []string
 	bad    queue
-	// require are the columns that must hold something.
-	require []string
+	// filled are the columns that must hold something.
+	filled []string
 }
 
 // newWorkbook is the reader of xlsx. The file is only needed for the verification: excelize opens it anew.
@@ -37,7 +37,7 @@ func newWorkbook(file *os.File, path string, options Options) (_ source, err err
 	if err := file.Close(); err != nil {
 		return nil, openError(path, err)
 	}
-	w := &workbook{path: path, require: options.Require}
+	w := &workbook{path: path, filled: options.Filled}
 	defer func() {
 		if err == nil {
 			return
@@ -128,7 +128,7 @@ func (w *workbook) next() (row map[string]any, number int, err error) {
 		w.check(i, cells[i])
 		row[name] = cells[i]
 	}
-	w.bad.requireCells(w.path, w.number, w.require, func(column string) string { text, _ := row[column].(string); return text })
+	w.bad.fillCells(w.path, w.number, w.filled, func(column string) string { text, _ := row[column].(string); return text })
 	if err := w.bad.pop(); err != nil {
 		return nil, 0, err
 	}
