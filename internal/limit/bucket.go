@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -115,36 +114,6 @@ func (b *bucket) recall(ctx context.Context) error {
 	return b.rested.read(stored.State)
 }
 
-// tire counts a call towards the next rest, at the instant that all have agreed to. It answers with that, or with another
-// where it has learned better.
-func (b *bucket) tire(ctx context.Context, at, now, pause int64) (int64, error) {
-	var (
-		known   spells
-		next    int64
-		problem error
-	)
-	err := b.store.UpdateBucket(ctx, "@rest "+b.key, func(stored engine.Bucket) engine.Bucket {
-		if problem = known.read(stored.State); problem != nil {
-			return stored
-		}
-		if next, _, _ = b.rule.rest.admit(&known, at); next != at {
-			return stored
-		}
-		b.rule.rest.add(&known, at, now, pause)
-		stored.State = known.append(make([]byte, 0, 32))
-		stored.NotBefore = time.Unix(0, known.over()).UTC()
-		return stored
-	})
-	if err == nil {
-		err = problem
-	}
-	if err != nil {
-		return 0, err
-	}
-	b.rested = known
-	return next, nil
-}
-
 // view reads a bucket, without a write where the store can do that.
 func (b *bucket) view(ctx context.Context, key string) (engine.Bucket, error) {
 	if from, ok := b.store.(Reader); ok {
@@ -227,93 +196,10 @@ func (b *bucket) find(ctx context.Context, want int64, q query) (int64, place, e
 func (b *bucket) at(k int64) *slice {
 	s := b.slices[k]
 	if s == nil {
-		s = &slice{}
+		s = &slice{key: b.sliceKey(k)}
 		b.slices[k] = s
 	}
 	return s
-}
-
-// acquire takes more of slice k from the store. What comes after until, or is but looked at, it leaves there, and answers
-// with its instant, else with 0.
-func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want int64, q query) (int64, error) {
-	var got offer
-	if q.peek {
-		stored, err := b.view(ctx, b.sliceKey(k))
-		if err != nil {
-			return 0, err
-		}
-		got = b.offer(k, s, stored, want, q.gap)
-	} else if err := b.store.UpdateBucket(ctx, b.sliceKey(k), func(stored engine.Bucket) engine.Bucket {
-		got = b.offer(k, s, stored, want, q.gap)
-		if !got.ok || got.at > q.until {
-			return stored
-		}
-		return b.write(stored, got.row)
-	}); err != nil {
-		return 0, err
-	}
-	s.full = s.full || got.full
-	if got.ok && (q.peek || got.at > q.until) {
-		return got.at, nil
-	}
-	b.changes++
-	if got.ok {
-		s.extend(&b.pace, got.row, got.lease, got.own)
-	}
-	return 0, nil
-}
-
-// offer is what a slice in the store has for a call.
-type offer struct {
-	row   row
-	lease lease
-	at    int64
-	own   bool // the old tail is part of the lease
-	ok    bool
-	full  bool // there is nothing for any call
-}
-
-func (b *bucket) offer(k int64, s *slice, stored engine.Bucket, want, gap int64) offer {
-	r := b.read(k, stored)
-	var own *lease
-	if s.known && s.row == r {
-		own = &s.tail
-	}
-	next, got, ok := b.pace.advance(k, r, own, want, gap)
-	if !ok {
-		_, _, room := b.pace.advance(k, r, own, b.pace.start(k), b.pace.gapMin)
-		return offer{full: !room}
-	}
-	at, _ := b.pace.fit(got, want, gap)
-	return offer{row: next, lease: got, at: at, own: own != nil, ok: true}
-}
-
-// read is a stored row, or how a slice begins that has none.
-func (b *bucket) read(k int64, stored engine.Bucket) row {
-	r := b.pace.fresh(k)
-	if b.carries && k == b.current {
-		r = b.carried
-	}
-	if !stored.Arrival.IsZero() {
-		r.arrival = stored.Arrival.UnixNano()
-	}
-	if !stored.NotBefore.IsZero() {
-		r.floor = stored.NotBefore.UnixNano()
-	}
-	return r
-}
-
-func (b *bucket) write(stored engine.Bucket, r row) engine.Bucket {
-	stored.Arrival = time.Unix(0, r.arrival).UTC()
-	if b.pace.gapMax > 0 {
-		stored.NotBefore = time.Unix(0, r.floor).UTC()
-	}
-	return stored
-}
-
-func (b *bucket) sliceKey(k int64) string {
-	return "@" + time.Unix(0, b.pace.start(k)).UTC().Format(time.RFC3339Nano) + "/" + time.Duration(b.pace.length).String() +
-		" " + b.key
 }
 
 // advance leaves spent slices behind.

@@ -16,6 +16,9 @@ type capStop struct {
 	id   uint64 // of the contact
 }
 
+// contactsKey begins the keys of contacts in the store.
+const contactsKey = "@contacts "
+
 // refused says that a cap lets a call pass at a later instant only.
 type refused struct {
 	by    *rule
@@ -87,12 +90,12 @@ func (r *refused) or(other *refused) *refused {
 func (r *refused) skips() bool { return !r.begun && r.by.limit.Over == workflows.OverSkip }
 
 // answer is what a call hears that a cap has refused.
-func (r *refused) answer(earliest func(int64) int64, until int64) (engine.Slot, error) {
-	name, at := r.by.limit.Name, time.Unix(0, earliest(r.until)).UTC()
+func (r *refused) answer(p *passage) (engine.Slot, error) {
+	name, at := r.by.limit.Name, time.Unix(0, p.open(r.until)).UTC()
 	if r.skips() {
 		return engine.Slot{}, &engine.CapError{Limit: name, Until: time.Unix(0, r.until).UTC()}
 	}
-	if at.UnixNano() > until {
+	if at.UnixNano() > p.until {
 		return engine.Slot{}, &engine.LateError{At: at, Limit: name}
 	}
 	return engine.Slot{At: at, Limit: name, Cap: true}, nil

@@ -57,8 +57,9 @@ func (b *bucket) carry(ctx context.Context, k int64) error {
 		return nil
 	}
 	var last row
+	begins := b.begins(k - 1)
 	err := b.store.UpdateBucket(ctx, b.sliceKey(k-1), func(stored engine.Bucket) engine.Bucket {
-		last = b.read(k-1, stored)
+		last = begins.read(stored)
 		stored.NotBefore = time.Unix(0, b.pace.start(k)).UTC()
 		return stored
 	})

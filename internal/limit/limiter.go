@@ -46,7 +46,10 @@ type Limiter struct {
 	rules   map[*workflows.Limit]*rule
 	answers map[question]answer
 	buckets map[string]*bucket
-	served  int // slots since the store last forgot
+
+	passages sync.Pool // of *passage, to use again
+
+	served int // slots since the store last forgot
 }
 
 var _ engine.Limiter = (*Limiter)(nil)
@@ -62,53 +65,60 @@ func New(config Config) *Limiter {
 // Reserve implements engine.Limiter. Without a limit that matches, the answer is call.Earliest of now.
 func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (engine.Slot, error) {
 	now := l.config.Now()
-	on, err := l.way(call, own)
+	p, _ := l.passages.Get().(*passage)
+	if p == nil {
+		p = &passage{}
+	}
+	defer l.passages.Put(p)
+	*p = passage{
+		call: call, now: now.UnixNano(), from: now.UnixNano(), until: lastInstant(call.Until),
+		way: way{p.stops[:0], p.caps[:0]},
+	}
+	if err := l.way(&p.way, &p.call, own); err != nil {
+		return engine.Slot{}, err
+	}
+	at, refused, err := l.pass(ctx, p)
 	if err != nil {
 		return engine.Slot{}, err
 	}
-	p := passage{
-		stops: on.stops, now: now.UnixNano(), from: now.UnixNano(), until: lastInstant(call.Until),
-		earliest: firstInstant(call.Earliest), seed: call.Seed, peek: call.Peek,
+	if refused != nil {
+		return refused.answer(p)
 	}
-	if len(on.caps) > 0 {
-		from, refused, err := peek(ctx, l.config.Store, on.caps, p.earliest(p.now))
-		if err != nil {
-			return engine.Slot{}, err
-		}
-		p.from = from
-		if refused != nil {
-			return refused.answer(p.earliest, p.until)
-		}
-	}
-	at, err := p.run(ctx)
-	if err != nil {
-		return engine.Slot{}, err
-	}
-	if len(on.caps) > 0 {
-		refused, err := l.count(ctx, on, at, &p)
-		if err != nil {
-			return engine.Slot{}, err
-		}
-		if refused != nil {
-			return refused.answer(p.earliest, p.until)
-		}
-	}
-	if err := p.begin(ctx, at); err != nil {
-		return engine.Slot{}, err
-	}
-	if l.mayForget(); at <= now.UnixNano() {
+	if l.mayForget(); at <= p.now {
 		return engine.Slot{At: now}, nil
 	}
 	return engine.Slot{At: time.Unix(0, at).UTC(), Limit: p.delayed}, nil
 }
 
+// pass asks the caps, then finds the instant, then counts the call there.
+func (l *Limiter) pass(ctx context.Context, p *passage) (int64, *refused, error) {
+	if len(p.caps) > 0 {
+		from, refused, err := peek(ctx, l.config.Store, p.caps, p.open(p.now))
+		if err != nil || refused != nil {
+			return 0, refused, err
+		}
+		p.from = from
+	}
+	at, err := p.run(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(p.caps) > 0 {
+		refused, err := l.count(ctx, p, at)
+		if err != nil || refused != nil {
+			return 0, refused, err
+		}
+	}
+	return at, nil, p.begin(ctx, at)
+}
+
 // count counts a call in its caps at the instant that its buckets have agreed to. Where one refuses, they get it back.
-func (l *Limiter) count(ctx context.Context, on way, at int64, p *passage) (*refused, error) {
-	if p.peek {
-		_, refused, err := peek(ctx, l.config.Store, on.caps, at)
+func (l *Limiter) count(ctx context.Context, p *passage, at int64) (*refused, error) {
+	if p.call.Peek {
+		_, refused, err := peek(ctx, l.config.Store, p.caps, at)
 		return refused, err
 	}
-	refused, err := count(ctx, l.config.Store, on.caps, at, p.now)
+	refused, err := count(ctx, l.config.Store, p.caps, at, p.now)
 	if err != nil || refused != nil {
 		giveBack(ctx, p.stops, false)
 	}
@@ -122,19 +132,11 @@ func lastInstant(until time.Time) int64 {
 	return until.UnixNano()
 }
 
-// firstInstant reads what a caller gives: an answer that lies before the question is none.
-func firstInstant(earliest func(time.Time) time.Time) func(int64) int64 {
-	if earliest == nil {
-		return func(at int64) int64 { return at }
-	}
-	return func(at int64) int64 { return max(at, earliest(time.Unix(0, at).UTC()).UnixNano()) }
-}
-
 // Hold implements engine.Limiter. Processes that share the store learn of it within five seconds. Instants that
 // Reserve has given before stay as they are.
 func (l *Limiter) Hold(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit, until time.Time) error {
-	on, err := l.way(call, own)
-	if err != nil {
+	var on way
+	if err := l.way(&on, &call, own); err != nil {
 		return err
 	}
 	now := l.config.Now().UnixNano()
@@ -152,51 +154,56 @@ type way struct {
 	caps  []capStop
 }
 
-func (l *Limiter) way(call engine.LimitedCall, own []*workflows.Limit) (way, error) {
+// way fills in what a call passes.
+func (l *Limiter) way(into *way, call *engine.LimitedCall, own []*workflows.Limit) error {
 	if len(l.config.Shared) == 0 && len(own) == 0 {
-		return way{}, nil
+		return nil
 	}
-	into := way{stops: make([]stop, 0, len(l.config.Shared)+len(own))}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
 		for _, limit := range limits {
-			rule := l.rule(limit)
-			answer, err := l.ask(rule, call)
-			if err != nil {
-				return way{}, err
-			}
-			if !answer.matches {
-				continue
-			}
-			if rule.spaces() {
-				into.stops = l.add(into.stops, rule, answer, call)
-			}
-			if rule.frequency.most > 0 && !call.Uncapped && call.Effect == workflows.EffectMessage {
-				into.caps = append(into.caps, capStop{rule, "@contacts " + answer.bucket, contactID(call.Contact)})
+			if err := l.point(into, l.rule(limit), call); err != nil {
+				return err
 			}
 		}
 	}
-	return into, nil
+	return nil
+}
+
+// point adds what a call passes of one limit.
+func (l *Limiter) point(into *way, r *rule, call *engine.LimitedCall) error {
+	var room [128]byte
+	key, matches, err := l.bucketKey(room[:0], r, call)
+	if err != nil || !matches {
+		return err
+	}
+	if r.spaces() {
+		into.stops = l.add(into.stops, r, key, call.Seed)
+	}
+	if r.frequency.most > 0 && !call.Uncapped && call.Effect == workflows.EffectMessage {
+		into.caps = append(into.caps, capStop{r, contactsKey + string(key), contactID(call.Contact)})
+	}
+	return nil
 }
 
 // add keeps stops in order, and each bucket in them once.
-func (l *Limiter) add(stops []stop, rule *rule, answer answer, call engine.LimitedCall) []stop {
-	for _, s := range stops {
-		if s.bucket.key == answer.bucket {
+func (l *Limiter) add(stops []stop, rule *rule, key []byte, seed uint64) []stop {
+	for i := range stops {
+		if stops[i].bucket.key == string(key) {
 			return stops
 		}
 	}
-	b := l.bucket(rule, answer.bucket)
-	stops = append(stops, stop{rule: rule, bucket: b, gap: b.pace.gap(call.Seed, b.hash)})
+	b := l.bucket(rule, key)
+	stops = append(stops, stop{rule: rule, bucket: b, gap: b.pace.gap(seed, b.hash)})
 	for i := len(stops) - 1; i > 0 && stops[i].rule.slowness > stops[i-1].rule.slowness; i-- {
 		stops[i], stops[i-1] = stops[i-1], stops[i]
 	}
 	return stops
 }
 
-func (l *Limiter) bucket(rule *rule, key string) *bucket {
-	if b := l.buckets[key]; b != nil && b.rule.same(rule) {
+func (l *Limiter) bucket(rule *rule, key []byte) *bucket {
+	if b := l.buckets[string(key)]; b != nil && b.rule.same(rule) {
 		return b
 	}
 	for other := range l.buckets {
@@ -206,9 +213,9 @@ func (l *Limiter) bucket(rule *rule, key string) *bucket {
 		delete(l.buckets, other)
 	}
 	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(key)) // never fails
+	_, _ = hash.Write(key) // never fails
 	b := &bucket{
-		key: key, hash: hash.Sum64(), rule: rule, pace: rule.pace, store: l.config.Store, location: l.config.Location,
+		key: string(key), hash: hash.Sum64(), rule: rule, pace: rule.pace, store: l.config.Store, location: l.config.Location,
 		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{}, warm: warmUp{caps: rule.warm},
 	}
 	if most := rule.caps[0]; most > 0 {
@@ -217,7 +224,7 @@ func (l *Limiter) bucket(rule *rule, key string) *bucket {
 	if most := rule.caps[1]; most > 0 || len(rule.warm) > 0 {
 		b.windows = append(b.windows, newWindow(true, most, l.config.Location))
 	}
-	l.buckets[key] = b
+	l.buckets[b.key] = b
 	return b
 }
 

@@ -28,6 +28,9 @@ type rule struct {
 	rest      rest
 	warm      []int // daily caps of the first days
 	slowness  int64
+	plain     bool // by and match need no machine
+	by        plain
+	match     piece
 	prefix    string          // of its buckets' keys
 	sees      map[string]bool // members of call that its expressions read; nil: perhaps any
 }
@@ -41,6 +44,10 @@ func (l *Limiter) rule(limit *workflows.Limit) *rule {
 		clear(l.answers)
 	}
 	r := &rule{limit: limit, pace: paceOf(limit), prefix: prefix(limit), sees: members(limit.By, limit.Match)}
+	if by, ok := plainBy(limit.By); ok {
+		r.by = by
+		r.match, r.plain = plainMatch(limit.Match)
+	}
 	r.caps = [2]int{limit.Hourly, limit.Daily}
 	r.frequency = frequency{per: min(int64(limit.Per), longest), most: min(limit.Max, mostContacts)}
 	r.slowness = max(r.pace.interval, r.pace.gapMax)

@@ -19,22 +19,20 @@ type stop struct {
 
 // passage is a call on its way through the buckets.
 type passage struct {
-	stops    []stop
-	now      int64
-	from     int64             // the first instant at which it may leave
-	until    int64             // the last instant at which it may leave
-	earliest func(int64) int64 // the first instant from another on at which it may leave
-	seed     uint64
-	peek     bool   // takes nothing
-	delay    int64  // the furthest that anything has put it off
-	delayed  string // the limit that did; "": what it may leave at
+	call engine.LimitedCall
+	way
+	now     int64
+	from    int64  // the first instant at which it may leave
+	until   int64  // the last instant at which it may leave
+	delay   int64  // the furthest that anything has put it off
+	delayed string // the limit that did; "": what it may leave at
 }
 
 // run finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as those
 // before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket comes first,
 // so that it mostly decides and the others follow.
 func (p *passage) run(ctx context.Context) (int64, error) {
-	at, alone := p.move(p.now, p.earliest(p.from), ""), false
+	at, alone := p.move(p.now, p.open(p.from), ""), false
 	for round := 0; ; round++ {
 		if round == patience && len(p.stops) > 1 {
 			if err := lock(ctx, p.stops); err != nil {
@@ -74,7 +72,7 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 		if at > p.until {
 			return at, false, nil
 		}
-		if (s.slot.held || p.peek) && s.slot.at == at {
+		if (s.slot.held || p.call.Peek) && s.slot.at == at {
 			continue
 		}
 		if err := s.take(ctx, p, at, alone); err != nil {
@@ -82,8 +80,8 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 		}
 		agreed = agreed && (s.slot.at == at || i == 0)
 		at = p.move(at, s.slot.at, s.rule.limit.Name)
-		if open := p.earliest(at); open != at {
-			agreed, at = false, p.move(at, open, "")
+		if opens := p.open(at); opens != at {
+			agreed, at = false, p.move(at, opens, "")
 		}
 	}
 	return at, agreed, nil
@@ -91,7 +89,7 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 
 // settle has the buckets count the call towards their rest, or answers with another instant where one has learned better.
 func (p *passage) settle(ctx context.Context, at int64, alone bool) (int64, error) {
-	if p.peek {
+	if p.call.Peek {
 		return at, nil
 	}
 	for i := range p.stops {
@@ -117,14 +115,14 @@ func (s *stop) settle(ctx context.Context, p *passage, at int64, alone bool) (in
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	return s.bucket.tire(ctx, at, p.now, s.rule.rest.draw(p.seed, s.bucket.hash))
+	return s.bucket.tire(ctx, at, p.now, s.rule.rest.draw(p.call.Seed, s.bucket.hash))
 }
 
 // begin counts the day of the call where a bucket warms up: now that nothing refuses it any more, that day is used.
 func (p *passage) begin(ctx context.Context, at int64) error {
 	for i := range p.stops {
 		s := &p.stops[i]
-		if p.peek || len(s.rule.warm) == 0 {
+		if p.call.Peek || len(s.rule.warm) == 0 {
 			continue
 		}
 		if err := s.bucket.turn.Acquire(ctx, 1); err != nil {
@@ -137,6 +135,15 @@ func (p *passage) begin(ctx context.Context, at int64) error {
 		}
 	}
 	return nil
+}
+
+// open is the first instant from another on at which the call itself may leave. An answer of its own that lies before the
+// question is none.
+func (p *passage) open(at int64) int64 {
+	if p.call.Earliest == nil {
+		return at
+	}
+	return max(at, p.call.Earliest(time.Unix(0, at).UTC()).UnixNano())
 }
 
 // move notes who has put the call off.
@@ -162,7 +169,7 @@ func (s *stop) take(ctx context.Context, p *passage, want int64, alone bool) err
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	slot, err := s.bucket.take(ctx, want, query{now: p.now, until: p.until, gap: s.gap, peek: p.peek})
+	slot, err := s.bucket.take(ctx, want, query{now: p.now, until: p.until, gap: s.gap, peek: p.call.Peek})
 	s.slot = slot
 	return err
 }

@@ -198,7 +198,7 @@ func drawLimit(t *rapid.T, name string) *workflows.Limit {
 func check(t *rapid.T, key string, limit *workflows.Limit, all []granted) {
 	p := paceOf(limit)
 	l := New(Config{Store: NewMemoryStore()})
-	bucket := l.bucket(l.rule(limit), key)
+	bucket := l.bucket(l.rule(limit), []byte(key))
 	slices.SortFunc(all, func(a, b granted) int {
 		// A gap may be nothing: of two calls at one instant, that one comes first.
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(p.gap(a.seed, bucket.hash), p.gap(b.seed, bucket.hash)))

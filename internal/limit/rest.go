@@ -1,9 +1,12 @@
 package limit
 
 import (
+	"context"
 	"encoding/binary"
 	"slices"
+	"time"
 
+	"youmiflow/engine"
 	"youmiflow/workflows"
 )
 
@@ -153,4 +156,34 @@ func (s *spells) over() int64 {
 		at = max(at, one.to+one.pause)
 	}
 	return at
+}
+
+// tire counts a call towards the next rest, at the instant that all have agreed to. It answers with that, or with another
+// where it has learned better.
+func (b *bucket) tire(ctx context.Context, at, now, pause int64) (int64, error) {
+	var (
+		known   spells
+		next    int64
+		problem error
+	)
+	err := b.store.UpdateBucket(ctx, "@rest "+b.key, func(stored engine.Bucket) engine.Bucket {
+		if problem = known.read(stored.State); problem != nil {
+			return stored
+		}
+		if next, _, _ = b.rule.rest.admit(&known, at); next != at {
+			return stored
+		}
+		b.rule.rest.add(&known, at, now, pause)
+		stored.State = known.append(make([]byte, 0, 32))
+		stored.NotBefore = time.Unix(0, known.over()).UTC()
+		return stored
+	})
+	if err == nil {
+		err = problem
+	}
+	if err != nil {
+		return 0, err
+	}
+	b.rested = known
+	return next, nil
 }

@@ -7,6 +7,7 @@ import (
 
 // slice is what this process has of one slice of a bucket's time.
 type slice struct {
+	key   string  // in the store
 	row   row     // as this process left it in the store
 	known bool    // whether row says anything
 	tail  lease   // reaches up to row

@@ -33,27 +33,16 @@ type Count struct{ Used, Most int }
 // Usage tells, for each limit that matches a call, how far it is used up, from the store. It takes nothing: over a store
 // that is only to be read, put an OverlayStore in between.
 func (l *Limiter) Usage(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) ([]Usage, error) {
-	on, err := l.way(call, own)
-	if err != nil {
+	var on way
+	if err := l.way(&on, &call, own); err != nil {
 		return nil, err
 	}
 	now := l.config.Now().UnixNano()
-	list := make([]Usage, 0, len(on.stops)+len(on.caps))
+	var list []Usage
 	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
 		for _, limit := range limits {
-			u, matches := Usage{Limit: limit.Name, Scope: limit.Scope, Next: time.Unix(0, now).UTC()}, false
-			for _, s := range on.stops {
-				if s.rule.limit == limit {
-					matches = true
-					err = s.usage(ctx, &u, now)
-				}
-			}
-			for _, c := range on.caps {
-				if c.rule.limit == limit && err == nil {
-					matches = true
-					err = c.usage(ctx, l.config.Store, &u, now)
-				}
-			}
+			u := Usage{Limit: limit.Name, Scope: limit.Scope, Next: time.Unix(0, now).UTC()}
+			matches, err := on.usage(ctx, l.config.Store, limit, &u, now)
 			if err != nil {
 				return nil, err
 			}
@@ -65,6 +54,27 @@ func (l *Limiter) Usage(ctx context.Context, call engine.LimitedCall, own []*wor
 	return list, nil
 }
 
+// usage fills in what one limit has counted, and reports whether the call passes it.
+func (on *way) usage(ctx context.Context, store Store, limit *workflows.Limit, u *Usage, now int64) (matches bool, err error) {
+	for _, s := range on.stops {
+		if s.rule.limit != limit {
+			continue
+		}
+		if matches, err = true, s.usage(ctx, u, now); err != nil {
+			return false, s.rule.failed(err)
+		}
+	}
+	for _, c := range on.caps {
+		if c.rule.limit != limit {
+			continue
+		}
+		if matches, err = true, c.usage(ctx, store, u, now); err != nil {
+			return false, c.rule.failed(err)
+		}
+	}
+	return matches, nil
+}
+
 func (s *stop) usage(ctx context.Context, u *Usage, now int64) error {
 	b := s.bucket
 	if err := b.turn.Acquire(ctx, 1); err != nil {
@@ -73,18 +83,18 @@ func (s *stop) usage(ctx context.Context, u *Usage, now int64) error {
 	defer b.turn.Release(1)
 	for _, w := range b.windows {
 		if err := w.usage(ctx, b, u, now); err != nil {
-			return s.rule.failed(err)
+			return err
 		}
 	}
 	if s.rule.rest.after > 0 {
 		if err := b.recall(ctx); err != nil {
-			return s.rule.failed(err)
+			return err
 		}
 		u.Spell = Count{s.rule.rest.tired(&b.rested, now), s.rule.rest.after}
 	}
 	first, err := b.take(ctx, now, query{now: now, until: never, gap: s.gap, peek: true})
 	if err != nil {
-		return s.rule.failed(err)
+		return err
 	}
 	u.Next = time.Unix(0, first.at).UTC()
 	if b.hold > now {
@@ -100,7 +110,7 @@ func (w *window) usage(ctx context.Context, b *bucket, u *Usage, now int64) erro
 		return err
 	}
 	start, _ := w.bounds(now)
-	stored, err := b.view(ctx, w.key(b.key, start))
+	stored, err := b.view(ctx, w.keyOf(b.key, start))
 	if err != nil {
 		return err
 	}
@@ -119,7 +129,7 @@ func (w *window) usage(ctx context.Context, b *bucket, u *Usage, now int64) erro
 func (c *capStop) usage(ctx context.Context, store Store, u *Usage, now int64) error {
 	known, err := c.read(ctx, store)
 	if err != nil {
-		return c.rule.failed(err)
+		return err
 	}
 	u.Contacts.Most = c.rule.frequency.most
 	for _, one := range known.list {

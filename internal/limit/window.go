@@ -15,7 +15,8 @@ type window struct {
 	spare    map[int64]int  // taken from the store and not used, by the window's start
 	full     map[int64]bool // nothing left in the store
 
-	start, next int64 // of the window that was asked for last
+	start, next int64  // of the window that was asked for last
+	key         string // of that in the store; "": not yet needed
 }
 
 func newWindow(daily bool, most int, location *time.Location) *window {
@@ -28,6 +29,7 @@ func (w *window) bounds(at int64) (start, next int64) {
 		return w.start, w.next
 	}
 	w.start, w.next = w.find(at)
+	w.key = ""
 	return w.start, w.next
 }
 
@@ -75,7 +77,7 @@ func (w *window) provide(ctx context.Context, b *bucket, at int64, peek bool) (i
 
 // draw takes a call of a window from the store, and reports whether there was one.
 func (w *window) draw(ctx context.Context, b *bucket, start int64, most int, peek bool) (bool, error) {
-	key := w.key(b.key, start)
+	key := w.keyOf(b.key, start)
 	if peek {
 		stored, err := b.view(ctx, key)
 		_, count := w.fields(&stored)
@@ -121,12 +123,19 @@ func (w *window) fields(b *engine.Bucket) (*time.Time, *int) {
 	return &b.Hour, &b.HourCount
 }
 
-func (w *window) key(bucket string, start int64) string {
+func (w *window) keyOf(bucket string, start int64) string {
+	if w.key != "" && w.start == start {
+		return w.key
+	}
 	kind := "hour"
 	if w.daily {
 		kind = "day"
 	}
-	return "@" + kind + " " + time.Unix(0, start).UTC().Format(time.RFC3339) + " " + bucket
+	key := "@" + kind + " " + time.Unix(0, start).UTC().Format(time.RFC3339) + " " + bucket
+	if w.start == start {
+		w.key = key
+	}
+	return key
 }
 
 // use counts a call that leaves at an instant for which provide has provided.
