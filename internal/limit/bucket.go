@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
