@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/redact"
 )
 
 // Environment is what the command has of the world around it.
@@ -33,10 +34,11 @@ type Environment struct {
 // app is the command with what its subcommands share.
 type app struct {
 	Environment
-	output  string // --output
-	quiet   bool   // --quiet
-	verbose bool   // --verbose
-	project string // --project
+	output  string           // --output
+	quiet   bool             // --quiet
+	verbose bool             // --verbose
+	project string           // --project
+	hide    *redact.Redactor // hides the secrets of the project that is open
 }
 
 // Main runs the command line and returns the exit code.
@@ -59,7 +61,7 @@ func Main(ctx context.Context, arguments []string, environment Environment) int 
 func (a *app) complain(err error) {
 	var list diagnostic.List
 	if !errors.As(err, &list) {
-		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", err)
+		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", a.hide.Error(err))
 		return
 	}
 	a.printDiagnostics(list)
@@ -140,7 +142,7 @@ func (a *app) formats(c *cobra.Command, known ...string) {
 // say prints a message for people, unless they asked for quiet.
 func (a *app) say(format string, arguments ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.Stderr, format+"\n", arguments...)
+		fmt.Fprintln(a.Stderr, a.hide.Text(fmt.Sprintf(format, arguments...)))
 	}
 }
 
@@ -162,11 +164,11 @@ func (a *app) logger() *slog.Logger {
 }
 
 func (a *app) loggerAt(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level,
+	return slog.New(a.hide.Handler(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level,
 		ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
 			if attr.Key == slog.TimeKey {
 				return slog.String("time", attr.Value.Time().Format(time.TimeOnly))
 			}
 			return attr
-		}}))
+		}})))
 }

@@ -19,20 +19,22 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var given []string
+	var problems string
 	c := &cobra.Command{
 		Use:   "plan FILE",
 		Short: "Show every call before any is made: nothing is sent, nothing is kept",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.plan(c.Context(), arguments[0], given)
+			return a.plan(c.Context(), arguments[0], given, problems)
 		},
 	}
 	c.Flags().StringArrayVarP(&given, "param", "p", nil, "a param of the workflow, as NAME=VALUE (may be repeated)")
+	c.Flags().StringVar(&problems, "problems", "", "write what is wrong with the rows of the list to this .csv or .xlsx file, all of it")
 	a.oneOutputFlag(c)
 	return c
 }
 
-func (a *app) plan(ctx context.Context, file string, given []string) error {
+func (a *app) plan(ctx context.Context, file string, given []string, problems string) error {
 	project, err := a.openProject(file)
 	if err != nil {
 		return err
@@ -45,12 +47,20 @@ func (a *app) plan(ctx context.Context, file string, given []string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkSecrets(project, workflow); err != nil {
+		return err
+	}
 	values, err := params(workflow, given)
 	if err != nil {
 		return err
 	}
-	plan, err := makePlan(ctx, project, catalogue, workflow, values)
+	var sink engine.ProblemSink
+	if problems != "" {
+		sink = problemFile{problems, new(int)}
+	}
+	plan, err := makePlan(ctx, project, catalogue, workflow, values, sink)
 	if err != nil {
+		a.listProblems(err, problems != "")
 		return err
 	}
 	view := viewPlan(plan, a.planWarnings(workflow, project, plan))
@@ -67,17 +77,18 @@ func (a *app) plan(ctx context.Context, file string, given []string) error {
 
 // planCatalogue is for a plan, which reads audiences: from files, and from the platform.
 func (a *app) planCatalogue(project *project, sandboxed bool) (*steps.Catalogue, error) {
-	return steps.New(steps.Config{API: newClients(project, a.Version, sandboxed).api, Resolve: project.resolve, Logger: a.logger(),
-		Location: project.config.Timezone})
+	config := a.catalogueConfig(project, newClients(project, a.Version, sandboxed))
+	config.Logger = a.logger()
+	return steps.New(config)
 }
 
 // makePlan walks the workflow with a limiter of its own, on a virtual clock.
 func makePlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
-	values map[string]any) (*engine.Plan, error) {
+	values map[string]any, problems engine.ProblemSink) (*engine.Plan, error) {
 	clock := &engine.VirtualClock{}
 	planner := engine.New(engine.Config{
 		Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Shared: project.config.Limits, Now: clock.Now, Location: project.config.Timezone}),
-		Steps:   catalogue, Catalogue: catalogue, Limits: project.config.Limits,
+		Steps:   catalogue, Catalogue: catalogue, Limits: project.config.Limits, Problems: problems, Secrets: project.secrets(),
 	})
 	plan, err := planner.Plan(ctx, engine.Submission{Workflow: workflow, Params: values}, clock)
 	if err != nil {

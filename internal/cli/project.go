@@ -31,7 +31,9 @@ func (a *app) openProject(start string) (*project, error) {
 		a.printDiagnostics(problems)
 		return nil, silently(exitInvalid, "youmiflow.yaml has errors")
 	}
-	return &project{dir: dir, config: config, found: found}, nil
+	p := &project{dir: dir, config: config, found: found}
+	a.hide = p.hider()
+	return p, nil
 }
 
 func (a *app) findProject(start string) (string, bool, error) {

@@ -72,6 +72,9 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkSecrets(project, workflow); err != nil {
+		return err
+	}
 	values, err := params(workflow, request.params)
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func (a *app) warn(workflow *workflows.Workflow, project *project) {
 // checkPlan refuses a run whose plan is not the one that was approved.
 func (a *app) checkPlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
 	values map[string]any, digest string) error {
-	plan, err := makePlan(ctx, project, catalogue, workflow, values)
+	plan, err := makePlan(ctx, project, catalogue, workflow, values, nil)
 	if err != nil {
 		return err
 	}

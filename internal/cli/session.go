@@ -94,8 +94,9 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := steps.New(steps.Config{API: s.clients.api, Resolve: s.project.resolve, Logger: s.app.stepLogger(),
-		Location: s.project.config.Timezone, Operations: operations})
+	config := s.app.catalogueConfig(s.project, s.clients)
+	config.Logger, config.Operations, config.Outcomes = s.app.stepLogger(), operations, outcomes(s.ledger)
+	catalogue, err := steps.New(config)
 	if err != nil {
 		return err
 	}
@@ -105,6 +106,8 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		Steps:     catalogue,
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
+		Problems:  problemFolder{s.project},
+		Secrets:   s.project.secrets(),
 		Logger:    s.app.logger(),
 	})
 	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})

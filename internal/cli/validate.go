@@ -43,16 +43,19 @@ func (a *app) validate(arguments []string, format string) error {
 	if err != nil {
 		return err
 	}
-	loader, projects := workflows.NewLoader(catalogue), map[string]*workflows.Project{}
+	readers := map[string]*folderReader{}
 	for _, file := range chosen.files {
-		workflow, found := loader.Load(file)
-		problems = append(problems, found...)
-		if workflow != nil {
-			warnings, err := a.warnings(workflow, projects)
-			if err != nil {
+		reader := readers[filepath.Dir(file)]
+		if reader == nil {
+			if reader, err = a.folderReader(file, catalogue); err != nil {
 				return err
 			}
-			problems = append(problems, warnings...)
+			readers[filepath.Dir(file)] = reader
+		}
+		workflow, found := reader.loader.Load(file)
+		problems = append(problems, found...)
+		if workflow != nil {
+			problems = append(problems, reader.warnings(workflow)...)
 		}
 	}
 	problems.Sort()
@@ -78,25 +81,36 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// warnings are what the project and the clock have to say about a valid workflow. Projects are kept by the folder of the
-// workflow.
-func (a *app) warnings(workflow *workflows.Workflow, projects map[string]*workflows.Project) (diagnostic.List, error) {
-	folder := filepath.Dir(workflow.File)
-	config, known := projects[folder]
-	if !known {
-		dir, _, err := a.findProject(workflow.File)
-		if err != nil {
-			return nil, err
+// folderReader reads the workflows of one folder, with the project that they belong to; nil where that cannot be read.
+type folderReader struct {
+	loader *workflows.Loader
+	config *workflows.Project
+}
+
+func (a *app) folderReader(file string, catalogue *steps.Catalogue) (*folderReader, error) {
+	dir, _, err := a.findProject(file)
+	if err != nil {
+		return nil, err
+	}
+	r := &folderReader{}
+	r.config, _ = workflows.LoadProject(dir, a.Lookup) // its problems are reported with youmiflow.yaml itself
+	if r.config != nil {
+		if names, known := r.config.SecretNames(); known {
+			catalogue = catalogue.WithSecrets(append([]string{}, names...))
 		}
-		config, _ = workflows.LoadProject(dir, a.Lookup) // its problems are reported with youmiflow.yaml itself
-		projects[folder] = config
 	}
+	r.loader = workflows.NewLoader(catalogue)
+	return r, nil
+}
+
+// warnings are what the project and the clock have to say about a valid workflow.
+func (r *folderReader) warnings(workflow *workflows.Workflow) diagnostic.List {
 	warnings := workflows.TriggerWarnings(workflow, time.Now())
-	if config != nil {
-		warnings = append(warnings, workflows.LimitWarnings(workflow, config.Limits)...)
-		warnings = append(warnings, connectionWarnings(workflow, config)...)
+	if r.config != nil {
+		warnings = append(warnings, workflows.LimitWarnings(workflow, r.config.Limits)...)
+		warnings = append(warnings, connectionWarnings(workflow, r.config)...)
 	}
-	return warnings, nil
+	return warnings
 }
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {
