@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,11 +28,23 @@ func TestWorkflowsInGuidesAreValid(t *testing.T) {
 				continue
 			}
 			checked++
-			_, problems := workflows.Parse(name, []byte(block.text), catalogue)
+			_, problems := workflows.ParseIn(name, []byte(block.text), catalogue, shelf(blocks))
 			require.Empty(t, problems, "%s, the workflow below line %d", name, block.line)
 		}
 	}
 	require.GreaterOrEqual(t, checked, 3)
+}
+
+// shelf finds the workflows of one page by their names, for those that call another.
+type shelf []block
+
+func (s shelf) Source(name string) (string, []byte, error) {
+	for _, one := range s {
+		if strings.HasPrefix(one.text, "name: "+name+"\n") {
+			return name + ".yaml", []byte(one.text), nil
+		}
+	}
+	return "", nil, fmt.Errorf("the page has no workflow %q", name)
 }
 
 // The table of the catalogue names exactly the steps there are.

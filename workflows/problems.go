@@ -56,8 +56,12 @@ func (p *problems) sorted() diagnostic.List {
 	if p.bad {
 		severity = diagnostic.Error
 	}
+	message := fmt.Sprintf("%d more problems follow in this file: mend these first", p.more)
+	if p.more == 1 {
+		message = "one more problem follows in this file: mend these first"
+	}
 	return append(p.list, diagnostic.Diagnostic{
 		File: p.file, Span: last.Span, Severity: severity, Code: "more",
-		Message: fmt.Sprintf("%d more problems follow in this file: mend these first", p.more),
+		Message: message,
 	})
 }
