@@ -23,6 +23,8 @@ type bucket struct {
 	warm    warmUp
 	rested  spells // as far as this process knows
 
+	first precedence
+
 	location *time.Location
 
 	turn *semaphore.Weighted // first come, first served, and a wait that ends with its context
@@ -53,6 +55,8 @@ type query struct {
 	until int64 // the last instant that does
 	gap   int64 // after the call
 	peek  bool  // takes nothing
+
+	priority int
 }
 
 // take takes the first slot from want on, and none that comes after until: then it answers with an instant that does, and
@@ -61,7 +65,7 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 	if err := b.enter(ctx, q); err != nil {
 		return taken{}, err
 	}
-	want = max(want, b.clock, b.hold)
+	want = b.yield(max(want, b.clock, b.hold), q.priority)
 	for {
 		if want > q.until {
 			return taken{at: want}, nil
@@ -80,6 +84,7 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 			if q.peek {
 				return taken{at: want}, nil
 			}
+			b.precede(want, q.priority)
 			return b.commit(k, at), nil
 		}
 	}

@@ -37,8 +37,7 @@ func paceOf(limit *workflows.Limit) pace {
 			p.chunk = max(1, min(most, leased/p.interval))
 		}
 	}
-	step := max(p.interval, p.gapMax)
-	p.length = max(shortest, min(100*min(step, longest/100), longest), 2*(p.interval+p.gapMax), 4*(p.credit+p.interval))
+	p.length = max(shortest, min(100*min(p.step(), longest/100), longest), 2*(p.interval+p.gapMax), 4*(p.credit+p.interval))
 	return p
 }
 

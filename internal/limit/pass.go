@@ -169,7 +169,7 @@ func (s *stop) take(ctx context.Context, p *passage, want int64, alone bool) err
 		}
 		defer s.bucket.turn.Release(1)
 	}
-	slot, err := s.bucket.take(ctx, want, query{now: p.now, until: p.until, gap: s.gap, peek: p.call.Peek})
+	slot, err := s.bucket.take(ctx, want, query{now: p.now, until: p.until, gap: s.gap, peek: p.call.Peek, priority: p.call.Priority})
 	s.slot = slot
 	return err
 }

@@ -81,6 +81,7 @@ func (w *world) step(t *rapid.T, i uint64) {
 	call := engine.LimitedCall{
 		Account: fmt.Sprint(rapid.IntRange(0, 2).Draw(t, "account")), Friend: fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "friend")),
 		Effect: workflows.EffectMessage, Seed: i, Contact: rapid.SampledFrom([]string{"", "a", "b", "c", "d"}).Draw(t, "contact"),
+		Priority: rapid.IntRange(0, 1).Draw(t, "priority"),
 	}
 	now := w.now.Add(w.skew[process])
 	switch rapid.IntRange(0, 12).Draw(t, "what") {
