@@ -20,6 +20,10 @@ type Plan struct {
 	Duration time.Duration // from the start of the run to its last call
 	// Variants counts the selected items by variant; empty when no foreach has any.
 	Variants map[string]int
+	// Waves are those of each foreach that has any.
+	Waves []PlannedWave
+	// Notes say, for people, what the plan had to assume.
+	Notes []string
 	// Samples are the first few items that would be reached, and the first of each variant that is not among them.
 	Samples []Sample
 	// Failures are the first few items whose steps cannot be prepared, with the reason. FailureCount counts those that
@@ -33,6 +37,7 @@ type Plan struct {
 type PlannedItems struct {
 	Total    int
 	Selected int
+	Held     int            // that wait for a person, such as one who clears their account: for ever, as far as a plan can tell
 	Skipped  map[string]int // by reason
 }
 
@@ -75,7 +80,7 @@ func (v *VirtualClock) Now() time.Time { return v.at }
 // Plan walks a workflow without doing anything but reading its audience. The engine's limiter must keep its state in
 // memory and take its time from clock.
 func (e *Engine) Plan(ctx context.Context, submission Submission, clock *VirtualClock) (*Plan, error) {
-	p, err := e.newPlanner(submission, clock)
+	p, err := e.newPlanner(ctx, submission, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +94,9 @@ func newPlan(workflow *workflows.Workflow) *Plan {
 	}
 }
 
-// call counts a call that leaves at an instant.
-func (p *PlannedCalls) call(operation string) {
-	p.Total++
-	p.ByOperation[operation]++
+// PlannedItem is an item that takes part, as a comparison of two plans sees it.
+type PlannedItem struct {
+	Step string // path of the foreach
+	Key  string
+	Text [16]byte // what its calls say, as a digest
 }

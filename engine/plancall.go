@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"hash"
+	"strconv"
 
 	"youmiflow/workflows"
 )
@@ -14,6 +15,7 @@ const digestSize = sha256.Size
 // tracer is the caller of an item that a plan walks: it calls nobody, and notes what would be called.
 type tracer struct {
 	planner *planner
+	book    *plannedBook // of the run whose steps are walked
 	trace   *trace
 	hash    hash.Hash
 	buffer  []byte
@@ -23,7 +25,7 @@ type tracer struct {
 }
 
 func newTracer(p *planner) *tracer {
-	return &tracer{planner: p, trace: newTrace(p.shapes, p.friends), hash: sha256.New()}
+	return &tracer{planner: p, book: p.book, trace: newTrace(p.shapes, p.friends), hash: sha256.New()}
 }
 
 // begin forgets the last item.
@@ -45,14 +47,27 @@ func assume(ctx context.Context, action Action) Outcome {
 
 func (t *tracer) call(_ context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
 	request := action.Request
-	body := t.planner.engine.redactor.JSON(request.Body) // so the digest does not change with the secret either
-	t.note(step.Path, request.Operation, body)
-	t.trace.call(step.Path, request, s.ending || s.handing)
-	if t.sample != nil {
-		t.sample.Calls = append(t.sample.Calls, SampleCall{Step: step.Path, Operation: request.Operation,
-			Account: request.Account, Friend: request.Friend, Request: body})
+	t.show(step.Path, request)
+	if !s.handing { // else timing does it by itself, whenever the item ends
+		t.trace.call(step.Path, request, s.ending, t.book)
 	}
 	return assumed(s, step, action), nil
+}
+
+// show makes a call part of the digest, and of the sample where one is wanted.
+func (t *tracer) show(path string, request *Request) {
+	body := t.planner.engine.redactor.JSON(request.Body) // so the digest does not change with the secret either
+	t.note(path, request.Operation, body)
+	if t.sample != nil {
+		t.sample.Calls = append(t.sample.Calls, SampleCall{Step: path, Operation: request.Operation,
+			Account: request.Account, Friend: request.Friend, Request: body})
+	}
+}
+
+// noteWait makes a wait part of the digest.
+func (t *tracer) noteWait(path string, value int64) {
+	var text [20]byte
+	t.note(path, "wait", strconv.AppendInt(text[:0], value, 10))
 }
 
 // note makes a call part of the digest.

@@ -14,6 +14,7 @@ type planWalk struct {
 	planner *planner
 	scope   *scope // of the run's own steps
 	step    *workflows.Step
+	caller  *plannedItem // the run's own steps
 	keys    *keySet
 	spool   *spool
 	ranks   map[*spooledLane]int64 // of the last record of each lane
@@ -23,11 +24,11 @@ type planWalk struct {
 	sampler *walker // walks a row again, to show its calls
 }
 
-func (p *planner) newPlanWalk(_ context.Context, s *scope, step *workflows.Step) (*planWalk, error) {
-	w := &planWalk{planner: p, scope: s, step: step, keys: newKeySet(), spool: newSpool(), ranks: map[*spooledLane]int64{},
-		counts: map[Status]int{}, bad: p.engine.newProblems(p.active, step)}
+func (p *planner) newPlanWalk(s *scope, step *workflows.Step, caller *plannedItem) (*planWalk, error) {
+	w := &planWalk{planner: p, scope: s, step: step, caller: caller, keys: newKeySet(), spool: newSpool(), ranks: map[*spooledLane]int64{},
+		counts: map[Status]int{}, bad: p.engine.newProblems(s.active, step)}
 	var err error
-	w.sampler, err = p.newWalker(s, step, w.keys)
+	w.sampler, err = p.newWalker(s, step, w.keys, caller.book)
 	return w, err
 }
 
@@ -41,10 +42,10 @@ func (w *planWalk) run(ctx context.Context) (err error) {
 		return &audienceError{err}
 	}
 	defer func() { err = errors.Join(w.bad.end(err), reader.Close()) }()
-	if err := checkColumns(p.active.workflow, w.step.Foreach, reader); err != nil {
+	if err := checkColumns(w.scope.active.workflow, w.step.Foreach, reader); err != nil {
 		return &audienceError{err}
 	}
-	worker := func() (*walker, error) { return p.newWalker(w.scope, w.step, w.keys) }
+	worker := func() (*walker, error) { return p.newWalker(w.scope, w.step, w.keys, w.caller.book) }
 	return p.walk(ctx, reader, worker, func(batch *rowBatch) error { return w.take(ctx, batch) })
 }
 
@@ -104,8 +105,8 @@ func (w *planWalk) item(ctx context.Context, sequence int64, from *readRow, row 
 			return err
 		}
 	}
-	if row.record == nil || len(row.shape.ops) == 0 {
-		w.ended(row.status, row.reason)
+	if row.record == nil {
+		w.skipped(row.reason)
 		return nil
 	}
 	lane := w.spool.lane(row.lane)
@@ -115,15 +116,24 @@ func (w *planWalk) item(ctx context.Context, sequence int64, from *readRow, row 
 	return w.spool.add(lane, delta, row.record)
 }
 
-// ended counts how an item ends.
-func (w *planWalk) ended(status Status, reason string) {
-	plan := w.planner.plan
-	w.counts[status]++
+// skipped counts an item that takes no part.
+func (w *planWalk) skipped(reason string) {
+	w.counts[StatusSkipped]++
+	w.planner.plan.Items.Skipped[reason]++
+}
+
+// ended counts how an item ends that takes part.
+func (w *planWalk) ended(shape *plannedShape, status Status, reason string) {
 	if status == StatusSkipped {
-		plan.Items.Skipped[reason]++
+		w.skipped(reason)
 		return
 	}
+	plan := w.planner.plan
+	w.counts[status]++
 	plan.Items.Selected++
+	if shape.variant != "" {
+		plan.Variants[shape.variant]++
+	}
 }
 
 // show keeps the item's calls, where it is among those that the plan shows.

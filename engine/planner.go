@@ -8,31 +8,44 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"youmiflow/internal/expression"
 	"youmiflow/workflows"
 )
 
-// planner walks the run's own steps in place of a run.
+// planner makes a plan: it walks the run's own steps in place of a run, on a clock of its own.
 type planner struct {
 	engine  *Engine
 	active  *activeRun
 	clock   *VirtualClock
 	plan    *Plan
 	hash    hash.Hash
-	seeds   seeds
 	shapes  *shapes
-	friends bool    // some limit looks at who gets a call
-	limited bool    // there are limits
-	root    *tracer // of the run's own steps
+	friends bool // some limit looks at who gets a call
+	capping bool // some limit counts contacts
+	root    *tracer
 	began   time.Time
-	now     time.Time // the virtual time at which the run's own steps stand
 	tally   *tally
+	line    timeline
+	timer   *planTimer // of the run's own steps
+	stops   []func()   // of strands
+	book    *plannedBook
+	tripped map[string]int64 // accounts that are held, and until when
+	end     plannedOp        // how a conversation is handed back
+	each    func(PlannedItem) error
+	heard   func(it *plannedItem, op *plannedOp, at int64) // hears of every call; nil: nobody does
+
+	mu       sync.Mutex // of what walkers share
+	books    []*plannedBook
+	children map[childKey]*plannedBook
+	notes    map[string]bool
 }
 
-func (e *Engine) newPlanner(submission Submission, clock *VirtualClock) (*planner, error) {
+func (e *Engine) newPlanner(ctx context.Context, submission Submission, clock *VirtualClock) (*planner, error) {
 	workflow := submission.Workflow
 	params, err := workflow.BindParams(submission.Params)
 	if err != nil {
@@ -43,29 +56,76 @@ func (e *Engine) newPlanner(submission Submission, clock *VirtualClock) (*planne
 	}
 	now := e.Now()
 	run := Run{ID: "plan", Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
-		Params: submission.Params, Trigger: "plan", CreatedAt: now, StartedAt: now}
+		Params: submission.Params, Trigger: "plan", CreatedAt: now} // no StartedAt: nothing is too late while items are walked
 	own := workflows.ResolveLimits(workflow, e.Limits)
 	p := &planner{
 		engine: e, active: newActiveRun(run, workflow, params, own, e.Now), clock: clock, plan: newPlan(workflow), hash: sha256.New(),
-		seeds: newSeeds(workflow.Digest), shapes: newShapes(), began: now, now: now,
+		shapes: newShapes(), began: now, tripped: map[string]int64{}, children: map[childKey]*plannedBook{}, notes: map[string]bool{},
 	}
-	limits := slices.Concat(e.Limits, own)
-	p.limited, p.friends = len(limits) > 0, slices.ContainsFunc(limits, seesFriend)
+	p.line.now = now.UnixNano()
 	p.tally = newTally(p.plan, e.Location)
-	return p, p.begin(params, limits)
+	window, err := windowOf(workflow.Window, e.Location)
+	if err != nil {
+		return nil, err
+	}
+	p.book = p.newBook(p.active, window)
+	p.timer = &planTimer{planner: p, book: p.book}
+	p.see(slices.Concat(e.Limits, own))
+	if err := errors.Join(p.findEnd(), p.knowTripped(ctx)); err != nil {
+		return nil, err
+	}
+	return p, p.begin(params)
 }
 
-// begin makes the digest one of the workflow, its params and the limits.
-func (p *planner) begin(params map[string]any, limits []*workflows.Limit) error {
+// see notes what timing has to keep for some limits.
+func (p *planner) see(limits []*workflows.Limit) {
+	for _, limit := range limits {
+		p.friends = p.friends || seesFriend(limit)
+		p.capping = p.capping || limit.Max > 0
+	}
+}
+
+// begin makes the digest one of everything that the plan follows from, but for the rows: the workflow and those that it
+// calls, its params, the limits.
+func (p *planner) begin(params map[string]any) error {
 	text, err := json.Marshal(params)
 	if err != nil {
 		return fmt.Errorf("writing the params: %w", err)
 	}
-	p.digest([]byte(p.active.workflow.Digest), text)
-	for _, limit := range limits {
+	workflow := p.active.workflow
+	p.digest([]byte(workflow.Digest), text)
+	for _, limit := range slices.Concat(p.engine.Limits, p.active.limits) {
 		p.digest([]byte(limitText(limit)))
 	}
+	for _, callee := range everyCallee(workflow) {
+		own := workflows.ResolveLimits(callee, p.engine.Limits)
+		p.see(own)
+		p.digest([]byte(callee.Digest))
+		for _, limit := range own {
+			p.digest([]byte(limitText(limit)))
+		}
+	}
 	return nil
+}
+
+// everyCallee lists the workflows that one calls, and those that these call, each once, by name.
+func everyCallee(workflow *workflows.Workflow) []*workflows.Workflow {
+	found := map[string]*workflows.Workflow{}
+	var look func(*workflows.Workflow)
+	look = func(workflow *workflows.Workflow) {
+		for name, callee := range workflow.Calls {
+			if found[name] == nil {
+				found[name] = callee
+				look(callee)
+			}
+		}
+	}
+	look(workflow)
+	var list []*workflows.Workflow
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		list = append(list, found[name])
+	}
+	return list
 }
 
 // limitText is all of a limit that decides when a call may leave.
@@ -104,60 +164,42 @@ func (p *planner) digest(parts ...[]byte) {
 	}
 }
 
-// run walks the run's own steps.
+// run walks the run's own steps on the plan's clock.
 func (p *planner) run(ctx context.Context) (*Plan, error) {
-	s, err := newScope(p.engine, p.active, Item{Key: p.active.run.ID, Run: p.active.run.ID}, nil)
+	s, err := newScope(p.engine, p.active, Item{Run: p.active.run.ID}, nil)
 	if err != nil {
 		return nil, err
 	}
 	p.root = newTracer(p)
 	p.root.sample = &Sample{Key: p.plan.Workflow}
-	s.caller, s.loops, s.flow = p, p, assumedFlow{}
-	st, _, err := s.body(ctx, p.active.workflow.Steps, p.active.workflow.Finally)
-	if err != nil {
+	s.caller, s.loops, s.flow = p, p, timedFlow{p}
+	workflow := p.active.workflow
+	s.lists = [][]*workflows.Step{workflow.Steps, workflow.Finally}
+	var st *standing
+	main, stop := p.line.begin(ctx, func(ctx context.Context) (err error) {
+		if st, _, err = s.body(ctx, workflow.Steps, workflow.Finally); err != nil {
+			return err
+		}
+		return p.handBack(ctx, strandOf(ctx).item)
+	}, nil)
+	main.item = p.rootItem(p.book, p.line.now)
+	p.stops = append(p.stops, stop)
+	err = p.line.run(ctx)
+	for _, stop := range slices.Backward(p.stops) {
+		stop()
+	}
+	switch {
+	case err != nil:
 		return nil, err
+	case errors.Is(main.err, errStranded):
+		return p.finish(nil)
 	}
 	return p.finish(st)
 }
 
-func (p *planner) local(ctx context.Context, action Action) Outcome { return assume(ctx, action) }
-
-// call times a call of the run's own steps.
-func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
-	r, err := p.root.call(ctx, s, step, action)
-	if err != nil {
-		return nil, err
-	}
-	if action.Request.Effect == workflows.EffectRead {
-		if r, err = p.read(ctx, s, step, action); err != nil {
-			return nil, err
-		}
-		p.now = later(p.now, p.clock.at)
-		p.tally.call(p.shapes.account(action.Request.Account), action.Request.Account, action.Request.Operation, p.now.UnixNano())
-		return r, nil
-	}
-	if p.limited {
-		p.clock.at = p.now
-		slot, err := p.engine.Limiter.Reserve(ctx, s.limited(step.Path, *action.Request), p.active.limits)
-		if err != nil {
-			return nil, fmt.Errorf("timing the plan: %w", err)
-		}
-		p.now = later(p.now, slot.At)
-	}
-	p.tally.call(p.shapes.account(action.Request.Account), action.Request.Account, action.Request.Operation, p.now.UnixNano())
-	return r, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // foreach walks the body for every row that would be selected, and then times what it would do.
 func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (r *result, err error) {
-	w, err := p.newPlanWalk(ctx, s, step)
+	w, err := p.newPlanWalk(s, step, strandOf(ctx).item)
 	if err != nil {
 		return nil, err
 	}
@@ -165,16 +207,18 @@ func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	end, err := p.time(ctx, w)
-	if err != nil {
+	if err := p.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	p.now = end
+	if err := p.time(ctx, w); err != nil {
+		return nil, err
+	}
 	return &result{Status: StatusSucceeded, Outputs: countNames(w.counts)}, nil
 }
 
+// finish ends the plan of a run whose own steps end like that; nil when they do not end before somebody does something.
 func (p *planner) finish(st *standing) (*Plan, error) {
-	if st.status == StatusFailed {
+	if st != nil && st.status == StatusFailed {
 		return nil, fmt.Errorf("the run would fail: %s", st.failure.Message)
 	}
 	p.digest(p.root.hash.Sum(nil))
@@ -185,6 +229,45 @@ func (p *planner) finish(st *standing) (*Plan, error) {
 		}
 	}
 	p.plan.Digest = "sha256:" + hex.EncodeToString(p.hash.Sum(nil))
+	p.plan.Notes = slices.Sorted(maps.Keys(p.notes))
 	p.tally.finish(p.began)
 	return p.plan, nil
+}
+
+// What a plan has to assume.
+const (
+	noteApprovals  = "approvals count as given at once: every hour that people take puts off what follows"
+	noteConditions = "a wait for a condition counts as over at the first look"
+	noteInner      = "the items of workflows that items call count as worked on one behind the other"
+)
+
+// note notes something that the plan has assumed.
+func (p *planner) note(text string) {
+	p.mu.Lock()
+	p.notes[text] = true
+	p.mu.Unlock()
+}
+
+// childKey tells the books of called workflows apart.
+type childKey struct {
+	workflow *workflows.Workflow
+	caller   *plannedBook
+}
+
+// childBook is that of the runs of a workflow which another one calls. One without a send window keeps that of its caller.
+func (p *planner) childBook(callee *workflows.Workflow, run Run, caller *plannedBook) *plannedBook {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := childKey{callee, caller}
+	if book := p.children[key]; book != nil {
+		return book
+	}
+	active := newActiveRun(run, callee, map[string]any{}, workflows.ResolveLimits(callee, p.engine.Limits), p.engine.Now)
+	window, err := windowOf(callee.Window, p.engine.Location)
+	if window == nil || err != nil { // what it says was checked when the file was read
+		window = caller.window
+	}
+	book := p.newBook(active, window)
+	p.children[key] = book
+	return book
 }

@@ -1,135 +1,225 @@
 package engine
 
 import (
-	"container/heap"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"time"
+
+	"youmiflow/workflows"
 )
 
-// plannedLane is a lane as it would work: one item behind the other, against a platform that answers at once.
-type plannedLane struct {
-	at      int64 // the virtual time at which it stands
-	index   int   // among the lanes, to break ties the same way every time
-	spooled *spooledLane
-	buffer  []byte // what was read of its records
-	rest    []byte // of buffer
-	rank    int64
-	item    plannedRecord
-	next    int // op of item
-	open    bool
-}
-
-// planTimer brings the lanes of a foreach to their ends, in the order of time.
+// planTimer brings the items of one foreach to their ends.
 type planTimer struct {
-	planner *planner
-	walk    *planWalk
-	call    LimitedCall
-	queue   laneQueue
-	end     int64
+	planner  *planner
+	walk     *planWalk
+	book     *plannedBook
+	deadline int64 // 0: none
+	talks    []talk
+	speaks   bool
+	lanes    []*plannedLane
+	last     int64   // rank of the last item of the wave
+	open     int     // lanes that are not done with the wave
+	children int     // called runs that are not over
+	strand   *strand // that waits for the lanes
 }
 
-// time works through the lanes of a foreach from now on, and returns when the last of them ends.
-func (p *planner) time(ctx context.Context, w *planWalk) (time.Time, error) {
-	run := p.active.run
-	t := &planTimer{planner: p, walk: w, call: LimitedCall{Connection: run.Connection, Workflow: run.Workflow}, end: p.now.UnixNano()}
+// PlannedWave is one wave of a foreach.
+type PlannedWave struct {
+	Step  string // path of the foreach
+	Items int
+	// BeginsAt and EndsAt are when its first item may begin, and when the last of its items ends.
+	BeginsAt, EndsAt time.Time
+}
+
+// time works through the items of a foreach, wave after wave, from the present instant of its strand on.
+func (p *planner) time(ctx context.Context, w *planWalk) error {
+	t := &planTimer{planner: p, walk: w, book: w.caller.book, deadline: w.caller.deadline, talks: talks(w.step.Steps, w.step.Finally),
+		speaks: speaks(w.step.Steps, w.step.Finally)}
 	for _, spooled := range w.spool.lanes {
-		t.queue = append(t.queue, &plannedLane{at: t.end, index: spooled.index, spooled: spooled})
+		lane := &plannedLane{name: spooled.name, spooled: spooled}
+		p.line.add(&lane.actor, func(ctx context.Context, now int64) (int64, error) { return t.turn(ctx, lane, now) })
+		t.lanes = append(t.lanes, lane)
 	}
-	heap.Init(&t.queue)
-	for steps := 0; len(t.queue) > 0; steps++ {
-		if steps%1024 == 0 && ctx.Err() != nil {
-			return p.now, ctx.Err()
-		}
-		lane := t.queue[0]
-		before := lane.at
-		more, err := t.step(ctx, lane)
-		if err != nil {
-			return p.now, err
-		}
-		t.end = max(t.end, lane.at)
-		switch {
-		case !more:
-			heap.Pop(&t.queue)
-		case lane.at != before:
-			heap.Fix(&t.queue, 0)
-		}
+	sizes := waveSizes(w.scope.active.wavesOf(w.step), int(w.rank))
+	if len(sizes) == 0 {
+		t.last = w.rank
+		return t.wave(ctx)
 	}
-	if t.end > p.now.UnixNano() {
-		return time.Unix(0, t.end).In(p.engine.Location), nil
-	}
-	return p.now, nil
-}
-
-// step has a lane do the next thing, and reports whether there may be more to do.
-func (t *planTimer) step(ctx context.Context, lane *plannedLane) (bool, error) {
-	if !lane.open {
-		if err := t.begin(lane); errors.Is(err, io.EOF) {
-			return false, nil
-		} else if err != nil {
-			return false, err
-		}
-	}
-	if err := t.leave(ctx, lane, &lane.item.shape.ops[lane.next]); err != nil {
-		return false, err
-	}
-	if lane.next++; lane.next == len(lane.item.shape.ops) {
-		lane.open = false
-		t.walk.ended(lane.item.shape.outcome, lane.item.shape.reason)
-	}
-	return true, nil
-}
-
-// begin takes the lane's next item up.
-func (t *planTimer) begin(lane *plannedLane) (err error) {
-	if len(lane.rest) == 0 {
-		if lane.rest, err = t.walk.spool.next(lane.spooled, lane.buffer); err != nil {
+	for number, size := range sizes {
+		t.last += int64(size)
+		begins := p.line.now
+		if err := t.wave(ctx); err != nil {
 			return err
 		}
-		lane.buffer = lane.rest
-	}
-	p := t.planner
-	lane.rest = p.shapes.readRecord(lane.rest, p.friends, lane.rank, &lane.item)
-	lane.rank, lane.next, lane.open = lane.item.rank, 0, true
-	return nil
-}
-
-// leave has a call leave when the limits allow it.
-func (t *planTimer) leave(ctx context.Context, lane *plannedLane, op *plannedOp) error {
-	p, who := t.planner, &lane.item.whoms[op.whom]
-	account := p.shapes.names[who.account]
-	if p.limited {
-		p.clock.at = time.Unix(0, lane.at)
-		call := &t.call
-		call.Operation, call.Effect, call.Account, call.Friend = op.operation, op.effect, account, who.friend
-		call.Seed = seedOf(lane.item.seed, op.path)
-		slot, err := p.engine.Limiter.Reserve(ctx, *call, p.active.limits)
-		if err != nil {
-			return fmt.Errorf("timing the plan: %w", err)
+		p.plan.Waves = append(p.plan.Waves, PlannedWave{Step: w.step.Path, Items: size, BeginsAt: p.asTime(begins), EndsAt: p.asTime(p.line.now)})
+		if number+1 < len(sizes) {
+			if err := t.between(ctx, w.step.Foreach.Waves[min(number, len(w.step.Foreach.Waves)-1)]); err != nil {
+				return err
+			}
 		}
-		lane.at = max(lane.at, slot.At.UnixNano())
 	}
-	p.tally.call(who.account, account, op.operation, lane.at)
 	return nil
 }
 
-// laneQueue is a heap of lanes, the first in time on top.
-type laneQueue []*plannedLane
-
-func (q laneQueue) Len() int { return len(q) }
-func (q laneQueue) Less(i, j int) bool {
-	if q[i].at == q[j].at {
-		return q[i].index < q[j].index
+// between lets the pause after a wave pass. An approval counts as given at once.
+func (t *planTimer) between(ctx context.Context, wave workflows.Wave) error {
+	now := t.planner.line.now
+	if wave.Approve && !t.expired(now) {
+		t.planner.note(noteApprovals)
 	}
-	return q[i].at < q[j].at
+	if wave.Pause <= 0 || t.expired(now) {
+		return nil
+	}
+	until := now + int64(wave.Pause)
+	if t.deadline > 0 {
+		until = min(until, t.deadline)
+	}
+	return t.planner.sleep(ctx, until)
 }
-func (q laneQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *laneQueue) Push(x any)   { *q = append(*q, x.(*plannedLane)) }
-func (q *laneQueue) Pop() any {
-	old := *q
-	last := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return last
+
+// wave has every lane work on what it has of the wave, and waits until all are done.
+func (t *planTimer) wave(ctx context.Context) error {
+	s := strandOf(ctx)
+	for _, lane := range t.lanes {
+		it, err := t.fresh(lane)
+		if err != nil {
+			return err
+		}
+		if it == nil {
+			continue
+		}
+		t.open++
+		t.planner.line.wake(&lane.actor, t.planner.line.now)
+	}
+	for t.strand = s; t.open > 0; {
+		if err := s.await(never); err != nil {
+			left, leftErr := t.left()
+			t.planner.plan.Items.Held += left
+			return errors.Join(err, leftErr)
+		}
+	}
+	return nil
+}
+
+// turn is a lane's turn.
+func (t *planTimer) turn(ctx context.Context, lane *plannedLane, now int64) (int64, error) {
+	again, err := t.pass(ctx, lane, now)
+	if err != nil || again != never || !lane.idle() {
+		return again, err
+	}
+	if it, err := t.fresh(lane); err != nil || it != nil {
+		return again, err
+	}
+	if t.open--; t.open == 0 {
+		t.planner.line.wake(&t.strand.actor, now)
+	}
+	return never, nil
+}
+
+func (t *planTimer) expired(now int64) bool { return t.deadline > 0 && now >= t.deadline }
+
+// ended counts an item that has ended.
+func (t *planTimer) ended(it *plannedItem) {
+	status, reason := it.shape.outcome, it.shape.reason
+	if it.out != "" {
+		status, reason = it.status, it.out
+	}
+	t.walk.ended(it.shape, status, reason)
+}
+
+// skipped counts an item that was never begun.
+func (t *planTimer) skipped(it *plannedItem, reason string) {
+	t.walk.ended(it.shape, StatusSkipped, reason)
+}
+
+// left counts what lanes have that nobody lets go on.
+func (t *planTimer) left() (items int, err error) {
+	for _, lane := range t.lanes {
+		items += len(lane.ready) + len(lane.held)
+		if lane.blocked != nil {
+			items++
+		}
+		for {
+			if lane.next == nil && !lane.empty {
+				if err := t.read(lane); err != nil {
+					return items, err
+				}
+			}
+			if lane.next == nil {
+				break
+			}
+			items++
+			lane.next = nil
+		}
+	}
+	return items, nil
+}
+
+// plannedChild is a run that an item has called.
+type plannedChild struct {
+	actor
+	item *plannedItem
+	over bool
+}
+
+// child has an item wait for the run that it calls, as liveFlow.child does.
+func (t *planTimer) child(it *plannedItem, i int, now int64) *planStop {
+	state, op := &it.state[i], &it.ops[i]
+	if state.child == nil {
+		if t.children >= openChildren {
+			return &planStop{at: now + int64(time.Second)}
+		}
+		state.child = t.call(it, i, op.book, now)
+		it.begun = true
+	}
+	if state.child.over {
+		*state = opState{done: true}
+		return nil
+	}
+	return &planStop{at: never, held: true}
+}
+
+// call begins a run that an item calls.
+func (t *planTimer) call(it *plannedItem, i int, book *plannedBook, now int64) *plannedChild {
+	child := &plannedChild{item: &plannedItem{plannedRecord: it.plannedRecord, root: true, talks: book.talks}}
+	inner := child.item
+	inner.seed = newSeeds(book.active.workflow.Digest).item("")
+	inner.contact = contactOf(it.contact+"/"+it.ops[i].path, it.rank)
+	inner.reset(it.ops, i+1, it.ops[i].end)
+	if length := book.active.workflow.Deadline; length > 0 {
+		inner.deadline = now + int64(length)
+	}
+	t.children++
+	line := &t.planner.line
+	line.add(&child.actor, func(ctx context.Context, now int64) (int64, error) {
+		stop, err := t.work(ctx, inner, now)
+		if err != nil || stop != nil {
+			return stopAt(stop), err
+		}
+		child.over = true
+		t.children--
+		t.wakes(it, now)
+		return never, nil
+	})
+	line.wake(&child.actor, now)
+	return child
+}
+
+func stopAt(stop *planStop) int64 {
+	if stop == nil {
+		return never
+	}
+	return stop.at
+}
+
+// wakes lets an item go on that waits for somebody to let it, and its lane with it.
+func (t *planTimer) wakes(it *plannedItem, now int64) {
+	it.due = now
+	for _, lane := range t.lanes {
+		if lane.name == it.lane {
+			lane.rehold(it)
+			t.planner.line.wake(&lane.actor, now)
+			return
+		}
+	}
 }

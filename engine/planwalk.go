@@ -127,17 +127,20 @@ type walker struct {
 	steps   map[string]any
 	item    map[string]any
 	buffer  []byte // of the batch's records
+	seeds   seeds
 }
 
-func (p *planner) newWalker(outer *scope, step *workflows.Step, keys *keySet) (*walker, error) {
-	s, err := newScope(p.engine, p.active, Item{Run: p.active.run.ID, Step: step.Path}, outer.steps)
+func (p *planner) newWalker(outer *scope, step *workflows.Step, keys *keySet, book *plannedBook) (*walker, error) {
+	s, err := newScope(p.engine, outer.active, Item{Run: outer.active.run.ID, Step: step.Path}, outer.steps)
 	if err != nil {
 		return nil, err
 	}
 	caller := newTracer(p)
-	s.caller, s.flow = caller, assumedFlow{}
+	caller.book = book
+	s.caller, s.flow, s.loops = caller, tracedFlow{caller}, tracedLoops{caller}
+	s.lists = [][]*workflows.Step{step.Steps, step.Finally}
 	return &walker{planner: p, step: step, keys: keys, outer: outer.steps, scope: s, caller: caller,
-		steps: map[string]any{}, item: map[string]any{}}, nil
+		seeds: newSeeds(outer.active.workflow.Digest), steps: map[string]any{}, item: map[string]any{}}, nil
 }
 
 // batch walks every row of a batch.
@@ -157,7 +160,7 @@ func (w *walker) batch(ctx context.Context, batch *rowBatch) {
 
 // row walks one row: selects it, and where it takes part walks the body.
 func (w *walker) row(ctx context.Context, sequence int64, from *readRow, to *walkedRow) {
-	item := Item{Run: w.planner.active.run.ID, Step: w.step.Path, Sequence: sequence, Row: from.number}
+	item := Item{Run: w.scope.active.run.ID, Step: w.step.Path, Sequence: sequence, Row: from.number}
 	w.begin(item)
 	s := w.scope
 	w.names(from.row, item)
@@ -191,6 +194,7 @@ func (w *walker) begin(item Item) {
 	s := w.scope
 	s.item, s.ending, s.standing = item, false, nil
 	clear(s.kept.results)
+	s.kept.out = nil
 	clear(w.steps)
 	maps.Copy(w.steps, w.outer)
 	s.steps, s.own = w.steps, true
@@ -218,8 +222,9 @@ func (w *walker) body(ctx context.Context, item Item) error {
 			return err
 		}
 	}
-	w.caller.status, w.caller.reason = itemEnd(st, late)
+	w.caller.status, w.caller.reason = s.outcome(itemEnd(st, late))
 	trace.outcome = w.caller.status
+	trace.variant = item.Variant
 	if trace.outcome == StatusSkipped {
 		trace.reason = w.caller.reason
 	}
@@ -232,8 +237,7 @@ func (w *walker) finish(item Item, to *walkedRow) {
 	to.status, to.reason = trace.outcome, w.caller.reason
 	to.shape = trace.shape()
 	begun := len(w.buffer)
-	w.buffer = trace.appendRecord(w.buffer, to.shape, w.planner.seeds.item(item.Key))
+	w.buffer = trace.appendRecord(w.buffer, to.shape, w.seeds.item(item.Key))
 	to.record = w.buffer[begun:len(w.buffer):len(w.buffer)]
 	w.caller.digest(item.Key, to.digest[:])
 }
-
