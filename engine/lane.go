@@ -394,7 +394,7 @@ func (w *laneWork) again() *time.Time {
 	if !w.through && w.resume.IsZero() && !w.stopped {
 		at = now
 	}
-	if deadline := w.active.deadline(); !deadline.IsZero() {
+	if deadline := w.active.deadline(); deadline.After(now) {
 		at = sooner(at, deadline)
 	}
 	if at.IsZero() {

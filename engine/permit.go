@@ -111,21 +111,34 @@ func (s *scope) capped(limit string, at time.Time) error {
 	return s.holdItem(at, fmt.Sprintf("the limit %s, until %s", limit, dateText(at, s.engine.Location)))
 }
 
-// longSilence is how long a customer may be kept in a conversation while the limits let nothing be said. An item that has
-// to wait for longer hands the conversation back and applies again.
-const longSilence = time.Minute
+// A customer is not kept in a conversation for long without a word: an item that has to wait for longer hands it back, and
+// applies again when it goes on. Limits may ask for more patience than a wait that the file asks for, since handing back
+// and applying again are calls that pass them too; and an item that was put off so often stays.
+const (
+	longSilence  = time.Minute
+	limitSilence = 5 * time.Minute
+	mostPutOff   = 3
+)
 
-// silent hands the conversation back where the next message is far away. The slot stays the item's: it comes again just
-// before it.
-func (s *scope) silent(key slotKey, slot Slot) error {
+// silent hands the conversation back where the limits put the next message off for long. The slot stays the item's: it
+// comes again just before it.
+func (s *scope) silent(path string, slot Slot) error {
 	now := s.engine.Now()
-	if s.handing || slot.At.Sub(now) < longSilence || len(s.holding()) == 0 {
+	if s.handing || slot.At.Sub(now) < limitSilence || len(s.holding()) == 0 {
 		return nil
 	}
-	s.active.later(key, slot.At)
-	why := fmt.Sprintf("the limit %s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
-	if slot.Limit == "" {
-		why = "held until " + clockText(now, slot.At, s.engine.Location)
+	r := s.result(path)
+	if r == nil {
+		r = &result{}
+	}
+	if r.PutOff++; r.PutOff > mostPutOff {
+		return nil
+	}
+	s.keep(path, r)
+	s.active.later(slotKey{s.item.ID, path}, slot.At)
+	why := "held until " + clockText(now, slot.At, s.engine.Location)
+	if slot.Limit != "" {
+		why = fmt.Sprintf("the limit %s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
 	}
 	return s.holdLane(slot.At.Add(-s.engine.lead()), why)
 }

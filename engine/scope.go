@@ -59,6 +59,8 @@ type result struct {
 	Child string `json:"child,omitempty"`
 	// Sent says that a message was sent, or may have been.
 	Sent bool `json:"sent,omitempty"`
+	// PutOff counts how often a conversation was handed back because the limits kept this step waiting.
+	PutOff int `json:"put_off,omitempty"`
 }
 
 // standing is how a list of steps stands so far.

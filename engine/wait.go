@@ -40,7 +40,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	if at.Sub(s.engine.Now()) > longWait {
 		s.active.waiting(at, s.waitsFor(slot, request))
 	}
-	if err := s.silent(key, slot); err != nil {
+	if err := s.silent(path, slot); err != nil {
 		return time.Time{}, err
 	}
 	if now := s.engine.Now(); !ok && at.Before(now) {
