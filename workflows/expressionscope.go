@@ -21,6 +21,8 @@ var (
 		"success", "failure", "cancelled", "always", "now", "sample", "digest",
 	}
 	laterNames = []string{"event", "variant"}
+	// afterSecrets is what stands before the name of a secret.
+	afterSecrets = regexp.MustCompile(`\bsecrets\s*\??\.?\s*(\[\s*)?["']?$`)
 	// afterSteps is what stands before a step's id in an expression, wholeStep the id with that.
 	afterSteps = regexp.MustCompile(`\bsteps\s*\??\.?\s*(\[\s*)?["']?$`)
 	wholeStep  = regexp.MustCompile(`^steps\s*(\?\.|\.|\[)[^.]*$`)
@@ -242,6 +244,10 @@ func (p *parser) explain(f *frame, problem *expression.Error, source string) {
 		return
 	}
 	before, marked := string(runes[:problem.Start]), string(runes[problem.Start:problem.End])
+	if afterSecrets.MatchString(before) {
+		problem.Code, problem.Message = "unknown-secret", noSecret(problem.Name)
+		return
+	}
 	if !afterSteps.MatchString(before) && !wholeStep.MatchString(marked) {
 		return
 	}

@@ -70,7 +70,7 @@ func (p *Project) CheckSecrets(w *Workflow) error {
 		for _, read := range one.Secrets {
 			if _, ok := p.secrets[read.Name]; !ok {
 				found.file = one.File
-				found.add(read.Span, "unknown-secret", fmt.Sprintf("there is no secret %q: add it under `secrets` in youmiflow.yaml", read.Name),
+				found.add(read.Span, "unknown-secret", noSecret(read.Name),
 					diagnostic.Suggest(read.Name, slices.Collect(maps.Keys(p.secrets))))
 			} else if !checked[read.Name] {
 				checked[read.Name], found.file = true, p.File
@@ -143,4 +143,8 @@ func (d *decoder) keeping(what string, read func()) {
 	d.kept = what
 	defer func() { d.kept = around }()
 	read()
+}
+
+func noSecret(name string) string {
+	return fmt.Sprintf("there is no secret %q: add it under `secrets` in youmiflow.yaml", name)
 }
