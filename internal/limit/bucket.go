@@ -45,6 +45,7 @@ type taken struct {
 	at      int64
 	slice   int64
 	undo    undo
+	first   precedence // before
 	changes int64
 	held    bool
 }
@@ -84,8 +85,7 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 			if q.peek {
 				return taken{at: want}, nil
 			}
-			b.precede(want, q.priority)
-			return b.commit(k, at), nil
+			return b.commit(k, at, q.priority), nil
 		}
 	}
 }
@@ -136,9 +136,10 @@ func (b *bucket) view(ctx context.Context, key string) (engine.Bucket, error) {
 	return seen, nil
 }
 
-func (b *bucket) commit(k int64, at place) taken {
+func (b *bucket) commit(k int64, at place, priority int) taken {
 	b.changes++
-	t := taken{at: at.at, slice: k, held: true}
+	t := taken{at: at.at, slice: k, first: b.first, held: true}
+	b.precede(at.at, priority)
 	for _, w := range b.windows {
 		w.use(at.at)
 	}
@@ -157,6 +158,7 @@ func (b *bucket) release(t taken) {
 		return
 	}
 	b.changes++
+	b.first = t.first
 	for _, w := range b.windows {
 		w.putBack(t.at)
 	}
