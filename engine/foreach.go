@@ -126,13 +126,23 @@ func (e *Engine) takeSnapshot(ctx context.Context, s *scope, step *workflows.Ste
 		batch = make([]Item, 0, snapshotBatch)
 		return nil
 	}
+	test := newSample(s.active.run.Test, step.Foreach)
 	err := eachItem(ctx, s, step, &snapshotPacer{s, step}, func(item Item, _ map[string]any) error {
+		if test != nil && !test.takes(item) {
+			return nil
+		}
 		batch = append(batch, item)
+		if test != nil && test.enough() {
+			return errSampled
+		}
 		if len(batch) == snapshotBatch {
 			return flush()
 		}
 		return nil
 	})
+	if errors.Is(err, errSampled) {
+		err = nil
+	}
 	var problem *audienceError
 	if errors.As(err, &problem) {
 		return failed("audience", problem.error), e.commit(ctx, drop)

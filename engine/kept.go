@@ -11,6 +11,7 @@ type kept struct {
 	mu      sync.Mutex
 	results map[string]*result
 	status  Status   // of the item in the ledger, once everything appended is committed
+	passed  []string // what a test send left out
 	out     *leftOut // why the item's remaining steps are left out; nil: they are not
 }
 

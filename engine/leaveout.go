@@ -72,6 +72,9 @@ func (s *scope) outcome(status Status, reason string) (Status, string) {
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
 	why := s.kept.out
+	if status == StatusSucceeded && reason == "" {
+		reason = s.kept.passedOver()
+	}
 	switch {
 	case why == nil || status != StatusSucceeded && status != StatusSkipped:
 		return status, reason

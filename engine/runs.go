@@ -21,6 +21,8 @@ type Submission struct {
 	Sandbox     bool
 	Commit      string
 	Plan        string
+	// Test, when set, sends the first rows of each foreach to one recipient instead.
+	Test *Test
 }
 
 // Create adds a run and has it worked on.
@@ -41,6 +43,11 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 		Sandbox: submission.Sandbox, Params: submission.Params, Trigger: submission.Trigger,
 		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
 		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(everyForeach(workflow)) > 0,
+	}
+	if run.Test = submission.Test; run.Test != nil && run.Test.Rows <= 0 {
+		test := *run.Test
+		test.Rows = defaultTestRows
+		run.Test = &test
 	}
 	texts, digests := versions(workflow, submission.Commit)
 	run.Versions = digests

@@ -316,6 +316,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		return failed("expression", err), nil
 	}
 	with, _ := inputs.(map[string]any)
+	with = s.redirect(step, with)
 	entry, ok := s.engine.Steps.Step(step.Uses.Name)
 	if !ok {
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
@@ -323,6 +324,9 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, With: with, Files: s.active.files})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
+	}
+	if why := s.astray(step, action); why != "" && action.Skip == "" {
+		return s.passOver(why), nil
 	}
 	switch {
 	case action.Skip != "":

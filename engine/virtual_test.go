@@ -28,6 +28,9 @@ import (
 type inside struct{ handler http.Handler }
 
 func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
 	recorder := httptest.NewRecorder()
 	i.handler.ServeHTTP(recorder, r)
 	if r.Body != nil {
