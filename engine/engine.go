@@ -25,6 +25,9 @@ type Config struct {
 	Grace time.Duration
 	// Concurrency is how many calls of a foreach may be in flight when the workflow does not say. Default 16.
 	Concurrency int
+	// Orderly has the items of a lane worked on strictly one behind the other, so that a run on virtual time goes the same
+	// way each time. Default: several at a time, while none of them waits.
+	Orderly bool
 	// Poll is how often the engine looks whether another process wants something of a run. Default 500ms.
 	Poll time.Duration
 	// Location is the time zone of send windows that name none. Default: UTC.

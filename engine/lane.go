@@ -244,7 +244,7 @@ func (w *laneWork) ended(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open--
-	if err == nil {
+	if err == nil && !w.engine.Orderly {
 		w.window = min(2*w.window, w.gate.width)
 	}
 	if stop, ok := isSuspended(err); ok {
