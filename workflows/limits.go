@@ -23,7 +23,7 @@ var (
 		key{"rest", refShape("rest"), "A pause after so many calls: { after: 30, for: 2m..5m }."},
 		key{"warm_up", filledShape(wholeNumberShape(1, maxCount)), "The daily caps of the first days on which an account sends: [50, 100, 200]. Afterwards `daily` holds alone."},
 		key{"per", durationShape, "With `max`: the span of a frequency cap, such as 7d."},
-		key{"max", wholeNumberShape(1, maxCount), "With `per`: so many contacts within any such span."},
+		key{"max", wholeNumberShape(1, MaxContacts), "With `per`: so many contacts within any such span."},
 		key{"over", described(wordShape(OverHold, OverSkip), "it waits until the cap lets it pass", "it is skipped, with the reason"),
 			"With `max`: what becomes of a row beyond the cap. Without it, hold."},
 	)
@@ -142,10 +142,16 @@ func (d *decoder) rests(limit *Limit, all fields) {
 		return
 	}
 	for _, one := range days {
-		most, _ := d.integer(one, "warm_up", 1, maxCount)
+		most, ok := d.integer(one, "warm_up", 1, maxCount)
+		if n := len(limit.WarmUp); ok && n > 0 && most < limit.WarmUp[n-1] {
+			d.at(one, "out-of-range", "warm_up must not fall: %d after %d", most, limit.WarmUp[n-1])
+		}
 		limit.WarmUp = append(limit.WarmUp, most)
 	}
 }
+
+// MaxContacts bounds Limit.Max: the contacts of a key are read and written with each of its messages.
+const MaxContacts = 1000
 
 // maxWarmUp bounds the first days of a key.
 const maxWarmUp = 366
@@ -157,7 +163,7 @@ func (d *decoder) cap(limit *Limit, all fields) {
 		limit.Per, _ = d.duration(node, "per")
 	}
 	if node := all.get("max"); node != nil {
-		limit.Max, _ = d.integer(node, "max", 1, maxCount)
+		limit.Max, _ = d.integer(node, "max", 1, MaxContacts)
 	}
 	for _, pair := range [][2]string{{"max", "per"}, {"per", "max"}, {"over", "max"}} {
 		if e := all.byName[pair[0]]; e.key != nil && !all.has(pair[1]) {
