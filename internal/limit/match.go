@@ -15,8 +15,6 @@ import (
 const (
 	mostRules   = 1_000
 	mostAnswers = 10_000
-	// mostContacts bounds the max of a frequency cap: all of them are read at every call.
-	mostContacts = 1000
 )
 
 // rule is a limit, ready for use.
@@ -49,7 +47,7 @@ func (l *Limiter) rule(limit *workflows.Limit) *rule {
 		r.match, r.plain = plainMatch(limit.Match)
 	}
 	r.caps = [2]int{limit.Hourly, limit.Daily}
-	r.frequency = frequency{per: min(int64(limit.Per), longest), most: min(limit.Max, mostContacts)}
+	r.frequency = frequency{per: min(int64(limit.Per), longest), most: min(limit.Max, workflows.MaxContacts)}
 	r.slowness = max(r.pace.interval, r.pace.gapMax)
 	r.rest, r.warm = restOf(limit), limit.WarmUp
 	if r.rest.after > 0 {

@@ -153,3 +153,25 @@ func TestPeekTakesNothing(t *testing.T) {
 	call.Peek = true
 	require.Equal(t, "account puts off to 1h1m0s", ask(t, l, call))
 }
+
+// In Berlin 2026-03-29 has 23 hours and 2026-10-25 has 25, of which the one from 2 to 3 comes twice.
+func TestDaysAndHoursOnWhichTheClockChanges(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	at := func(now time.Time, limit *workflows.Limit, n int) []string {
+		l := New(Config{Store: NewMemoryStore(), Location: berlin, Shared: []*workflows.Limit{limit}, Now: func() time.Time { return now }})
+		var got []string
+		for range n {
+			slot, err := l.Reserve(t.Context(), engine.LimitedCall{}, nil)
+			require.NoError(t, err)
+			got = append(got, slot.At.In(berlin).Format("02 15:04 MST"))
+		}
+		return got
+	}
+	daily, hourly := &workflows.Limit{Name: "day", Daily: 1}, &workflows.Limit{Name: "hour", Hourly: 1}
+	spring, autumn := time.Date(2026, 3, 28, 22, 30, 0, 0, berlin), time.Date(2026, 10, 24, 22, 30, 0, 0, berlin)
+	require.Equal(t, []string{"28 22:30 CET", "29 00:00 CET", "30 00:00 CEST"}, at(spring, daily, 3))
+	require.Equal(t, []string{"24 22:30 CEST", "25 00:00 CEST", "26 00:00 CET"}, at(autumn, daily, 3))
+	require.Equal(t, []string{"28 22:30 CET", "28 23:00 CET", "29 00:00 CET", "29 01:00 CET", "29 03:00 CEST", "29 04:00 CEST"}, at(spring, hourly, 6))
+	require.Equal(t, []string{"24 22:30 CEST", "24 23:00 CEST", "25 00:00 CEST", "25 01:00 CEST", "25 02:00 CEST", "25 02:00 CET", "25 03:00 CET"}, at(autumn, hourly, 7))
+}
