@@ -29,19 +29,25 @@ func policyFor(step *workflows.Step, outcome Outcome, handing bool) policy {
 	return policy{attempts: 4, min: time.Second, max: 30 * time.Second}
 }
 
-// next returns when to try again after so many attempts, and false when there is no more to come. The wait doubles
-// with each attempt, with full jitter above the minimum.
+// next returns when to try again after so many attempts, and false when there is no more to come. The wait has full jitter:
+// it is drawn evenly from everything between the minimum and a ceiling that is twice the minimum after the first attempt and
+// doubles with each, up to the maximum. So no two items that failed together try again together, and none before the
+// minimum. A minimum of 0 makes it the textbook's, with a ceiling that begins at a second.
 func (p policy) next(now time.Time, attempts int) (time.Time, bool) {
 	if p.attempts > 0 && attempts >= p.attempts {
 		return time.Time{}, false
 	}
+	base := p.min
+	if base <= 0 {
+		base = time.Second / 2
+	}
 	ceiling := p.max
-	if shift := attempts - 1; shift < 20 {
-		ceiling = min(p.min<<shift, p.max)
+	if attempts < 20 && base<<attempts < p.max {
+		ceiling = base << attempts
 	}
 	wait := p.min
 	if ceiling > p.min {
-		wait += time.Duration(rand.Int64N(int64(ceiling - p.min)))
+		wait += time.Duration(rand.Int64N(int64(ceiling-p.min) + 1))
 	}
 	return now.Add(wait), true
 }

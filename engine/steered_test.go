@@ -34,6 +34,7 @@ type steered struct {
 	config    engine.Config
 	engine    *engine.Engine
 	others    map[string]string // workflows by name, for calls
+	resolved  func(path string, files []string)
 
 	mu  sync.Mutex
 	now time.Time
@@ -55,7 +56,12 @@ func steer(t *testing.T) *steered {
 	t.Cleanup(client.CloseIdle)
 	v.catalogue, err = steps.New(steps.Config{
 		API:     func(string) (steps.API, error) { return client, nil },
-		Resolve: func(path string, _ []string) (string, error) { return filepath.Join(v.dir, path), nil },
+		Resolve: func(path string, files []string) (string, error) {
+			if v.resolved != nil {
+				v.resolved(path, files)
+			}
+			return filepath.Join(v.dir, path), nil
+		},
 	})
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

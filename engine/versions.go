@@ -102,12 +102,15 @@ func (k *keptFolder) Source(name string) (string, []byte, error) {
 	return version.File, version.Source, nil
 }
 
-// inherit gives a called run what it has of the one that called it: paths given from outside stay so, and no other becomes
-// one on the way.
+// inherit gives a called run what it has of the one that called it: the send window where it has none, and that paths given
+// from outside stay so, and no other becomes one on the way.
 func (e *Engine) inherit(ctx context.Context, active *activeRun) error {
 	parent, err := e.caller(ctx, active.run.Parent.Run)
 	if err != nil {
 		return fmt.Errorf("the run that called it: %w", err)
+	}
+	if active.window == nil {
+		active.window = parent.window
 	}
 	active.files = slices.DeleteFunc(active.files, func(path string) bool { return !slices.Contains(parent.files, path) })
 	return nil
