@@ -127,7 +127,7 @@ func (p *planner) read(ctx context.Context, s *scope, step *workflows.Step, acti
 	if err := pacer.Await(ctx, *action.Request, time.Time{}); err != nil {
 		return nil, err
 	}
-	return local(action.Perform(ctx)), nil
+	return local(s.engine.clean(action.Perform(ctx))), nil
 }
 
 func sleepUntil(ctx context.Context, at time.Time) error {

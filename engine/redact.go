@@ -72,14 +72,15 @@ func (e *Engine) holdsSecret(value any) (bool, error) {
 	return e.redactor.Text(string(text)) != string(text), nil
 }
 
-// clean hides secrets in what an action says of its end. Its outputs are left as they are: the steps that follow may need
-// them. They are hidden where they are kept.
+// clean hides secrets in what an action says of its end, and in its outputs: a run that goes on after a restart reads them
+// from the ledger, and must see the same.
 func (e *Engine) clean(outcome Outcome) Outcome {
 	if e.redactor == nil {
 		return outcome
 	}
 	outcome.Code, outcome.Message = e.redactor.Text(outcome.Code), e.redactor.Text(outcome.Message)
 	outcome.RequestID, outcome.TaskID = e.redactor.Text(outcome.RequestID), e.redactor.Text(outcome.TaskID)
+	outcome.Outputs, _ = e.redactor.Value(outcome.Outputs).(map[string]any)
 	return outcome
 }
 
@@ -129,6 +130,9 @@ func (h hidingLedger) change(change Change) Change {
 		return c
 	case Decide:
 		c.Note = r.Text(c.Note)
+		return c
+	case AddAudit:
+		c.Action, c.On, c.Note = r.Text(c.Action), r.Text(c.On), r.Text(c.Note)
 		return c
 	case SetAccount:
 		c.Reason = r.Text(c.Reason)

@@ -58,7 +58,7 @@ func prepareAudience(config Config, in inputs, given []string) (engine.Action, e
 	if err != nil {
 		return engine.Action{}, err
 	}
-	var rows fileRows
+	rows := fileRows{name: path}
 	if rows.path, err = config.Resolve(path, given); err != nil {
 		return engine.Action{}, fmt.Errorf("path %q: %w", path, err)
 	}
@@ -118,6 +118,7 @@ func columnNames(object map[string]any, field string) (columns []string, err err
 
 // fileRows is an audience in a file, read anew whenever it is opened.
 type fileRows struct {
+	name    string // as the workflow says
 	path    string
 	options audience.Options
 }
@@ -141,9 +142,9 @@ func (r fileRows) Open(context.Context) (engine.RowReader, error) {
 		return nil, err
 	}
 	if strings.EqualFold(filepath.Ext(r.path), ".jsonl") || strings.EqualFold(filepath.Ext(r.path), ".ndjson") {
-		return problemReader{reader}, nil
+		return problemReader{reader, r.name}, nil
 	}
-	return tableReader{problemReader{reader}, reader.Columns()}, nil
+	return tableReader{problemReader{reader, r.name}, reader.Columns()}, nil
 }
 
 // tableReader reads a table: every row has the columns of the header.
@@ -156,13 +157,16 @@ type tableReader struct {
 func (t tableReader) Columns() []string { return t.columns }
 
 // problemReader says in the engine's words that only a row is bad.
-type problemReader struct{ engine.RowReader }
+type problemReader struct {
+	engine.RowReader
+	source string
+}
 
 // Next implements engine.RowReader.
 func (p problemReader) Next() (map[string]any, int, error) {
 	row, number, err := p.RowReader.Next()
 	if bad, ok := errors.AsType[*audience.RowError](err); ok && bad.Continues {
-		return nil, 0, &engine.RowProblem{Source: bad.File, Row: bad.Row, Column: bad.Column, Problem: bad.Problem, Hint: bad.Hint, Value: bad.Value}
+		return nil, 0, &engine.RowProblem{Source: p.source, Row: bad.Row, Column: bad.Column, Problem: bad.Problem, Hint: bad.Hint, Value: bad.Value}
 	}
 	return row, number, err
 }

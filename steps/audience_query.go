@@ -115,5 +115,5 @@ func (r *queryRows) Open(ctx context.Context) (engine.RowReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tableReader{problemReader{reader}, reader.Columns()}, nil
+	return tableReader{problemReader{reader, "database " + query.Name}, reader.Columns()}, nil
 }

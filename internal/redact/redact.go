@@ -48,17 +48,36 @@ func New(values ...string) *Redactor {
 	return &Redactor{strings.NewReplacer(pairs...)}
 }
 
-// forms are how a value may be written: as it is, within JSON (also a JSON text within another), in an address, and in
-// base64 wherever it stands in the text that was encoded.
+// forms are how a value may be written: as it is, within JSON (also a JSON text within another), in an address, in
+// base64 wherever it stands in the text that was encoded, and cut short.
 func forms(value string) []string {
 	found := []string{value, url.QueryEscape(value), url.PathEscape(value)}
 	once := []string{quoted(value, true), quoted(value, false)}
 	for _, form := range once {
 		found = append(found, form, quoted(form, true), quoted(form, false))
 	}
+	for _, form := range []string{value, once[0], once[1]} {
+		found = append(found, cuts(form)...)
+	}
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range 3 {
 			found = append(found, encoded(encoding, value, shift))
+		}
+	}
+	return found
+}
+
+// cuts are the beginnings of a value that messages show in place of a longer text, with the mark of having been cut.
+func cuts(value string) []string {
+	const least, most = 4, 300 // characters
+	var found []string
+	count := 0
+	for end := range value {
+		if count >= least {
+			found = append(found, value[:end]+"…")
+		}
+		if count++; count > most {
+			break
 		}
 	}
 	return found

@@ -51,6 +51,21 @@ func TestBase64IsHiddenAtEveryOffset(t *testing.T) {
 	})
 }
 
+func TestWhatIsCutShortIsHidden(t *testing.T) {
+	r := New(canary)
+	for i := range canary {
+		cut := canary[:i] + "…"
+		if i >= 4 {
+			require.Equal(t, "not ***", r.Text("not "+cut))
+			inJSON, err := json.Marshal(cut)
+			require.NoError(t, err)
+			require.Equal(t, `"***"`, r.Text(string(inJSON)))
+		}
+	}
+	long := New(strings.Repeat("k", 5000))
+	require.Equal(t, "***", long.Text(strings.Repeat("k", 200)+"…"))
+}
+
 func TestJSONStaysJSON(t *testing.T) {
 	r := New("123456", canary)
 	for _, text := range []string{`{"id":123456}`, `{"id":1234567,"a":["123456"]}`, `"123456"`, `[1,2]`, `{"123456":null}`} {
