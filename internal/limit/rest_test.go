@@ -2,10 +2,12 @@ package limit
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"youmiflow/engine"
 	"youmiflow/internal/expression"
@@ -174,4 +176,30 @@ func TestDaysAndHoursOnWhichTheClockChanges(t *testing.T) {
 	require.Equal(t, []string{"24 22:30 CEST", "25 00:00 CEST", "26 00:00 CET"}, at(autumn, daily, 3))
 	require.Equal(t, []string{"28 22:30 CET", "28 23:00 CET", "29 00:00 CET", "29 01:00 CET", "29 03:00 CEST", "29 04:00 CEST"}, at(spring, hourly, 6))
 	require.Equal(t, []string{"24 22:30 CEST", "24 23:00 CEST", "25 00:00 CEST", "25 01:00 CEST", "25 02:00 CEST", "25 02:00 CET", "25 03:00 CET"}, at(autumn, hourly, 7))
+}
+
+// Calls come in any order, far apart and close together, and what is merged stays on the safe side.
+func TestRestKeepsRowsShort(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rest{after: rapid.IntRange(1, 4).Draw(t, "after"), least: 60 * grain, longer: rapid.Int64Range(60, 120).Draw(t, "longer") * grain}
+		var s spells
+		var all []int64
+		span := rapid.SampledFrom([]int64{1000, 10_000, 100_000}).Draw(t, "span")
+		for range rapid.IntRange(1, 150).Draw(t, "calls") {
+			at, _, _ := r.admit(&s, rapid.Int64Range(0, span).Draw(t, "at")*grain)
+			r.add(&s, at, 0, rapid.Int64Range(r.least/grain, r.longer/grain).Draw(t, "pause")*grain)
+			all = append(all, at)
+			var again spells
+			require.NoError(t, again.read(s.append(nil)))
+			require.Equal(t, s, again)
+		}
+		slices.Sort(all)
+		row := 0
+		for i, at := range all {
+			if row++; i > 0 && at-all[i-1] >= r.least {
+				row = 1
+			}
+			require.LessOrEqual(t, row, r.after, "call %d of %v", i, all)
+		}
+	})
 }
