@@ -273,6 +273,9 @@ func selectItem(foreach *workflows.Foreach, names, row map[string]any, item *Ite
 	}
 	item.Variant = variantOf(foreach, workflowName(names), item.Step, item.Key)
 	names["variant"] = item.Variant
+	if seen, ok := names["item"].(map[string]any); ok { // what comes after the key sees it
+		seen["key"] = item.Key
+	}
 	if foreach.Where != nil {
 		value, err := foreach.Where.Eval(names)
 		if err != nil {
