@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -188,6 +190,20 @@ func (a *activeRun) asks(path string) {
 	a.mu.Unlock()
 }
 
+// questions are the steps that were noted so.
+func (a *activeRun) questions() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Collect(maps.Keys(a.asked))
+}
+
+// answered has a step no longer be looked after.
+func (a *activeRun) answered(path string) {
+	a.mu.Lock()
+	delete(a.asked, path)
+	a.mu.Unlock()
+}
+
 // openChildren is how many runs that it has called may be open; childBegun counts one more, and childrenAre says how many
 // there are.
 func (a *activeRun) openChildren() int {
@@ -206,6 +222,14 @@ func (a *activeRun) childrenAre(n int) {
 	a.mu.Lock()
 	a.children = n
 	a.mu.Unlock()
+}
+
+// slotOf returns what later remembered, and leaves it.
+func (a *activeRun) slotOf(key slotKey) (time.Time, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, ok := a.resumeAt[key]
+	return at, ok
 }
 
 // waiting notes why a call of the run waits, and until when.

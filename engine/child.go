@@ -46,7 +46,7 @@ func (liveFlow) child(ctx context.Context, s *scope, step *workflows.Step) (*res
 	if s.cancelled() {
 		return &result{Status: StatusCancelled}, nil
 	}
-	why := fmt.Sprintf("waits for run %s of %s", run.ID, run.Workflow)
+	why := fmt.Sprintf("waits for a run of %s, run %s", run.Workflow, run.ID)
 	s.active.waiting(s.engine.Now().Add(time.Hour), why)
 	stop := s.standsStill(time.Time{}, why)
 	stop.children = []string{run.ID}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -155,17 +156,39 @@ func (e *Engine) Watch(ctx context.Context) error {
 			e.Logger.WarnContext(ctx, "looking which accounts are held; trying again", "error", err)
 		}
 		for _, active := range e.working() {
-			run, err := e.Ledger.Run(ctx, active.run.ID)
+			err := e.hear(ctx, active)
 			if ctx.Err() != nil {
 				return nil
 			}
 			if err != nil {
 				e.Logger.WarnContext(ctx, "looking what is wanted of a run; trying again", "run", active.run.ID, "error", err)
-				continue
 			}
-			active.want(run.Wanted)
 		}
 	}
+}
+
+// hear looks what another process has asked of a run, or decided for it.
+func (e *Engine) hear(ctx context.Context, active *activeRun) error {
+	run, err := e.Ledger.Run(ctx, active.run.ID)
+	if err != nil {
+		return err
+	}
+	active.want(run.Wanted)
+	asked := active.questions()
+	if len(asked) == 0 {
+		return nil
+	}
+	rows, err := e.Ledger.Steps(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if slices.Contains(asked, row.Path) && row.Status != StatusHeld {
+			active.answered(row.Path)
+			return e.commit(ctx, Wake{LaneKey: LaneKey{Run: run.ID}})
+		}
+	}
+	return nil
 }
 
 func (e *Engine) working() []*activeRun {

@@ -173,7 +173,9 @@ func TestBranchesThatDied(t *testing.T) {
 	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:delay:2s:first=2")})
 	h.file("people.csv", "account,friend,name,tier\n1,x,X,gold\n")
 	id := h.start(manyBranches)
-	h.wait(id, func(run engine.Run) bool { return run.Calls[engine.CallIntent] == 2 && run.Calls[engine.CallSucceeded] >= 3 })
+	h.wait(id, func(run engine.Run) bool {
+		return run.Calls[engine.CallIntent] == 2 && run.Calls[engine.CallSucceeded] >= 3
+	})
 	again := engine.New(h.engine.Config)
 	_, err := again.Work(t.Context(), engine.LaneKey{Run: id, Step: "reach", Lane: "1"})
 	require.NoError(t, err)

@@ -55,7 +55,7 @@ func steer(t *testing.T) *steered {
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdle)
 	v.catalogue, err = steps.New(steps.Config{
-		API:     func(string) (steps.API, error) { return client, nil },
+		API: func(string) (steps.API, error) { return client, nil },
 		Resolve: func(path string, files []string) (string, error) {
 			if v.resolved != nil {
 				v.resolved(path, files)
