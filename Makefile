@@ -22,6 +22,10 @@ test: ## Run all tests, and say at the end which optional checks were left out
 	@if command -v golangci-lint >/dev/null 2>&1; \
 		then echo "  the linters                   make lint"; \
 		else echo "  the linters                   make lint   (needs golangci-lint, which is not installed)"; fi
+	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+		echo "  audiences in PostgreSQL       (needs the server; Debian's package is postgresql)"
+	@command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || \
+		echo "  audiences in MySQL            (needs a server; Debian's package is mariadb-server)"
 	@command -v systemd-analyze >/dev/null 2>&1 || \
 		echo "  schedules beside systemd      (needs systemd-analyze, which is not installed)"
 
