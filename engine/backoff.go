@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"youmiflow/workflows"
@@ -32,8 +31,8 @@ func policyFor(step *workflows.Step, outcome Outcome, handing bool) policy {
 // next returns when to try again after so many attempts, and false when there is no more to come. The wait has full jitter:
 // it is drawn evenly from everything between the minimum and a ceiling that is twice the minimum after the first attempt and
 // doubles with each, up to the maximum. So no two items that failed together try again together, and none before the
-// minimum. A minimum of 0 makes it the textbook's, with a ceiling that begins at a second.
-func (p policy) next(now time.Time, attempts int) (time.Time, bool) {
+// minimum. A minimum of 0 makes it the textbook's, with a ceiling that begins at a second. draw is Config.Jitter.
+func (p policy) next(now time.Time, attempts int, draw func(int64) int64) (time.Time, bool) {
 	if p.attempts > 0 && attempts >= p.attempts {
 		return time.Time{}, false
 	}
@@ -47,7 +46,7 @@ func (p policy) next(now time.Time, attempts int) (time.Time, bool) {
 	}
 	wait := p.min
 	if ceiling > p.min {
-		wait += time.Duration(rand.Int64N(int64(ceiling-p.min) + 1))
+		wait += time.Duration(draw(int64(ceiling-p.min) + 1))
 	}
 	return now.Add(wait), true
 }

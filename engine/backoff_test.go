@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestFullJitter(t *testing.T) {
 		p.max = p.min + time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "more"))
 		attempts := rapid.IntRange(1, 100).Draw(t, "attempts")
 		now := time.Unix(0, 0)
-		at, again := p.next(now, attempts)
+		at, again := p.next(now, attempts, rand.Int64N)
 		require.True(t, again)
 		require.GreaterOrEqual(t, at.Sub(now), p.min)
 		require.LessOrEqual(t, at.Sub(now), p.max)
@@ -24,7 +25,7 @@ func TestFullJitter(t *testing.T) {
 	for attempts, ceiling := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second} {
 		least, most := time.Hour, time.Duration(0)
 		for range 2000 { // the chance that a tenth of the span is never hit is below 1 in 10^90
-			at, _ := p.next(now, attempts)
+			at, _ := p.next(now, attempts, rand.Int64N)
 			least, most = min(least, at.Sub(now)), max(most, at.Sub(now))
 		}
 		span := ceiling - p.min
@@ -32,6 +33,6 @@ func TestFullJitter(t *testing.T) {
 		require.Greater(t, most, ceiling-span/10)
 		require.LessOrEqual(t, most, ceiling)
 	}
-	_, again := p.next(now, 5)
+	_, again := p.next(now, 5, rand.Int64N)
 	require.False(t, again)
 }

@@ -184,7 +184,7 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 		}
 	}
 	if c.step.Timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, c.step.Timeout)
+		limited, cancel := s.engine.WithTimeout(ctx, c.step.Timeout)
 		defer cancel()
 		return s.engine.clean(c.action.Perform(limited)), nil
 	}
@@ -281,7 +281,7 @@ func (c *attempts) next(outcome Outcome) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	now := c.scope.engine.Now()
-	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts-c.result.Before)
+	at, again := policyFor(c.step, outcome, c.scope.handing).next(now, c.result.Attempts-c.result.Before, c.scope.engine.Jitter)
 	if asked := now.Add(outcome.RetryAfter); at.Before(asked) {
 		at = asked
 	}

@@ -84,15 +84,15 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 		}
 		s.active.waiting(until, "another run speaks with the same customer")
 		s.turn.pause()
-		timer := time.NewTimer(until.Sub(now))
+		fired, stopTimer := s.engine.Timer(until.Sub(now))
 		select {
 		case <-again:
-		case <-timer.C:
+		case <-fired:
 		case <-stop:
 		case <-leaving:
 		case <-ctx.Done():
 		}
-		timer.Stop()
+		stopTimer()
 		s.turn.proceed()
 		if ctx.Err() != nil {
 			return ctx.Err()

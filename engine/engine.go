@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ type Config struct {
 	// Concurrency is how many calls of a foreach may be in flight when the workflow does not say. Default 16.
 	Concurrency int
 	// Orderly has the items of a lane worked on strictly one behind the other, so that a run on virtual time goes the same
-	// way each time. Default: several at a time, while none of them waits.
+	// way each time; so are the branches of a parallel step. Default: several at a time, while none of them waits.
 	Orderly bool
 	// Poll is how often the engine looks whether another process wants something of a run. Default 500ms.
 	Poll time.Duration
@@ -46,6 +47,13 @@ type Config struct {
 	Secrets map[string]string
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
+	// Timer waits for a length of time: what it returns is ready when that has passed, and stop ends it before. Default
+	// time.NewTimer.
+	Timer func(time.Duration) (fired <-chan time.Time, stop func() bool)
+	// WithTimeout ends the context of a call after the time that its step allows. Default context.WithTimeout.
+	WithTimeout func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	// Jitter draws a number from 0 up to, and without, n: how far the repetitions of calls are apart. Default: at random.
+	Jitter func(n int64) int64
 	// Logger gets what is worth telling an operator. Default: discarded.
 	Logger *slog.Logger
 }
@@ -78,10 +86,24 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Timer == nil {
+		c.Timer = realTimer
+	}
+	if c.WithTimeout == nil {
+		c.WithTimeout = context.WithTimeout
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Int64N
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+func realTimer(d time.Duration) (<-chan time.Time, func() bool) {
+	timer := time.NewTimer(d)
+	return timer.C, timer.Stop
 }
 
 // Engine works on lanes when it is told to (Work), and takes requests for runs (Create, Pause, Resume, Cancel).

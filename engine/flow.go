@@ -23,11 +23,17 @@ type flow interface {
 	together(ctx context.Context, branches []func(context.Context) error) []error
 }
 
-// liveFlow is that of a run.
-type liveFlow struct{}
+// liveFlow is that of a run. An orderly one does the branches of a parallel step one behind the other.
+type liveFlow struct{ orderly bool }
 
-func (liveFlow) together(ctx context.Context, branches []func(context.Context) error) []error {
+func (f liveFlow) together(ctx context.Context, branches []func(context.Context) error) []error {
 	errs := make([]error, len(branches))
+	if f.orderly {
+		for i, branch := range branches {
+			errs[i] = branch(ctx)
+		}
+		return errs
+	}
 	var working sync.WaitGroup
 	for i, branch := range branches {
 		working.Go(func() { errs[i] = branch(ctx) })
@@ -51,21 +57,21 @@ func (s *scope) idle(ctx context.Context, at time.Time, why string) error {
 		s.active.waiting(at, why)
 		near := s.turn.horizon
 		if !s.isRoot() {
-			near = now.Add(longWait)
+			near = now.Add(min(longWait, s.engine.Slice))
 		}
 		if wanted != WantRun || at.After(near) {
 			return s.standsStill(at, why)
 		}
-		timer := time.NewTimer(at.Sub(now))
+		fired, stopTimer := s.engine.Timer(at.Sub(now))
 		select {
-		case <-timer.C:
+		case <-fired:
 		case <-stop:
 		case <-s.turn.leaving.channel():
 		case <-ctx.Done():
-			timer.Stop()
+			stopTimer()
 			return ctx.Err()
 		}
-		timer.Stop()
+		stopTimer()
 	}
 }
 

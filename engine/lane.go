@@ -287,7 +287,7 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 	if err != nil {
 		return err
 	}
-	s.fence, s.caller, s.flow = w.fence, liveCaller{}, liveFlow{}
+	s.fence, s.caller, s.flow = w.fence, liveCaller{}, liveFlow{w.engine.Orderly}
 	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, slow: w.slow, leaving: w.leaving}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)

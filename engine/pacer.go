@@ -75,16 +75,16 @@ func (p *snapshotPacer) wait(ctx context.Context, at time.Time) error {
 		if pause <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(pause)
+		fired, stopTimer := p.scope.engine.Timer(pause)
 		select {
-		case <-timer.C:
+		case <-fired:
 		case <-stop:
 		case <-p.scope.turn.leaving.end():
 		case <-ctx.Done():
-			timer.Stop()
+			stopTimer()
 			return ctx.Err()
 		}
-		timer.Stop()
+		stopTimer()
 	}
 }
 

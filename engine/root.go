@@ -95,7 +95,7 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 	}
 	s.fence, s.caller, s.loops = fence, liveCaller{}, e
 	s.lists = [][]*workflows.Step{active.workflow.Steps, active.workflow.Finally}
-	s.flow = liveFlow{}
+	s.flow = liveFlow{e.Orderly}
 	s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
 	return s, nil

@@ -24,6 +24,7 @@ type Step interface {
 type Input struct {
 	Connection string
 	Run        string         // id of the run, "plan" for a plan
+	Step       string         // path of the step in its scope; "" where the engine acts on its own
 	With       map[string]any // evaluated; checked against the step's inputs when the file was loaded
 	// Files are the paths that were given from outside (params of type file): they may be anywhere, while a path
 	// written in a workflow stays within the project folder.

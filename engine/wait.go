@@ -80,16 +80,16 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 			}
 			return &suspended{at: at}
 		}
-		timer := time.NewTimer(at.Sub(now))
+		fired, stopTimer := s.engine.Timer(at.Sub(now))
 		select {
-		case <-timer.C:
+		case <-fired:
 		case <-stop:
 		case <-leaving:
 		case <-ctx.Done():
-			timer.Stop()
+			stopTimer()
 			return ctx.Err()
 		}
-		timer.Stop()
+		stopTimer()
 	}
 }
 
