@@ -13,6 +13,7 @@ import (
 const (
 	maxSheetRows = 1 << 20
 	maxCells     = 1 << 14    // of a row
+	maxArea      = 1 << 28    // of all rows, each as wide as its last cell: the empty ones before it are made
 	maxStrings   = 20_000_000 // that cells share
 	maxDeep      = 100        // elements within each other: a sheet comes to some ten
 	maxToken     = 8 << 20    // bytes of one text or tag
@@ -86,6 +87,8 @@ type partCheck struct {
 	elements int
 	row      int // the last one
 	cells    int // of it
+	width    int // of it
+	area     int // of all rows
 }
 
 func (c *partCheck) start(element xml.StartElement) error {
@@ -116,7 +119,7 @@ func (c *partCheck) inSheet(element xml.StartElement) error {
 		if c.cells++; c.cells > maxCells {
 			return fmt.Errorf("row %d has more than %d cells", c.row, maxCells)
 		}
-		return nil
+		return c.widen(element)
 	case "row":
 	default:
 		return nil
@@ -137,6 +140,30 @@ func (c *partCheck) inSheet(element xml.StartElement) error {
 	case number > maxSheetRows:
 		return fmt.Errorf("there is a row %d, where a sheet has %d", number, maxSheetRows)
 	}
-	c.row, c.cells = number, 0
+	c.row, c.cells, c.width = number, 0, 0
+	return nil
+}
+
+// widen counts how far to the right a cell stands.
+func (c *partCheck) widen(cell xml.StartElement) error {
+	column := c.width + 1
+	for _, attribute := range cell.Attr {
+		if attribute.Name.Local == "r" {
+			column = 0
+			for _, letter := range attribute.Value {
+				if letter < 'A' || letter > 'Z' || column > maxCells {
+					break
+				}
+				column = 26*column + int(letter-'A') + 1
+			}
+		}
+	}
+	if column > c.width {
+		c.area += column - c.width
+		c.width = column
+	}
+	if c.area > maxArea {
+		return fmt.Errorf("its rows come to more than %d cells, most of them empty", maxArea)
+	}
 	return nil
 }
