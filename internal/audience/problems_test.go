@@ -146,7 +146,7 @@ func TestWorkbookBombsAreRefused(t *testing.T) {
 		end, problem          string
 	}{
 		"a million empty columns":        {"xl/worksheets/sheet1.xml", head + `<row r="1">`, `<c/>`, 1_000_000, `</row></sheetData></worksheet>`, "more than 16384 cells"},
-		"rows that end far to the right": {"xl/worksheets/sheet1.xml", head, `<row><c r="XFD1"/></row>`, 20_000, `</sheetData></worksheet>`, "most of them empty"},
+		"rows that end far to the right": {"xl/worksheets/sheet1.xml", head, `<row><c r="$xFd1"/></row>`, 20_000, `</sheetData></worksheet>`, "most of them empty"},
 		"a row far away":                 {"xl/worksheets/sheet1.xml", head, `<row r="2147483647"><c t="inlineStr"><is><t>a</t></is></c></row>`, 1, `</sheetData></worksheet>`, "there is a row 2147483647"},
 		"nested elements":                {"xl/worksheets/sheet1.xml", head, `<a>`, 1_000_000, ``, "nested more than 100 deep"},
 		"one long text":                  {"xl/sharedStrings.xml", `<sst><si><t>`, `aaaaaaaaaaaaaaaa`, 1_000_000, `</t></si></sst>`, "longer than 8 MiB"},

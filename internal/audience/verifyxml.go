@@ -150,7 +150,13 @@ func (c *partCheck) widen(cell xml.StartElement) error {
 	for _, attribute := range cell.Attr {
 		if attribute.Name.Local == "r" {
 			column = 0
-			for _, letter := range attribute.Value {
+			for _, letter := range attribute.Value { // as excelize reads it: $b$2 is B2
+				if letter == '$' {
+					continue
+				}
+				if letter >= 'a' && letter <= 'z' {
+					letter += 'A' - 'a'
+				}
 				if letter < 'A' || letter > 'Z' || column > maxCells {
 					break
 				}
