@@ -36,6 +36,11 @@ func (r Run) book() string {
 // SandboxAccounts is the name under which the accounts of a connection are kept for its rehearsals.
 func SandboxAccounts(connection string) string { return "sandbox:" + connection }
 
+// AccountsOf tells the connection from the name under which its accounts are kept, and whether they are those of rehearsals.
+func AccountsOf(book string) (connection string, sandbox bool) {
+	return strings.CutPrefix(book, SandboxAccounts(""))
+}
+
 // reasonTripped begins the reason of whatever is held for an account, so that it is found again when that is cleared.
 func reasonTripped(account string) string { return fmt.Sprintf("the account %s is held", account) }
 

@@ -26,7 +26,7 @@ var (
 		key{"workflows", textShape, "The folder of the workflows. Without it, workflows."},
 		key{"timezone", textShape, "The time zone of clocks and dates, such as Asia/Shanghai. Without it, the machine's."},
 		key{"limits", orNothing(identifiedShape(refShape("limit"))), "How fast calls may leave, over all workflows together, by name."},
-		key{"suppress", eitherShape(textShape, listShape(textShape)), "Files of customers who get nothing: a table with the column friend, and with account where it is for that account only."},
+		key{"suppress", orNothing(eitherShape(textShape, listShape(textShape))), "Files of customers who get nothing: a table with the column friend, and with account where it is for that account only."},
 		key{"secrets", orNothing(identifiedShape(textShape)), "Values for expressions, by name: secrets.NAME. Write ${NAME}, and keep the values in the environment or in .env."},
 		key{"http", orNothing(refShape("http")), "Which hosts audience.http and http.request may reach. Without it, none."},
 		key{"databases", orNothing(identifiedShape(textShape)), "Databases that audience.query reads, by name: postgres://, mysql:// or sqlite://PATH."},
@@ -34,7 +34,7 @@ var (
 		key{"notify", anythingShape, "Where notifications go."},
 	)
 	// projectLater are keys that are kept and not in force yet.
-	projectLater = []string{"server", "notify", "suppress"}
+	projectLater = []string{"server", "notify"}
 )
 
 // Project is a folder with its youmiflow.yaml, or a folder without one and every setting at its default.
@@ -46,6 +46,7 @@ type Project struct {
 	Workflows   string         // folder of the workflows; "workflows" in Dir unless given
 	Timezone    *time.Location // the machine's unless given
 	Limits      []*Limit       // shared by all workflows
+	Suppress    []string       // files of customers whom nobody may write to, as they are named: relative to Dir
 
 	// HTTP says which hosts audience.http and http.request may reach.
 	HTTP HTTP

@@ -38,7 +38,7 @@ var databaseSchemes = []string{"postgres", "postgresql", "mysql", "sqlite"}
 // readSources reads where audiences may come from besides files: secrets, hosts and databases.
 func (p *Project) readSources(d *decoder, all fields) {
 	for key, read := range map[string]func(*decoder, *yaml.Node){
-		"secrets": p.readSecrets, "http": p.readHTTP, "databases": p.readDatabases,
+		"secrets": p.readSecrets, "http": p.readHTTP, "databases": p.readDatabases, "suppress": p.readSuppress,
 	} {
 		if node := all.get(key); node != nil && !isNull(node) {
 			read(d, node)

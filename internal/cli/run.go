@@ -23,6 +23,7 @@ func (a *app) runCommand() *cobra.Command {
 	var plan string
 	var sandboxed bool
 	var options sandboxFlags
+	var test testFlags
 	c := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run a workflow now, with live progress",
@@ -39,7 +40,11 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 					return err
 				}
 			}
-			return a.run(c.Context(), runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options})
+			recipient, err := test.recipient(c)
+			if err != nil {
+				return err
+			}
+			return a.run(c.Context(), runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options, test: recipient})
 		},
 	}
 	flags := c.Flags()
@@ -47,6 +52,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 	flags.BoolVar(&sandboxed, "sandbox", false, "run against the built-in simulator: nobody is messaged")
 	flags.StringVar(&plan, "plan", "", "the digest of a plan: refuse to run when the plan has changed since")
 	options.add(c)
+	test.add(c)
 	a.oneOutputFlag(c)
 	return c
 }
@@ -57,6 +63,7 @@ type runRequest struct {
 	plan      string
 	sandboxed bool
 	options   sandboxFlags
+	test      *engine.Test
 }
 
 func (a *app) run(ctx context.Context, request runRequest) (err error) {
@@ -93,7 +100,7 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 		a.warn(workflow, project)
 	}
 	submission := engine.Submission{Workflow: workflow, Params: values, Sandbox: request.sandboxed,
-		Plan: request.plan, Commit: gitCommit(ctx, filepath.Dir(request.file))}
+		Plan: request.plan, Test: request.test, Commit: gitCommit(ctx, filepath.Dir(request.file))}
 	return s.start(ctx, submission)
 }
 
@@ -165,7 +172,7 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var interrupted time.Time
-	handedOver := false
+	questions, handedOver := s.newAnnouncer(), false
 	for {
 		owner, err := s.own(ctx, s.recovery(id))
 		if err != nil {
@@ -180,6 +187,9 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 			return run, err
 		}
 		progress.update(run, s.engine.Waiting(id))
+		if err := questions.look(ctx, s.ledger, run); err != nil {
+			return run, err
+		}
 		if run.Status.Over() || run.Status == engine.StatusPaused && run.Wanted == engine.WantPause {
 			return run, nil
 		}
@@ -223,6 +233,9 @@ func (a *app) report(project *project, run engine.Run) error {
 		a.say("the run was cancelled; who was reached: %s", project.hint("youmiflow runs items "+run.ID+" --status succeeded"))
 	case counts.Failed+counts.Unknown > 0:
 		a.say("who was not reached: %s", project.hint("youmiflow runs items "+run.ID+" --status failed,unknown"))
+	case run.Test != nil:
+		a.say("TEST: nobody but %s:%s was messaged; what was left out: %s", run.Test.Account, run.Test.Friend,
+			project.hint("youmiflow runs items "+run.ID))
 	case counts.Total > 0:
 		a.say("every recipient: %s", project.hint("youmiflow runs items "+run.ID))
 	}
@@ -238,10 +251,14 @@ func (a *app) report(project *project, run engine.Run) error {
 
 // rehearsed says so of a run that messaged nobody.
 func rehearsed(run engine.Run) string {
+	text := ""
 	if run.Sandbox {
-		return " (sandbox)"
+		text = " (sandbox)"
 	}
-	return ""
+	if run.Test != nil {
+		text += fmt.Sprintf(" (TEST to %s:%s)", run.Test.Account, run.Test.Friend)
+	}
+	return text
 }
 
 func writeRun(w io.Writer, run engine.Run) error {
@@ -263,6 +280,12 @@ func writeRun(w io.Writer, run engine.Run) error {
 	fmt.Fprintf(&b, "takeovers  %d ended, %d held, %d stuck\n", view.Takeovers.Ended, view.Takeovers.Held, view.Takeovers.Stuck)
 	if view.Error != nil {
 		fmt.Fprintf(&b, "error      %s\n", view.Error.Message)
+	}
+	if run.Parent != nil {
+		fmt.Fprintf(&b, "called by  run %s, step %s\n", run.Parent.Run, run.Parent.Step)
+	}
+	if len(run.Outputs) > 0 {
+		fmt.Fprintf(&b, "outputs    %s\n", run.Outputs)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

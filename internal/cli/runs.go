@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,8 @@ func (a *app) runsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel())
+	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel(),
+		a.runsApprove(), a.runsReject())
 	return c
 }
 
@@ -73,13 +73,19 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 			return err
 		}
 		for _, run := range runs {
-			defer a.abandoned(l, run)
+			if run.Parent == nil {
+				defer a.abandoned(l, run)
+			}
 			view := viewRun(run)
 			started := ""
 			if view.StartedAt != nil {
 				started = view.StartedAt.Local().Format(time.DateTime)
 			}
-			if err := list.add(view, view.ID, view.Workflow, string(view.Status), audienceOf(run), started, fmt.Sprint(view.Counts.Total),
+			workflow := view.Workflow
+			if run.Parent != nil {
+				workflow += ", called by " + run.Parent.Run
+			}
+			if err := list.add(view, view.ID, workflow, string(view.Status), audienceOf(run), started, fmt.Sprint(view.Counts.Total),
 				fmt.Sprint(view.Counts.Succeeded), fmt.Sprint(view.Counts.Failed), fmt.Sprint(view.Counts.Unknown),
 				fmt.Sprint(view.Counts.Skipped)); err != nil {
 				return err
@@ -101,10 +107,14 @@ func (a *app) abandoned(l *ledger.Ledger, run engine.Run) {
 
 // audienceOf says whom a run was for.
 func audienceOf(run engine.Run) string {
+	audience := "customers"
 	if run.Sandbox {
-		return "sandbox"
+		audience = "sandbox"
 	}
-	return "customers"
+	if run.Test != nil {
+		return fmt.Sprintf("%s, TEST to %s:%s", audience, run.Test.Account, run.Test.Friend)
+	}
+	return audience
 }
 
 func (a *app) runsShow() *cobra.Command {
@@ -119,7 +129,7 @@ func (a *app) runsShow() *cobra.Command {
 					return err
 				}
 				defer a.abandoned(l, run)
-				return a.one(viewRun(run), func(w io.Writer) error { return writeRun(w, run) })
+				return a.showRun(ctx, l, run)
 			})
 		},
 	}
@@ -140,10 +150,14 @@ func findRun(ctx context.Context, l engine.Ledger, id string) (engine.Run, error
 	if err != nil {
 		return run, err
 	}
-	if id == "last" && len(runs) > 0 {
-		return runs[0], nil
+	own := func(run engine.Run) bool { return run.Parent == nil }
+	if last := slices.IndexFunc(runs, own); id == "last" && last >= 0 {
+		return runs[last], nil
 	}
 	matching := slices.DeleteFunc(runs, func(run engine.Run) bool { return !strings.HasPrefix(run.ID, id) })
+	if first := slices.IndexFunc(matching, own); first >= 0 && !slices.ContainsFunc(matching[first+1:], own) {
+		return matching[first], nil // the others are called by runs, and their ids begin with the same time
+	}
 	switch len(matching) {
 	case 1:
 		return matching[0], nil
@@ -226,7 +240,10 @@ func ofStatus(statuses []engine.Status) string {
 func viewItem(ctx context.Context, l engine.Ledger, item engine.Item) (itemView, error) {
 	view := itemView{Step: item.Step, Key: item.Key, Lane: item.Lane, Status: item.Status, Reason: item.Reason,
 		Variant: item.Variant, Wave: item.Wave, Calls: []callView{}}
-	if item.Status == engine.StatusSkipped {
+	if item.Status == engine.StatusHeld {
+		view.Until = when(item.Until)
+	}
+	if item.Status == engine.StatusSkipped && len(item.Progress) == 0 {
 		return view, nil // it never came to a call
 	}
 	for call, err := range l.Calls(ctx, engine.CallFilter{Run: item.Run, Item: item.ID}) {

@@ -21,20 +21,21 @@ import (
 // session is a ledger that is open for work, with the engine over it. The engine works only while this process owns
 // the ledger; until then, what it is asked for is left to the owner.
 type session struct {
-	app        *app
-	project    *project
-	database   string
-	sandboxed  bool
-	options    sandbox.Config
-	clients    *clients
-	ledger     *ledger.Ledger
-	engine     *engine.Engine
-	dispatcher *dispatch.Dispatcher
-	ownership  *ledger.Ownership
-	suspended  []string       // runs of dead processes that this one brings to rest
-	closers    []func() error // run in reverse
-	watching   sync.WaitGroup
-	stopWatch  context.CancelFunc
+	app         *app
+	project     *project
+	database    string
+	sandboxed   bool
+	options     sandbox.Config
+	clients     *clients
+	ledger      *ledger.Ledger
+	engine      *engine.Engine
+	dispatcher  *dispatch.Dispatcher
+	ownership   *ledger.Ownership
+	suppression *suppression
+	suspended   []string       // runs of dead processes that this one brings to rest
+	closers     []func() error // run in reverse
+	watching    sync.WaitGroup
+	stopWatch   context.CancelFunc
 }
 
 // openSession opens the project's ledger and puts an engine over it. Before it leaves any trace, it finds out whether
@@ -94,6 +95,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
+	s.suppression = s.app.newSuppression(s.project)
 	config := s.app.catalogueConfig(s.project, s.clients)
 	config.Logger, config.Operations, config.Outcomes = s.app.stepLogger(), operations, outcomes(s.ledger)
 	catalogue, err := steps.New(config)
@@ -108,7 +110,10 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		Limits:    s.project.config.Limits,
 		Problems:  problemFolder{s.project},
 		Secrets:   s.project.secrets(),
+		Location:  s.project.config.Timezone,
 		Logger:    s.app.logger(),
+
+		Suppressed: s.suppression.has,
 	})
 	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {
@@ -130,6 +135,9 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 			return false, err
 		}
 		s.ownership = ownership
+	}
+	if err := s.suppression.load(); err != nil {
+		return false, err
 	}
 	if s.sandboxed {
 		if err := s.startSandbox(ctx); err != nil {

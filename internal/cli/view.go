@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"time"
 
 	"youmiflow/engine"
@@ -21,6 +22,11 @@ type runView struct {
 	Calls       callCounts      `json:"calls"`
 	Takeovers   takeoverCounts  `json:"takeovers"`
 	Error       *engine.Failure `json:"error"`
+	// These are only there where there is something to say.
+	Test    *engine.Test    `json:"test,omitempty"`
+	Parent  *parentView     `json:"parent,omitempty"`
+	Outputs json.RawMessage `json:"outputs,omitempty"`
+	Waiting []waitingView   `json:"waiting,omitempty"`
 }
 
 type countsView struct {
@@ -59,7 +65,8 @@ func viewRun(run engine.Run) runView {
 	return runView{
 		ID: run.ID, Workflow: run.Workflow, Status: run.Status, Trigger: run.Trigger,
 		ScheduledAt: when(run.ScheduledAt), StartedAt: when(run.StartedAt), FinishedAt: when(run.FinishedAt),
-		Plan: orNull(run.Plan), Commit: orNull(run.Commit), Error: run.Error,
+		Plan: orNull(run.Plan), Commit: orNull(run.Commit), Error: run.Error, Test: run.Test,
+		Parent: viewParent(run), Outputs: run.Outputs,
 		Counts: countsView{
 			Total: total, Pending: run.Counts[engine.StatusPending], Held: run.Counts[engine.StatusHeld],
 			Succeeded: run.Counts[engine.StatusSucceeded], Failed: run.Counts[engine.StatusFailed],
@@ -84,7 +91,9 @@ type itemView struct {
 	Reason  string        `json:"reason"`
 	Variant string        `json:"variant"`
 	Wave    int           `json:"wave"`
-	Calls   []callView    `json:"calls"`
+	// Until is there for a held one that goes on by itself.
+	Until *time.Time `json:"until,omitempty"`
+	Calls []callView `json:"calls"`
 }
 
 type callView struct {

@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/internal/ledger"
+	"youmiflow/internal/limit"
+	"youmiflow/workflows"
+)
+
+// seenFor is how far back `accounts` looks for accounts.
+const seenFor = 30 * 24 * time.Hour
+
+func (a *app) accountsCommand() *cobra.Command {
+	var sandboxed bool
+	c := &cobra.Command{
+		Use:   "accounts",
+		Short: "Each operating account: what it has used of its limits, and whether it is held",
+		Long: `Shows the operating accounts that calls were made for in the last 30 days: the messages of today,
+what the limits leave, when the next may leave, and whether the account's calls are held.
+
+An account is held after several failures in a row that are its own fault, or by hand
+(accounts trip). Its calls wait, those of other accounts go on.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.listAccounts(c.Context(), sandboxed) },
+	}
+	c.PersistentFlags().BoolVar(&sandboxed, "sandbox", false, "the accounts of rehearsals, which count for themselves")
+	a.outputFlag(c)
+	c.AddCommand(a.accountsTrip(&sandboxed), a.accountsClear(&sandboxed))
+	return c
+}
+
+// accountView is an account as `accounts` prints it (docs/json.md).
+type accountView struct {
+	Connection string             `json:"connection"`
+	Account    string             `json:"account"`
+	State      string             `json:"state"`
+	Since      *time.Time         `json:"since"`
+	Until      *time.Time         `json:"until"`
+	Reason     string             `json:"reason"`
+	Today      int                `json:"today"`
+	LastAt     *time.Time         `json:"last_at"`
+	NextAt     *time.Time         `json:"next_at"`
+	Limits     []accountLimitView `json:"limits"`
+}
+
+type accountLimitView struct {
+	Limit     string     `json:"limit"`
+	Hour      *countView `json:"hour"`
+	Day       *countView `json:"day"`
+	Rest      *countView `json:"rest"`
+	WarmUpDay int        `json:"warm_up_day"`
+	HeldUntil *time.Time `json:"held_until"`
+	NextAt    time.Time  `json:"next_at"`
+}
+
+type countView struct {
+	Used int `json:"used"`
+	Most int `json:"most"`
+}
+
+func viewCount(c limit.Count) *countView {
+	if c.Most == 0 {
+		return nil
+	}
+	return &countView{c.Used, c.Most}
+}
+
+func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
+	project, err := a.openProject(".")
+	if err != nil {
+		return err
+	}
+	l, err := a.openReadOnly(ctx, project)
+	if err != nil {
+		return err
+	}
+	header := []string{"CONNECTION", "ACCOUNT", "STATE", "UNTIL", "TODAY", "NEXT", "REASON"}
+	if l == nil {
+		return a.nothingYet(header...)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	views, err := accountViews(ctx, project, l, sandboxed, time.Now())
+	if err != nil {
+		return err
+	}
+	list := newListing(a.output, a.Stdout, header...)
+	for _, view := range views {
+		if err := list.add(view, view.Connection, view.Account, view.State, clock(view.Until), view.today(), clock(view.NextAt), view.Reason); err != nil {
+			return err
+		}
+	}
+	if list.count == 0 && a.output == "table" {
+		a.say("no account was used yet")
+	}
+	return list.end()
+}
+
+// accountViews are the accounts that were used lately, and those that are held.
+func accountViews(ctx context.Context, project *project, l *ledger.Ledger, sandboxed bool, now time.Time) ([]accountView, error) {
+	local := now.In(project.config.Timezone)
+	year, month, day := local.Date()
+	seen, err := l.Seen(ctx, now.Add(-seenFor), time.Date(year, month, day, 0, 0, 0, 0, project.config.Timezone))
+	if err != nil {
+		return nil, fmt.Errorf("looking for accounts: %w", err)
+	}
+	held, err := l.Accounts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking for accounts that are held: %w", err)
+	}
+	var reader limit.Reader = l
+	if sandboxed {
+		reader = rehearsal{l}
+	}
+	limiter := limit.New(limit.Config{Store: limit.NewOverlayStore(reader), Shared: project.config.Limits, Location: project.config.Timezone})
+	views := []accountView{}
+	for _, one := range gather(seen, held, sandboxed) {
+		view, err := viewAccount(ctx, limiter, one, now)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+// known is what the ledger has of an account.
+type known struct {
+	seen ledger.Seen
+	held *engine.Account
+}
+
+// gather joins the accounts that were seen with those that are held.
+func gather(seen []ledger.Seen, held []engine.Account, sandboxed bool) []known {
+	var all []known
+	places := map[string]int{}
+	for _, one := range seen {
+		if one.Sandbox == sandboxed {
+			places[one.Connection+"\x00"+one.Account] = len(all)
+			all = append(all, known{seen: one})
+		}
+	}
+	for _, account := range held {
+		connection, rehearsed := engine.AccountsOf(account.Connection)
+		if rehearsed != sandboxed {
+			continue
+		}
+		place, found := places[connection+"\x00"+account.Account]
+		if !found {
+			place = len(all)
+			all = append(all, known{seen: ledger.Seen{Connection: connection, Account: account.Account, Sandbox: sandboxed}})
+		}
+		all[place].held = &account
+	}
+	return all
+}
+
+func viewAccount(ctx context.Context, limiter *limit.Limiter, one known, now time.Time) (accountView, error) {
+	view := accountView{Connection: one.seen.Connection, Account: one.seen.Account, State: "ready", Today: one.seen.Messages,
+		LastAt: when(one.seen.LastAt), Limits: []accountLimitView{}}
+	usage, err := limiter.Usage(ctx, messageOf(one.seen.Connection, one.seen.Account), nil)
+	if err != nil {
+		return view, fmt.Errorf("looking what account %s has used: %w", view.Account, err)
+	}
+	next := now
+	for _, u := range usage {
+		if u.Contacts.Most > 0 {
+			continue // of a customer, not of the account
+		}
+		if u.Next.After(next) {
+			next = u.Next
+		}
+		view.Limits = append(view.Limits, accountLimitView{Limit: u.Limit, Hour: viewCount(u.Hour), Day: viewCount(u.Day),
+			Rest: viewCount(u.Spell), WarmUpDay: u.WarmUpDay, HeldUntil: when(u.Held), NextAt: u.Next})
+	}
+	view.NextAt = &next
+	if held := one.held; held != nil && (held.Until.IsZero() || held.Until.After(now)) {
+		view.State, view.Since, view.Until, view.Reason = "held", when(held.At), when(held.Until), held.Reason
+		view.NextAt = when(held.Until)
+	}
+	return view, nil
+}
+
+// messageOf is what a message of an account is to the limits.
+func messageOf(connection, account string) engine.LimitedCall {
+	return engine.LimitedCall{Connection: connection, Account: account, Effect: workflows.EffectMessage}
+}
+
+func (v accountView) today() string {
+	for _, l := range v.Limits {
+		if l.Day != nil {
+			return fmt.Sprintf("%d of %d", l.Day.Used, l.Day.Most)
+		}
+	}
+	return fmt.Sprint(v.Today)
+}
+
+func clock(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.Local().Format(time.DateTime)
+}
+
+func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
+	var connection, reason string
+	var span time.Duration
+	c := &cobra.Command{
+		Use:   "trip ACCOUNT",
+		Short: "Hold the calls of an account; the others go on",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			if span < 0 {
+				return usage("--for %s: write how long, such as 2h", span)
+			}
+			return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+				var until time.Time
+				if span > 0 {
+					until = time.Now().Add(span)
+				}
+				if err := s.engine.TripAccount(ctx, s.accountsOf(connection), arguments[0], until, reason, person(a.Lookup)); err != nil {
+					return err
+				}
+				a.say("the calls of account %s are held; let them go on with: %s", arguments[0],
+					s.project.hint("youmiflow accounts clear "+arguments[0]))
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&connection, "connection", "default", "the connection that the account belongs to")
+	c.Flags().StringVar(&reason, "reason", "held by hand", "why, for whoever looks at it later")
+	c.Flags().DurationVar(&span, "for", 0, "how long, such as 2h; without it, until somebody clears the account")
+	return c
+}
+
+func (a *app) accountsClear(sandboxed *bool) *cobra.Command {
+	var connection string
+	c := &cobra.Command{
+		Use:   "clear ACCOUNT",
+		Short: "Let the calls of an account go on",
+		Long: `Lets the calls of an account go on at once. It also frees the account's limits from a wait that
+the platform has asked for, and from where a clock that ran ahead has pushed them. What was
+counted stays counted.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, arguments []string) error {
+			return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+				held, err := s.engine.ClearAccount(ctx, s.accountsOf(connection), arguments[0], person(a.Lookup))
+				if err != nil {
+					return err
+				}
+				limiter := limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})
+				if err := limiter.Clear(ctx, messageOf(connection, arguments[0]), nil); err != nil {
+					return err
+				}
+				if !held {
+					a.say("account %s was not held; its limits are freed of waits", arguments[0])
+					return nil
+				}
+				a.say("the calls of account %s go on", arguments[0])
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&connection, "connection", "default", "the connection that the account belongs to")
+	return c
+}
+
+// accountsOf is under what name a connection's accounts are kept.
+func (s *session) accountsOf(connection string) string {
+	if s.sandboxed {
+		return engine.SandboxAccounts(connection)
+	}
+	return connection
+}
+
+// onAccount opens the ledger for one change. Whoever works on it hears of the change by itself.
+func (a *app) onAccount(ctx context.Context, sandboxed bool, do func(context.Context, *session) error) (err error) {
+	project, err := a.openProject(".")
+	if err != nil {
+		return err
+	}
+	s, err := a.openSession(ctx, project, "", sandboxed, sandboxFlags{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	return do(ctx, s)
+}
