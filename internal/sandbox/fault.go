@@ -148,6 +148,7 @@ type FaultCount struct {
 // faultSet is the faults in force, and what they have counted.
 type faultSet struct {
 	seed   uint64
+	clock  func() time.Time
 	chance bool // some fault has a probability, so attempts are counted
 
 	mu       sync.Mutex
@@ -172,8 +173,8 @@ type digest [16]byte
 // requests: still no endless failure of one content, but no longer the same decisions in every run.
 const maxAttempts = 1 << 21
 
-func newFaultSet(seed uint64, faults []Fault) *faultSet {
-	s := &faultSet{seed: seed, attempts: map[digest]uint32{}, paces: map[paced]*rate.Limiter{}}
+func newFaultSet(seed uint64, faults []Fault, clock func() time.Time) *faultSet {
+	s := &faultSet{seed: seed, clock: clock, attempts: map[digest]uint32{}, paces: map[paced]*rate.Limiter{}}
 	for _, fault := range faults {
 		s.rules = append(s.rules, FaultCount{Fault: fault})
 		s.chance = s.chance || fault.Probability > 0
@@ -223,7 +224,7 @@ func (s *faultSet) over(key paced, spared Pace) bool {
 		limiter = rate.NewLimiter(rate.Limit(float64(spared.Count)/spared.Per.Seconds()), 2)
 		s.paces[key] = limiter
 	}
-	return !limiter.Allow()
+	return !limiter.AllowN(s.clock(), 1)
 }
 
 func (s *faultSet) attempt(key digest) uint32 {

@@ -257,7 +257,7 @@ func TestDelaysAddUpAndTheFirstOtherFaultWins(t *testing.T) {
 		{Operation: "*", Kind: KindDelay, Delay: time.Minute},
 		{Operation: "*", Kind: KindLose},
 		{Operation: "*", Kind: KindExpire},
-	})
+	}, time.Now)
 	v := set.judge("doSendPublicMes", "", nil)
 	require.Equal(t, []any{61 * time.Second, KindGarbage, true}, []any{v.delay, v.fault.Kind, v.expire})
 	require.Equal(t, KindLose, set.judge("doSendPublicMes", "", nil).fault.Kind)
@@ -268,7 +268,7 @@ func TestDelaysAddUpAndTheFirstOtherFaultWins(t *testing.T) {
 func TestChanceDoesNotDependOnOrder(t *testing.T) {
 	faults := []Fault{{Operation: "*", Kind: KindLose, Probability: 0.2}, {Operation: "*", Kind: KindGarbage, Probability: 0.2}}
 	outcome := func(seed uint64, contents []string) map[string][]Kind {
-		set := newFaultSet(seed, faults)
+		set := newFaultSet(seed, faults, time.Now)
 		var mu sync.Mutex
 		kinds := map[string][]Kind{}
 		var wait sync.WaitGroup
@@ -296,7 +296,7 @@ func TestChanceDoesNotDependOnOrder(t *testing.T) {
 func TestChanceIsAsProbableAsItSays(t *testing.T) {
 	const n = 20_000
 	for _, seed := range []uint64{1, 2, 3} {
-		set := newFaultSet(seed, []Fault{{Operation: "*", Kind: KindLose, Probability: 0.05}})
+		set := newFaultSet(seed, []Fault{{Operation: "*", Kind: KindLose, Probability: 0.05}}, time.Now)
 		for i := range n {
 			set.judge("doSendPublicMes", "", fmt.Append(nil, i/2)) // each content twice: the attempt is drawn anew
 		}
@@ -307,7 +307,7 @@ func TestChanceIsAsProbableAsItSays(t *testing.T) {
 // Two faults of the same probability are drawn apart, not both or neither.
 func TestChancesAreIndependent(t *testing.T) {
 	const n = 4000
-	set := newFaultSet(1, []Fault{{Operation: "*", Kind: KindExpire, Probability: 0.5}, {Operation: "*", Kind: KindLose, Probability: 0.5}})
+	set := newFaultSet(1, []Fault{{Operation: "*", Kind: KindExpire, Probability: 0.5}, {Operation: "*", Kind: KindLose, Probability: 0.5}}, time.Now)
 	both := 0
 	for i := range n {
 		if v := set.judge("doSendPublicMes", "", fmt.Append(nil, i)); v.expire && v.fault.Kind == KindLose {

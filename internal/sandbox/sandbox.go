@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -51,6 +52,9 @@ type Config struct {
 	KeepTakeovers  int
 	// Clock tells the time of answers, and whether a token is still good. Default: time.Now.
 	Clock func() time.Time
+	// Sleep lets the time of a delay pass, or returns early with an error when whoever asked waits no longer; it is asked
+	// for no time at all to learn whether that is so. Default: a timer, and the request's context.
+	Sleep func(context.Context, time.Duration) error
 
 	worldSeed uint64
 }
@@ -152,6 +156,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Sleep == nil {
+		c.Sleep = pause
+	}
 	c.Fans = or(c.Fans, 1000)
 	c.V1AppKey = or(c.V1AppKey, V1AppKey)
 	c.worldSeed = or(c.Seed, 1)
@@ -194,7 +201,7 @@ func (s *Sandbox) SetFaults(faults []Fault) error {
 			return fmt.Errorf("fault %s: there is no operation %q; there are %s", fault, fault.Operation, strings.Join(slices.Compact(known), ", "))
 		}
 	}
-	s.faults.Store(newFaultSet(s.config.Seed, faults))
+	s.faults.Store(newFaultSet(s.config.Seed, faults, s.config.Clock))
 	return nil
 }
 

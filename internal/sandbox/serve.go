@@ -41,7 +41,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := s.judge(c)
-	if pause(r.Context(), v.delay) != nil {
+	if v.delay > 0 && s.config.Sleep(r.Context(), v.delay) != nil {
 		panic(http.ErrAbortHandler) // the client is gone: nothing was done, and nobody listens
 	}
 	if v.expire {
@@ -76,7 +76,7 @@ func (s *Sandbox) finish(w http.ResponseWriter, r *http.Request, c call, v verdi
 	case KindHTTP:
 		send(w, httpFault(v.fault))
 	case KindSlow:
-		trickle(r.Context(), w, answer, v.fault.Delay)
+		s.trickle(r.Context(), w, answer, v.fault.Delay)
 	default:
 		send(w, answer)
 	}
@@ -168,7 +168,7 @@ func truncate(w http.ResponseWriter, answer reply) {
 }
 
 // trickle sends the body in pieces, evenly over the duration.
-func trickle(ctx context.Context, w http.ResponseWriter, answer reply, over time.Duration) {
+func (s *Sandbox) trickle(ctx context.Context, w http.ResponseWriter, answer reply, over time.Duration) {
 	const pieces = 8
 	answer.header.Set("Content-Length", fmt.Sprint(len(answer.body)))
 	whole := answer.body
@@ -176,7 +176,7 @@ func trickle(ctx context.Context, w http.ResponseWriter, answer reply, over time
 	send(w, answer)
 	_ = http.NewResponseController(w).Flush() // the header; what cannot be flushed comes at the end
 	for piece := range pieces {
-		if pause(ctx, over/pieces) != nil {
+		if s.config.Sleep(ctx, over/pieces) != nil {
 			panic(http.ErrAbortHandler)
 		}
 		_, _ = w.Write(whole[len(whole)*piece/pieces : len(whole)*(piece+1)/pieces])

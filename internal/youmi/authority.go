@@ -28,6 +28,7 @@ type token struct {
 // tokenSource keeps the token and renews it, one renewal at a time.
 type tokenSource struct {
 	fetch func(context.Context) (*token, error)
+	now   func() time.Time
 
 	current atomic.Pointer[token]
 	turn    chan struct{} // held by who renews; a channel, so that a waiter can be cancelled
@@ -35,8 +36,8 @@ type tokenSource struct {
 	failure error         // of the last renewal; guarded by turn
 }
 
-func newTokenSource(fetch func(context.Context) (*token, error)) *tokenSource {
-	return &tokenSource{fetch: fetch, turn: make(chan struct{}, 1)}
+func newTokenSource(fetch func(context.Context) (*token, error), now func() time.Time) *tokenSource {
+	return &tokenSource{fetch: fetch, now: now, turn: make(chan struct{}, 1)}
 }
 
 // get returns a token that is not about to end and is not the one the platform has just refused. Who comes while another
@@ -73,7 +74,7 @@ func (s *tokenSource) get(ctx context.Context, refused *token) (*token, error) {
 
 func (s *tokenSource) usable(refused *token) *token {
 	current := s.current.Load()
-	if current == nil || current == refused || !time.Now().Before(current.renew) {
+	if current == nil || current == refused || !s.now().Before(current.renew) {
 		return nil
 	}
 	return current

@@ -17,7 +17,8 @@ const MaxBody = 1 << 20
 type Client struct {
 	endpoints map[string]*endpoint
 	transport http.RoundTripper
-	timeout   time.Duration
+	bound     func(context.Context) (context.Context, context.CancelFunc)
+	now       func() time.Time
 	v2        *authority
 	v1        *authority // nil when version 1 is not configured
 }
@@ -34,7 +35,8 @@ func New(config Config) (*Client, error) {
 	}
 	client := &Client{
 		transport: config.Transport,
-		timeout:   config.Timeout,
+		bound:     config.bound,
+		now:       config.Now,
 		v2:        merchant.authority(config.BaseURL),
 	}
 	if config.V1.BaseURL != "" {
@@ -104,18 +106,18 @@ func (c *Client) Call(ctx context.Context, operation string, body any) (*Respons
 // once makes the call with one set of headers. On a kept connection that turned out to be closed before a byte was
 // written, it takes another connection, once.
 func (c *Client) once(ctx context.Context, to *endpoint, payload []byte, header http.Header) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	if err := context.Cause(ctx); err != nil {
 		return nil, &APIError{Operation: to.operation.ID, Verdict: NotSent, Code: networkCode(ctx, err), Err: err}
 	}
 	for stale := 0; ; stale++ {
 		try, traced := newAttempt(ctx, payload)
-		sent := time.Now()
+		sent := c.now()
 		answer, err := c.transport.RoundTrip(try.request(traced, to, header))
 		if err == nil {
-			received := time.Now()
-			response, err := read(to.operation.ID, answer)
+			received := c.now()
+			response, err := read(to.operation.ID, answer, received)
 			to.via.clock.measure(answer.Header, timeOf(response), sent, received)
 			if err != nil {
 				return nil, err
@@ -136,13 +138,13 @@ func timeOf(response *Response) string {
 	return response.Time
 }
 
-// read turns an answer into a Response, an *APIError, or both.
-func read(operation string, answer *http.Response) (*Response, error) {
+// read turns an answer, received now, into a Response, an *APIError, or both.
+func read(operation string, answer *http.Response, now time.Time) (*Response, error) {
 	defer answer.Body.Close()
 	body, err := readBounded(answer)
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
 		// The status says what it proves, also when the body cannot be read.
-		return nil, refused(operation, answer, body)
+		return nil, refused(operation, answer, body, now)
 	}
 	if err != nil {
 		return nil, &APIError{Operation: operation, Verdict: Unknown, HTTPStatus: answer.StatusCode, Code: bodyCode(err), Err: err}

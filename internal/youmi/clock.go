@@ -10,10 +10,13 @@ import (
 // clock compares the platform's clock with this machine's, from the answers of one version. Signed calls carry a time, and
 // one that is 10 minutes off is refused (200005, 10006).
 type clock struct {
+	local  func() time.Time
 	skew   atomic.Int64 // nanoseconds that the platform is ahead, by the last answer
 	seen   atomic.Bool
 	offset atomic.Int64 // what signed calls add to this machine's time
 }
+
+func newClock(local func() time.Time) *clock { return &clock{local: local} }
 
 // leastCorrection is the least difference for which a refused call is made again with another time. An answer tells the time to
 // the second only.
@@ -44,7 +47,7 @@ func platformTime(date, msgTime string) (time.Time, bool) {
 // now is the time for a signed call, and the offset in it.
 func (c *clock) now() (now time.Time, offset time.Duration) {
 	offset = time.Duration(c.offset.Load())
-	return time.Now().Add(offset), offset
+	return c.local().Add(offset), offset
 }
 
 // correct has later calls go by the platform's clock, after one with the given offset was refused for its time. False

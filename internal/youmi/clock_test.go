@@ -32,7 +32,7 @@ func TestThePlatformsTime(t *testing.T) {
 }
 
 func TestTheSkewIsMeasuredFromTheMiddleOfACall(t *testing.T) {
-	c := new(clock)
+	c := newClock(time.Now)
 	sent := time.Date(2024, 12, 19, 9, 0, 0, 0, time.UTC)
 	require.False(t, c.correct(0), "nothing is known yet")
 	c.measure(http.Header{}, "", sent, sent)

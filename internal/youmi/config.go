@@ -1,6 +1,7 @@
 package youmi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,6 +50,10 @@ type Config struct {
 	Timeout time.Duration
 	// UserAgent is youmiflow/VERSION. Default: DefaultUserAgent.
 	UserAgent string
+	// Now is the time by which tokens are renewed and calls signed. Default: time.Now.
+	Now func() time.Time
+	// WithTimeout ends the context of a call after Timeout. Default: context.WithTimeout.
+	WithTimeout func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
 // V1Config is what calls of version 1 are signed with: all of it, or nothing.
@@ -90,10 +95,21 @@ func (c Config) WithDefaults() Config {
 	if c.UserAgent == "" {
 		c.UserAgent = DefaultUserAgent
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.WithTimeout == nil {
+		c.WithTimeout = context.WithTimeout
+	}
 	if c.Transport == nil {
 		c.Transport = newDirect(newTransport(c.Concurrency), c.Concurrency)
 	}
 	return c
+}
+
+// bound bounds one call in time.
+func (c Config) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return c.WithTimeout(ctx, c.Timeout)
 }
 
 // validate names the first setting that cannot work.

@@ -131,12 +131,12 @@ func tokenRefused(err error) bool {
 }
 
 // refused turns an answer other than 2xx into an error. Its body may hold an envelope with more to say.
-func refused(operation string, answer *http.Response, body []byte) *APIError {
+func refused(operation string, answer *http.Response, body []byte, now time.Time) *APIError {
 	e := &APIError{
 		Operation: operation, HTTPStatus: answer.StatusCode,
 		Code:       "HTTP-" + strconv.Itoa(answer.StatusCode),
 		Verdict:    statusVerdict(answer.StatusCode),
-		RetryAfter: retryAfter(answer.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: retryAfter(answer.Header.Get("Retry-After"), now),
 	}
 	if answer.StatusCode >= 300 && answer.StatusCode <= 399 {
 		e.Code = "redirect"

@@ -17,7 +17,7 @@ type signer struct {
 	config    V1Config
 	agent     string
 	transport http.RoundTripper
-	timeout   time.Duration
+	bound     func(context.Context) (context.Context, context.CancelFunc)
 	clock     *clock
 	to        *endpoint
 }
@@ -25,13 +25,13 @@ type signer struct {
 func newSigner(config Config) *signer {
 	address, _ := url.Parse(strings.TrimSuffix(config.V1.BaseURL, "/") + "/GetAccessToken?format=json") // the base is validated
 	return &signer{
-		config: config.V1, agent: config.UserAgent, transport: config.Transport, timeout: config.Timeout, clock: new(clock),
+		config: config.V1, agent: config.UserAgent, transport: config.Transport, bound: config.bound, clock: newClock(config.Now),
 		to: &endpoint{operation: Operation{ID: OperationV1GetAccessToken, Method: http.MethodPost}, url: address},
 	}
 }
 
 func (s *signer) authority() *authority {
-	return &authority{base: s.config.BaseURL, tokens: newTokenSource(s.fetch), clock: s.clock, header: s.header, signed: true}
+	return &authority{base: s.config.BaseURL, tokens: newTokenSource(s.fetch, s.clock.local), clock: s.clock, header: s.header, signed: true}
 }
 
 // header signs one call. The names are sent in the letter case of the page.
@@ -78,18 +78,18 @@ func (s *signer) ask(parent context.Context, at time.Time) (*token, error) {
 	if err != nil {
 		return nil, &TokenError{Version: V1, Verdict: NotSent, Code: "encoding", Err: err}
 	}
-	ctx, cancel := context.WithTimeout(parent, s.timeout)
+	ctx, cancel := s.bound(parent)
 	defer cancel()
 	try, traced := newAttempt(ctx, body)
-	sent := time.Now()
+	sent := s.clock.local()
 	answer, err := s.transport.RoundTrip(try.request(traced, s.to, s.plain()))
 	if err != nil {
 		e := tokenUnanswered(ctx, err)
 		e.Version = V1
 		return nil, e
 	}
-	received := time.Now()
-	response, err := read(OperationV1GetAccessToken, answer)
+	received := s.clock.local()
+	response, err := read(OperationV1GetAccessToken, answer, received)
 	s.clock.measure(answer.Header, timeOf(response), sent, received)
 	if err != nil {
 		return nil, s.refused(err)

@@ -33,7 +33,8 @@ type merchant struct {
 	calls     http.Header // the headers of every call, without the token
 	header    http.Header // the headers of the token request
 	transport http.RoundTripper
-	timeout   time.Duration
+	bound     func(context.Context) (context.Context, context.CancelFunc)
+	now       func() time.Time
 }
 
 func newMerchant(config Config) (*merchant, error) {
@@ -54,7 +55,8 @@ func newMerchant(config Config) (*merchant, error) {
 		calls:     http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {config.UserAgent}},
 		header:    http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}, "User-Agent": {config.UserAgent}},
 		transport: config.Transport,
-		timeout:   config.Timeout,
+		bound:     config.bound,
+		now:       config.Now,
 	}
 	if config.TenantID != "" {
 		m.calls["Tenantid"] = []string{config.TenantID}
@@ -65,14 +67,14 @@ func newMerchant(config Config) (*merchant, error) {
 // authority is that of version 2: its calls carry the token as it is.
 func (m *merchant) authority(base string) *authority {
 	return &authority{
-		base: base, tokens: newTokenSource(m.fetch), clock: new(clock),
+		base: base, tokens: newTokenSource(m.fetch, m.now), clock: newClock(m.now),
 		header: func(with *token, _ time.Time) http.Header { return with.header },
 	}
 }
 
 // fetch asks for a token.
 func (m *merchant) fetch(parent context.Context) (*token, error) {
-	ctx, cancel := context.WithTimeout(parent, m.timeout)
+	ctx, cancel := m.bound(parent)
 	defer cancel()
 	try, traced := newAttempt(ctx, m.form)
 	answer, err := m.transport.RoundTrip(try.request(traced, m.to, m.header))
@@ -87,13 +89,13 @@ func (m *merchant) fetch(parent context.Context) (*token, error) {
 	if err != nil {
 		return nil, &TokenError{Verdict: Unreachable, HTTPStatus: answer.StatusCode, Code: bodyCode(err), Err: err}
 	}
-	secret, lifetime, err := parseToken(body, time.Now())
+	secret, lifetime, err := parseToken(body, m.now())
 	if err != nil {
 		return nil, &TokenError{Verdict: NotSent, HTTPStatus: answer.StatusCode, Code: "unreadable", Err: err}
 	}
 	header := m.calls.Clone()
 	header["Authorization"] = []string{"Bearer " + secret}
-	return &token{secret: secret, header: header, renew: time.Now().Add(lifetime - min(tokenMargin, lifetime/10))}, nil
+	return &token{secret: secret, header: header, renew: m.now().Add(lifetime - min(tokenMargin, lifetime/10))}, nil
 }
 
 func tokenUnanswered(ctx context.Context, err error) *TokenError {
@@ -114,7 +116,7 @@ func (m *merchant) refused(answer *http.Response, body []byte) *TokenError {
 		Verdict:    NotSent,
 		HTTPStatus: answer.StatusCode,
 		Code:       "HTTP-" + strconv.Itoa(answer.StatusCode),
-		RetryAfter: retryAfter(answer.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: retryAfter(answer.Header.Get("Retry-After"), m.now()),
 	}
 	if json.Unmarshal(body, &oauth) == nil && oauth.Error != "" {
 		e.Code = clip(m.redact(oauth.Error))
