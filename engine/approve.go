@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"youmiflow/workflows"
@@ -31,7 +33,7 @@ type question struct {
 	Note     string             `json:"note,omitempty"`
 }
 
-// Questions lists what a run asks people at the moment.
+// Questions lists what a run asks people at the moment, by step.
 func Questions(ctx context.Context, ledger Ledger, run string) ([]Question, error) {
 	rows, err := ledger.Steps(ctx, run)
 	if err != nil {
@@ -55,6 +57,7 @@ func Questions(ctx context.Context, ledger Ledger, run string) ([]Question, erro
 		}
 		open = append(open, one)
 	}
+	slices.SortFunc(open, func(a, b Question) int { return strings.Compare(a.Step, b.Step) })
 	return open, nil
 }
 

@@ -35,6 +35,7 @@ import (
 //	serve ARGUMENTS...          starts `youmiflow sandbox`, and puts the URL that it prints into $URL
 //	unserve                     interrupts it, which must end it in order
 //	running WORKFLOW            waits until the newest run of the workflow works on its items
+//	asking N                    waits until the newest run asks so many things
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"exits": scriptExits, "platform": scriptPlatform, "received": scriptReceived,
 			"shape": scriptShape, "value": scriptValue, "keep": scriptKeep,
 			"serve": scriptServe, "unserve": scriptUnserve, "running": scriptRunning,
+			"asking": scriptAsking,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -214,6 +216,21 @@ func scriptRunning(ts *testscript.TestScript, _ bool, arguments []string) {
 		}
 		if time.Now().After(limit) {
 			ts.Fatalf("%s does not run: %s", arguments[0], &out)
+		}
+	}
+}
+
+func scriptAsking(ts *testscript.TestScript, _ bool, arguments []string) {
+	for limit := time.Now().Add(soon); ; <-time.After(20 * time.Millisecond) {
+		var out bytes.Buffer
+		cli.Main(context.Background(), []string{"--project", ts.MkAbs("."), "runs", "show", "last", "--output", "json"},
+			cli.Environment{Stdout: &out, Stderr: io.Discard, Lookup: func(string) (string, bool) { return "", false }})
+		var run struct{ Waiting []struct{ Kind string } }
+		if err := json.Unmarshal(out.Bytes(), &run); err == nil && fmt.Sprint(len(run.Waiting)) == arguments[0] {
+			return
+		}
+		if time.Now().After(limit) {
+			ts.Fatalf("it does not ask %s things: %s", arguments[0], &out)
 		}
 	}
 }
