@@ -117,15 +117,23 @@ func (f *dirFolder) byGivenName() {
 		if err != nil {
 			continue
 		}
-		line := givenName.FindSubmatch(source)
-		if line == nil {
-			continue
-		}
-		var node yaml.Node
-		if decodeOne(yaml.NewDecoder(bytes.NewReader(line[1])), &node) == nil && len(node.Content) > 0 && node.Content[0].Value != "" {
-			f.given[node.Content[0].Value] = append(f.given[node.Content[0].Value], file)
+		if name := nameIn(source); name != "" {
+			f.given[name] = append(f.given[name], file)
 		}
 	}
+}
+
+// nameIn is the name that a text gives the workflow.
+func nameIn(source []byte) string {
+	line := givenName.FindSubmatch(source)
+	if line == nil {
+		return ""
+	}
+	var node yaml.Node
+	if decodeOne(yaml.NewDecoder(bytes.NewReader(line[1])), &node) != nil || len(node.Content) == 0 {
+		return ""
+	}
+	return node.Content[0].Value
 }
 
 // Names are all that can be called.
