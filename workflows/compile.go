@@ -46,20 +46,20 @@ func (d *decoder) bare(node *yaml.Node, what string, in names, want expression.T
 }
 
 func (d *decoder) unclosed(node *yaml.Node, at int) {
-	span := d.text.span(node, d.text.places(node), at, at+3)
+	span := d.text.stretch(node, at, at+3)
 	d.add(span, "expression-syntax", "this ${{ is never closed: end the expression with }}, or write $${{ for the text itself", "")
 }
 
 // expression compiles a source that begins at a character of a scalar's value.
 func (d *decoder) expression(node *yaml.Node, source string, from int, in names, want expression.Type) *expression.Program {
 	if source == "" {
-		d.add(d.text.span(node, d.text.places(node), from-1, from), expression.CodeSyntax, "the expression is empty", "")
+		d.add(d.text.stretch(node, from-1, from), expression.CodeSyntax, "the expression is empty", "")
 		return nil
 	}
 	program, err := d.compile(source, in.scope, want)
 	if err == nil {
 		place := func(start, end int) diagnostic.Span {
-			return d.text.span(node, d.text.places(node), from+start, from+end)
+			return d.text.stretch(node, from+start, from+end)
 		}
 		if !d.noteSecrets(program, place) {
 			return nil
@@ -74,7 +74,7 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 	if problem.Suggestion = diagnostic.Suggest(problem.Name, problem.Candidates); in.explain != nil {
 		in.explain(problem, source)
 	}
-	span := d.text.span(node, d.text.places(node), from+problem.Start, from+max(problem.End, problem.Start+1))
+	span := d.text.stretch(node, from+problem.Start, from+max(problem.End, problem.Start+1))
 	d.add(span, problem.Code, problem.Message, problem.Suggestion)
 	return nil
 }
@@ -136,7 +136,7 @@ func (d *decoder) wholeValue(v *Value, node *yaml.Node, p piece, field *Field, i
 		}
 	}
 	v.form, v.typ = formProgram, v.program.Type()
-	v.span = d.text.span(node, d.text.places(node), p.from, p.to)
+	v.span = d.text.stretch(node, p.from, p.to)
 	return v
 }
 
@@ -162,14 +162,14 @@ func (d *decoder) textValue(v *Value, node *yaml.Node, pieces []piece, what stri
 		v.literal = pieces[0].text
 		return v
 	}
-	found, ok := d.text.places(node), true
+	ok := true
 	for _, p := range pieces {
 		if !p.expression {
 			v.parts = append(v.parts, part{text: p.text})
 			continue
 		}
 		program := d.expression(node, p.text, p.from, in, expression.Type{Kind: expression.Any})
-		span := d.text.span(node, found, p.from, p.to)
+		span := d.text.stretch(node, p.from, p.to)
 		if program == nil {
 			ok = false
 			continue

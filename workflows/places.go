@@ -193,6 +193,39 @@ func (w *walker) hex(digits int) rune {
 	return rune(n)
 }
 
+// stretch is span for whoever has not looked for the places of the scalar's characters; most stand as they are written.
+func (t *text) stretch(node *yaml.Node, from, to int) diagnostic.Span {
+	column, ok := t.asWritten(node)
+	if !ok {
+		return t.span(node, t.places(node), from, to)
+	}
+	length := utf8.RuneCountInString(node.Value)
+	from = min(max(from, 0), length)
+	to = min(max(to, from), length)
+	if from < length {
+		to = max(to, from+1)
+	}
+	return t.inside(diagnostic.Span{Line: node.Line, Column: column + from, EndColumn: column + to})
+}
+
+// asWritten finds the column at which a scalar's value begins, when each of its characters stands for itself, on one line.
+func (t *text) asWritten(node *yaml.Node) (column int, ok bool) {
+	if node.Line < 1 || node.Line > len(t.starts) || node.Value == "" || node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return 0, false
+	}
+	at, column := t.offset(node.Line, node.Column), node.Column
+	switch {
+	case node.Style&yaml.SingleQuotedStyle != 0 && strings.Contains(node.Value, `'`), node.Style&yaml.DoubleQuotedStyle != 0 && strings.Contains(node.Value, `\`):
+		return 0, false // it may be written otherwise and look the same
+	case node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		if at >= len(t.source) || !strings.ContainsRune(`'"`, rune(t.source[at])) {
+			return 0, false // an anchor stands before it
+		}
+		at, column = at+1, column+1
+	}
+	return column, at <= len(t.source) && strings.HasPrefix(t.source[at:], node.Value) && !strings.Contains(node.Value, "\n")
+}
+
 // span is the stretch of the file from one character of a scalar's value to before another, cut at the line's end.
 func (t *text) span(node *yaml.Node, found []place, from, to int) diagnostic.Span {
 	if len(found) == 0 {
@@ -235,6 +268,9 @@ func (t *text) spanOf(node *yaml.Node) diagnostic.Span {
 
 // quoteEnd is the column after a quoted scalar, or after its line when it goes on.
 func (t *text) quoteEnd(node *yaml.Node) int {
+	if column, ok := t.asWritten(node); ok {
+		return column + utf8.RuneCountInString(node.Value) + 1
+	}
 	found := t.places(node)
 	end := node.Column + 1
 	for _, p := range found {

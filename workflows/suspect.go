@@ -12,7 +12,7 @@ func (d *decoder) suspect(node *yaml.Node) {
 		return
 	}
 	if from, to := missingDollar(node.Value); to > 0 {
-		d.warn(d.text.span(node, d.text.places(node), from, to), "missing-dollar",
+		d.warn(d.text.stretch(node, from, to), "missing-dollar",
 			"`{{` without `$` is plain text: write ${{ … }} for an expression")
 	}
 	if node.Style == 0 && inChineseQuotes(node.Value) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -13,7 +12,6 @@ import (
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/types"
 )
 
 // Compile parses and type-checks an expression over the names of scope. What it yields must fit want. The error is an
@@ -41,6 +39,9 @@ func (k *Compiler) Compile(source string, scope Scope, want Type) (program *Prog
 		}
 	}()
 	program, failure := c.run(want)
+	if c.config != nil {
+		k.cache = c.config.NtCache // what it learned about types of Go
+	}
 	if failure != nil {
 		return nil, c.clamp(failure)
 	}
@@ -89,8 +90,7 @@ func (c *compilation) parse() (*parser.Tree, *Error) {
 	if len(c.source) > maxSource {
 		return nil, c.whole(CodeTooLarge, fmt.Sprintf("the expression is too long: %d bytes, of at most %d", len(c.source), maxSource))
 	}
-	c.config = c.compiler.config()
-	c.config.WithEnv(c.environment())
+	c.config = c.compiler.config(c.source, c.scope)
 	tree, err := parser.ParseWithConfig(c.source, c.config)
 	if err != nil {
 		return nil, c.syntaxError(err)
@@ -118,22 +118,6 @@ func (calendarNumbers) Visit(node *ast.Node) {
 	case "Month", "Weekday":
 		ast.Patch(node, &ast.BuiltinNode{Name: "int", Arguments: []ast.Node{call}})
 	}
-}
-
-// environment is what the checker knows of the names. Those that do not occur in the text need not be known.
-func (c *compilation) environment() types.Map {
-	environment := make(types.Map, 8)
-	for name, t := range c.compiler.functions {
-		if strings.Contains(c.source, name) {
-			environment[name] = t
-		}
-	}
-	for name, t := range c.scope {
-		if strings.Contains(c.source, name) {
-			environment[name] = c.compiler.top(t)
-		}
-	}
-	return environment
 }
 
 // check finds names, fields and types that do not fit.

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/builtin"
@@ -16,6 +17,7 @@ type Compiler struct {
 	functions map[string]types.Type
 	builtins  conf.FunctionsTable
 	known     map[objectKey]known
+	cache     nature.Cache
 }
 
 // objectKey tells an object type by the map of its fields.
@@ -27,13 +29,18 @@ type objectKey struct {
 // known is an object type as the checker sees it, made once. It holds on to the fields, so that no other map takes their
 // place in memory.
 type known struct {
-	types.Type
 	nature nature.Nature
 	fields map[string]Type
 }
 
-// Nature is what was made of the type the first time.
-func (k known) Nature() nature.Nature { return k.nature }
+// asType lets what is known already stand where expr wants a type, such as that of a list's elements.
+type asType struct {
+	types.Type
+	nature nature.Nature
+}
+
+// Nature is what was made of the type before.
+func (t asType) Nature() nature.Nature { return t.nature }
 
 // NewCompiler makes a Compiler.
 func NewCompiler() *Compiler {
@@ -44,24 +51,46 @@ func NewCompiler() *Compiler {
 	return k
 }
 
-// config is what conf.CreateNew makes, with one table of functions for all.
-func (k *Compiler) config() *conf.Config {
+// config is what conf.New makes, with one table of functions and one cache of types for all expressions, and of the names
+// only those that occur in the text: no others are asked for.
+func (k *Compiler) config(source string, scope Scope) *conf.Config {
+	names := k.object(Type{Kind: Object})
+	for name, t := range k.functions {
+		if strings.Contains(source, name) {
+			names.Fields[name] = t.Nature()
+		}
+	}
+	for name, t := range scope {
+		if !strings.Contains(source, name) {
+			continue
+		}
+		if t.Kind == Object {
+			names.Fields[name] = k.object(t)
+		} else {
+			names.Fields[name] = k.nature(t)
+		}
+	}
 	return &conf.Config{
-		Optimize: true, ShortCircuit: true, MaxNodes: maxNodes,
+		Optimize: true, ShortCircuit: true, MaxNodes: maxNodes, Env: names, Strict: true, NtCache: k.cache,
 		ConstFns: map[string]reflect.Value{}, Functions: conf.FunctionsTable{}, Builtins: k.builtins, Disabled: map[string]bool{},
 	}
 }
 
-// top translates the type of a name for expr's checker.
-func (k *Compiler) top(t Type) types.Type {
-	if t.Kind == Object {
-		return k.object(t)
+// nature translates a type for expr's checker; objects once.
+func (k *Compiler) nature(t Type) nature.Nature {
+	if t.Kind != Object {
+		return k.plain(t).Nature()
 	}
-	return k.within(t)
+	key := objectKey{reflect.ValueOf(t.Fields).Pointer(), t.Open}
+	made, ok := k.known[key]
+	if !ok {
+		made = known{k.object(t), t.Fields}
+		k.known[key] = made
+	}
+	return made.nature
 }
 
-// within translates a type for expr's checker; objects once.
-func (k *Compiler) within(t Type) types.Type {
+func (k *Compiler) plain(t Type) types.Type {
 	switch t.Kind {
 	case Bool:
 		return types.Bool
@@ -79,29 +108,24 @@ func (k *Compiler) within(t Type) types.Type {
 		if t.Element == nil {
 			return types.Array(types.Any)
 		}
-		return types.Array(k.within(*t.Element))
-	case Object:
-		key := objectKey{reflect.ValueOf(t.Fields).Pointer(), t.Open}
-		made, ok := k.known[key]
-		if !ok {
-			object := k.object(t)
-			made = known{object, object.Nature(), t.Fields}
-			k.known[key] = made
-		}
-		return made
+		return types.Array(asType{types.Any, k.nature(*t.Element)})
 	case Opaque:
 		return opaqueType{t.Name}
 	}
 	return types.Any
 }
 
-func (k *Compiler) object(t Type) types.Map {
-	fields := make(types.Map, len(t.Fields)+1)
+// object is what types.Map makes.
+func (k *Compiler) object(t Type) nature.Nature {
+	n := nature.NatureOf(map[string]any{})
+	n.TypeData = &nature.TypeData{Fields: make(map[string]nature.Nature, len(t.Fields))}
+	n.Strict = !t.Open
 	for name, field := range t.Fields {
-		fields[name] = k.within(field)
+		n.Fields[name] = k.nature(field)
 	}
 	if t.Open {
-		fields[types.Extra] = types.Any
+		anything := types.Any.Nature()
+		n.DefaultMapValue = &anything
 	}
-	return fields
+	return n
 }
