@@ -122,7 +122,12 @@ func LoadFolder(dir string, catalogue Catalogue) ([]*Workflow, diagnostic.List) 
 func IsWorkflowFile(name string) bool {
 	suffix := filepath.Ext(name)
 	return (suffix == ".yaml" || suffix == ".yml") && !strings.HasPrefix(name, ".") &&
-		!slices.Contains(projectFiles, name)
+		!slices.Contains(projectFiles, name) && !IsTestFile(name)
+}
+
+// IsTestFile tells by its name whether a file holds tests of a workflow: NAME.test.yaml.
+func IsTestFile(name string) bool {
+	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, ".test.yaml") || strings.HasSuffix(name, ".test.yml"))
 }
 
 // parser reads one workflow.
