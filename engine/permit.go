@@ -150,12 +150,15 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 	if !found || len(s.engine.Limits) == 0 && len(s.active.limits) == 0 && s.active.deadline().IsZero() {
 		return nil
 	}
+	if _, taken := s.active.slotOf(slotKey{s.item.ID, step.Path}); taken {
+		return nil // it waits for a slot that it has, and would lose it
+	}
 	key := slotKey{s.item.ID, step.Path + "\x00ahead"}
 	at, known := s.active.earlier(key)
 	for {
 		now, lead := s.engine.Now(), s.engine.lead()
 		if !known {
-			slot, err := s.peek(ctx, path, message)
+			slot, err := s.foresee(ctx, path, message)
 			if err != nil {
 				return err
 			}
@@ -180,6 +183,14 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 
 func (s *scope) waitsFor(slot Slot, request Request) string {
 	return fmt.Sprintf("the limits of account %s, until %s", request.Account, clockText(s.engine.Now(), slot.At, s.engine.Location))
+}
+
+// foresee says when a message may leave: when its slot is, where it has one already, since it was put off for that.
+func (s *scope) foresee(ctx context.Context, path string, message Request) (Slot, error) {
+	if at, taken := s.active.slotOf(slotKey{s.item.ID, path}); taken {
+		return Slot{At: at}, nil
+	}
+	return s.peek(ctx, path, message)
 }
 
 // peek asks when a call could leave, and takes nothing.
