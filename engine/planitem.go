@@ -294,14 +294,14 @@ func (t *planTimer) ask(ctx context.Context, it *plannedItem, op *plannedOp, pat
 func (t *planTimer) takeOver(ctx context.Context, it *plannedItem, i int, now int64) (*planStop, error) {
 	op, state := &it.ops[i], &it.state[i]
 	first := it.firstMessage()
-	if first == nil || !op.book.limited && it.deadline == 0 {
+	if first == nil || !op.book.limited && it.deadline == 0 || state.slot != 0 {
 		return nil, nil
 	}
 	if at := state.ahead; at > now {
 		return &planStop{at: at}, nil
 	}
 	state.ahead = 0
-	slot, stop, err := t.ask(ctx, it, op, first.path, first.operation, true, now)
+	slot, stop, err := t.foresee(ctx, it, op, first, now)
 	if stop != nil || err != nil {
 		return stop, err
 	}
@@ -316,6 +316,14 @@ func (t *planTimer) takeOver(ctx context.Context, it *plannedItem, i int, now in
 	return &planStop{at: state.ahead}, nil
 }
 
+// foresee is scope.foresee: when a message may leave.
+func (t *planTimer) foresee(ctx context.Context, it *plannedItem, apply *plannedOp, message *talk, now int64) (Slot, *planStop, error) {
+	if i := it.opAt(message.path); i >= 0 && it.state[i].slot != 0 {
+		return Slot{At: time.Unix(0, it.state[i].slot)}, nil, nil
+	}
+	return t.ask(ctx, it, apply, message.path, message.operation, true, now)
+}
+
 // firstMessage is the next step that sends in a conversation; nil for none.
 func (it *plannedItem) firstMessage() *talk {
 	for n := range it.talks {
@@ -327,12 +335,18 @@ func (it *plannedItem) firstMessage() *talk {
 }
 
 func (it *plannedItem) sentAt(path string) bool {
-	for i := range it.ops {
+	i := it.opAt(path)
+	return i >= 0 && it.state[i].done
+}
+
+// opAt is the place of a call by its step; -1 when the item does not make it.
+func (it *plannedItem) opAt(path string) int {
+	for i := it.from; i < it.to; i++ {
 		if it.ops[i].kind == opCall && it.ops[i].path == path {
-			return it.state[i].done
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // slot is scope.awaitSlot: the limits let the call leave now, or say when.

@@ -161,7 +161,9 @@ func (t *planTimer) pick(lane *plannedLane) (*plannedItem, error) {
 		return it, nil
 	}
 	it, err := t.fresh(lane)
-	lane.next = nil
+	if it != nil {
+		lane.next = nil
+	}
 	return it, err
 }
 
