@@ -197,6 +197,9 @@ func (a *activeRun) questions() []string {
 	return slices.Collect(maps.Keys(a.asked))
 }
 
+// mayWait reports whether nobody is likely to ask something of the run that its caller does not know of.
+func (a *activeRun) mayWait() bool { return a.run.Parent != nil && len(a.questions()) == 0 }
+
 // answered has a step no longer be looked after.
 func (a *activeRun) answered(path string) {
 	a.mu.Lock()

@@ -316,3 +316,69 @@ func TestAnApprovalWithinACalledRun(t *testing.T) {
 	v.pass(time.Minute)
 	require.Equal(t, engine.StatusSucceeded, v.run(id).Status)
 }
+
+func TestItemsWhoseRunsArePaused(t *testing.T) {
+	v := steer(t)
+	v.others["greet"] = greet
+	v.file("people.csv", "account,friend,pause\n1,a,3h\n1,b,2h\n")
+	id := v.start(callsPerItem)
+	v.pass(time.Minute)
+	require.NoError(t, v.engine.Pause(t.Context(), id))
+	v.pass(24 * time.Hour)
+	require.Equal(t, engine.StatusPaused, v.run(id).Status)
+	require.Equal(t, map[engine.Status]int{engine.StatusHeld: 2}, v.run(id).Counts)
+	require.Len(t, v.texts(), 2)
+	require.NoError(t, v.engine.Resume(t.Context(), id))
+	v.pass(time.Minute)
+	require.Equal(t, engine.StatusSucceeded, v.run(id).Status)
+	require.Len(t, v.texts(), 6)
+}
+
+func TestACalledRunThatSomebodyCancels(t *testing.T) {
+	v := steer(t)
+	v.others["greet"] = greet
+	id := v.start(callsGreet)
+	v.pass(time.Minute)
+	child := v.children(id)[0].ID
+	require.NoError(t, v.engine.Pause(t.Context(), child))
+	v.pass(24 * time.Hour)
+	require.Equal(t, engine.StatusRunning, v.run(id).Status, "its caller waits for it")
+	require.NoError(t, v.engine.Cancel(t.Context(), child))
+	v.pass(time.Minute)
+	run := v.run(id)
+	require.Equal(t, engine.StatusFailed, run.Status)
+	require.Equal(t, "child-cancelled", run.Error.Code)
+}
+
+// Nothing that a run has called outlives it: here its deadline leaves the items out that wait.
+func TestACalledRunEndsWithItsCallersDeadline(t *testing.T) {
+	v := steer(t)
+	v.others["greet"] = greet
+	v.file("people.csv", "account,friend,pause\n1,a,30h\n")
+	id := v.start("deadline: 2h\n" + callsPerItem)
+	v.pass(48 * time.Hour)
+	require.True(t, v.run(id).Status.Over())
+	require.Equal(t, engine.StatusCancelled, v.children(id)[0].Status)
+	require.Equal(t, []string{"1 a"}, v.texts())
+	require.Equal(t, v.clock().Add(-46*time.Hour).Unix(), v.run(id).FinishedAt.Unix())
+}
+
+// A called run without a window of its own keeps its caller's.
+func TestACalledRunKeepsItsCallersWindow(t *testing.T) {
+	for name, window := range map[string]string{"none": "", "its own": "send_window: { from: \"00:00\", to: \"23:59\" }\n"} {
+		t.Run(name, func(t *testing.T) {
+			v := steer(t)
+			v.others["sends"] = window + "name: sends\nsteps:\n  - uses: message.send\n    with: { account: \"1\", friend: a, text: x }\n"
+			id := v.start("send_window: { from: \"12:00\", to: \"13:00\" }\nsteps:\n  - call: sends\n")
+			v.pass(time.Hour)
+			v.crash()
+			v.pass(time.Hour)
+			if window == "" {
+				require.Empty(t, v.texts())
+				v.until(time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC))
+			}
+			require.Equal(t, []string{"x"}, v.texts())
+			require.Equal(t, engine.StatusSucceeded, v.run(id).Status)
+		})
+	}
+}

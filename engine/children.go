@@ -37,7 +37,7 @@ func (s *scope) missed(ctx context.Context, stop *suspended) error {
 	return stop
 }
 
-// childrenAtRest asks for every run that this one has called to be where this one is to be, and reports whether all are.
+// childrenAtRest asks for every run that this one has called to be paused or cancelled, and reports whether all are.
 func (e *Engine) childrenAtRest(ctx context.Context, id string, wanted Wanted) (bool, error) {
 	open, err := e.Ledger.Runs(ctx, RunFilter{Parent: id, Statuses: unfinished()})
 	if err != nil {
@@ -48,8 +48,8 @@ func (e *Engine) childrenAtRest(ctx context.Context, id string, wanted Wanted) (
 		if wanted == WantPause && child.Wanted == WantPause && child.Status == StatusPaused {
 			continue
 		}
-		rest = rest && wanted == WantRun
-		if child.Wanted == wanted || wanted == WantRun {
+		rest = false
+		if child.Wanted == wanted {
 			continue
 		}
 		ask := e.Cancel

@@ -164,10 +164,15 @@ func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
 	return again, nil
 }
 
+// calledLooks is how much rarer the engine looks at runs that others have called, of which there may be a thousand. What is
+// wanted of their caller it tells them itself.
+const calledLooks = 10
+
 // Watch tells the engine's slices what other processes want of their runs, until ctx ends.
 func (e *Engine) Watch(ctx context.Context) error {
 	tick := time.NewTicker(e.Poll)
 	defer tick.Stop()
+	looks := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -177,7 +182,11 @@ func (e *Engine) Watch(ctx context.Context) error {
 		if err := e.refreshAccounts(ctx); err != nil && ctx.Err() == nil {
 			e.Logger.WarnContext(ctx, "looking which accounts are held; trying again", "error", err)
 		}
+		looks++
 		for _, active := range e.working() {
+			if active.mayWait() && looks%calledLooks != 0 {
+				continue
+			}
 			err := e.hear(ctx, active)
 			if ctx.Err() != nil {
 				return nil

@@ -69,14 +69,13 @@ func parallelResult(branches []*standing) *result {
 // foreach item is held alone only where all of them say so.
 func (s *scope) allOf(errs []error) error {
 	var whole *suspended
+	var broken []error
 	for _, err := range errs {
-		if err == nil {
-			continue
-		}
 		stop, ok := isSuspended(err)
 		switch {
+		case err == nil:
 		case !ok:
-			return errors.Join(errs...)
+			broken = append(broken, err)
 		case whole == nil:
 			copied := *stop
 			whole = &copied
@@ -84,8 +83,8 @@ func (s *scope) allOf(errs []error) error {
 			whole = whole.with(stop, s.isRoot())
 		}
 	}
-	if whole == nil {
-		return nil
+	if len(broken) > 0 || whole == nil {
+		return errors.Join(broken...)
 	}
 	return whole
 }

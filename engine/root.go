@@ -77,6 +77,15 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 		}
 		return nil, err
 	}
+	if len(active.workflow.Calls) > 0 { // what it has called and nobody waits for any more
+		rest, err := e.childrenAtRest(ctx, active.run.ID, WantCancel)
+		if err != nil {
+			return nil, err
+		}
+		if !rest {
+			return e.leaveRoot(ctx, s, &suspended{at: e.Now().Add(settling)})
+		}
+	}
 	return nil, e.end(ctx, s, st, late)
 }
 

@@ -105,7 +105,7 @@ func (k *keptFolder) Source(name string) (string, []byte, error) {
 // inherit gives a called run what it has of the one that called it: the send window where it has none, and that paths given
 // from outside stay so, and no other becomes one on the way.
 func (e *Engine) inherit(ctx context.Context, active *activeRun) error {
-	parent, err := e.caller(ctx, active.run.Parent.Run)
+	parent, err := e.callerOf(ctx, active.run)
 	if err != nil {
 		return fmt.Errorf("the run that called it: %w", err)
 	}
@@ -116,8 +116,9 @@ func (e *Engine) inherit(ctx context.Context, active *activeRun) error {
 	return nil
 }
 
-// caller returns a run that called another one, as this process holds it or would.
-func (e *Engine) caller(ctx context.Context, id string) (*activeRun, error) {
+// callerOf returns the run that called another one, as this process holds it or would.
+func (e *Engine) callerOf(ctx context.Context, called Run) (*activeRun, error) {
+	id := called.Parent.Run
 	e.mu.Lock()
 	active := e.active[id]
 	e.mu.Unlock()
