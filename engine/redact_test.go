@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -107,10 +108,12 @@ func TestNoChangeKeepsASecret(t *testing.T) {
 // declared are the types that have the method change.
 func declared(t *testing.T) []string {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0)
+	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	var found []string
-	for _, file := range packages["engine"].Files {
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
 		for _, declaration := range file.Decls {
 			function, ok := declaration.(*ast.FuncDecl)
 			if ok && function.Name.Name == "change" && function.Recv != nil && len(function.Type.Params.List) == 0 {

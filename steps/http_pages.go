@@ -70,11 +70,11 @@ func (r *httpReader) turn() error {
 	if err != nil {
 		return err
 	}
-	if digest := sha256.Sum256(response.Body); r.pages > 1 && digest == r.last && len(r.page) > 0 {
+	digest := sha256.Sum256(response.Body)
+	if r.pages > 1 && digest == r.last && len(r.page) > 0 {
 		return r.wrong("it is the same as the page before: the server takes no notice of which page is asked for, and the rest would stay unseen")
-	} else {
-		r.last = digest
 	}
+	r.last = digest
 	answer, err := decodeValues(response.Body)
 	if err != nil {
 		return r.wrong("the answer is no JSON: see what the address gives")

@@ -60,11 +60,10 @@ func textCell(text, kind string) (any, error) {
 	if whole, err := strconv.Atoi(text); err == nil {
 		return whole, nil
 	}
-	number, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(number) || math.IsInf(number, 0) || !exact(text) {
-		return text, nil // as it is written: it would become another number
+	if number, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(number) && !math.IsInf(number, 0) && exact(text) {
+		return number, nil
 	}
-	return number, nil
+	return text, nil // as it is written: it would become another number
 }
 
 // exact reports whether a number keeps all the digits of its text.

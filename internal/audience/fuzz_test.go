@@ -22,7 +22,7 @@ func fuzz(f *testing.F, suffix string, wrap func(*testing.T, []byte) []byte) {
 		require.NoError(t, os.WriteFile(path, wrap(t, content), 0o600))
 		reader, err := Open(path, Options{})
 		if err != nil {
-			checkError(t, err)
+			_ = checkError(t, err)
 			return
 		}
 		defer func() { require.NoError(t, reader.Close()) }()

@@ -95,7 +95,7 @@ func (q *QueryReader) ask(ctx context.Context, d dialect) error {
 	if q.tx, err = q.session.BeginTx(ctx, &sql.TxOptions{ReadOnly: d.readOnly}); err != nil {
 		return err
 	}
-	if q.rows, err = q.tx.QueryContext(ctx, q.query.SQL, q.query.Args...); err != nil {
+	if q.rows, err = q.tx.QueryContext(ctx, q.query.SQL, q.query.Args...); err != nil { //nolint:rowserrcheck // Next looks
 		return err
 	}
 	types, err := q.rows.ColumnTypes()

@@ -29,7 +29,7 @@ func asked(ctx context.Context, query Query) (rows []row, err error) {
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	for {
 		row, number, err := reader.Next()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // itself
 			return rows, nil
 		}
 		if err != nil {

@@ -124,7 +124,7 @@ func (c *Client) Do(ctx context.Context, request Request) (*Response, error) {
 	if request.Method == http.MethodGet || request.Method == http.MethodHead {
 		client = c.reads
 	}
-	answer, err := client.Do(call)
+	answer, err := client.Do(call) //nolint:bodyclose // read closes it
 	if err != nil {
 		return nil, failure(ctx, address, left.Load(), err)
 	}
