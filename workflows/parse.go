@@ -31,7 +31,7 @@ var workflowKeys = keySetOf(
 	key{"limits", identifiedShape(refShape("limit")), "Limits that are stricter than the shared ones of youmiflow.yaml, by name."},
 	key{"steps", stepsShape, "What is done, one after the other."},
 	key{"finally", stepsShape, "What is done after the steps in any case: when they failed and when the run was cancelled, too."},
-	key{"outputs", identifiedShape(anythingShape), "Values that are kept with the run, and that a workflow which calls this one sees as steps.ID.NAME."},
+	key{"outputs", valuesShape, "Values that are kept with the run, and that a workflow which calls this one sees as steps.ID.NAME."},
 ).needing("steps")
 
 // maxPriority bounds priorities on both sides.

@@ -12,9 +12,8 @@ type shape func() *jsonschema.Schema
 
 // What stands for itself. Messages are those that editors show; other validators pass over the key errorMessage.
 const (
-	errorMessage        = "errorMessage"
-	patternErrorMessage = "patternErrorMessage"
-	enumDescriptions    = "enumDescriptions"
+	errorMessage     = "errorMessage"
+	enumDescriptions = "enumDescriptions"
 
 	holdsExpression = `\$\{\{`
 	durationForm    = `(?:\d+(?:\.\d+)?(?:ms|us|µs|ns|s|m|h|d))+`
@@ -27,7 +26,7 @@ const (
 
 // matching is text of a form, told in words.
 func matching(form, words string) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: form, Extra: map[string]any{patternErrorMessage: "write " + words}}
+	return &jsonschema.Schema{Type: "string", Pattern: form, Extra: message("write " + words)}
 }
 
 // whole is a form with nothing but blanks around it.
@@ -116,7 +115,7 @@ func described(words shape, meanings ...string) shape {
 
 // refShape is an object that has its own entry in the schema.
 func refShape(name string) shape {
-	return func() *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/definitions/" + name} }
+	return func() *jsonschema.Schema { return &jsonschema.Schema{Ref: definitions + name} }
 }
 
 // orNothing also takes a key without a value.
@@ -146,7 +145,7 @@ func identifiedShape(value shape) shape {
 	return func() *jsonschema.Schema {
 		s := namedShape(value)()
 		s.PropertyNames = &jsonschema.Schema{Pattern: identifier.String(),
-			Extra: map[string]any{patternErrorMessage: "a name has letters, digits and _, and begins with no digit"}}
+			Extra: message("a name has letters, digits and _, and begins with no digit")}
 		return s
 	}
 }
@@ -170,10 +169,13 @@ func nameShape() *jsonschema.Schema {
 func stepsShape() *jsonschema.Schema { return filledShape(refShape("step"))() }
 
 func branchesShape() *jsonschema.Schema {
-	branches := namedShape(eitherShape(stepsShape, refShape("branch")))()
+	return atLeastOne(namedShape(eitherShape(stepsShape, refShape("branch")))())
+}
+
+func atLeastOne(object *jsonschema.Schema) *jsonschema.Schema {
 	one := 1
-	branches.MinProperties = &one
-	return branches
+	object.MinProperties = &one
+	return object
 }
 
 func waitShape() *jsonschema.Schema {
@@ -199,11 +201,11 @@ func wavesListShape() *jsonschema.Schema {
 }
 
 func variantsShape() *jsonschema.Schema {
-	variants := namedShape(wholeNumberShape(1, 1_000_000))()
-	one := 1
-	variants.MinProperties = &one
-	return variants
+	return atLeastOne(namedShape(wholeNumberShape(1, 1_000_000))())
 }
+
+// valuesShape are values under names, at least one.
+func valuesShape() *jsonschema.Schema { return atLeastOne(identifiedShape(anythingShape)()) }
 
 func eventShape() *jsonschema.Schema { return wordShape(EventKinds()...)() }
 

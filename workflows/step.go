@@ -28,7 +28,7 @@ var (
 		key{"call", textShape, "Another workflow of the folder, by its file's name without suffix, which runs with the params in `with`. Its outputs come back as steps.ID.NAME."},
 		key{"wait", waitShape, "Lets time pass: a duration such as 2d, a time, or `until` an expression holds."},
 		key{"approve", approveShape, "Waits for a person: the question, or an object with `text`, `for` and `default`. Answered with `runs approve` or `runs reject`."},
-		key{"set", identifiedShape(anythingShape), "Values, which later steps see as steps.ID.NAME."},
+		key{"set", valuesShape, "Values, which later steps see as steps.ID.NAME."},
 	)
 	retryKeys = keySetOf(
 		key{"attempts", wholeNumberShape(1, 100), "How often at the most, the first included."},

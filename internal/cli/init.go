@@ -48,6 +48,9 @@ func (a *app) initProject(dir string) error {
 	if err != nil {
 		return &exit{code: exitUsage, cause: fmt.Errorf("making the project in %s: %w", dir, err)}
 	}
+	if err := a.writeSchemas(dir); err != nil {
+		return &exit{code: exitUsage, cause: fmt.Errorf("making the project in %s: %w", dir, err)}
+	}
 	enter := "  cd " + dir + "\n"
 	if filepath.Clean(dir) == "." {
 		enter = ""
@@ -61,6 +64,25 @@ func (a *app) writeTemplate(files fs.FS, name, path string) error {
 	if err != nil {
 		return err
 	}
+	return a.writeNew(path, text)
+}
+
+// writeSchemas writes what .vscode/settings.json refers to.
+func (a *app) writeSchemas(dir string) error {
+	for _, kind := range []string{"workflow", "project"} {
+		text, err := schemaOf(kind)
+		if err != nil {
+			return err
+		}
+		if err := a.writeNew(filepath.Join(dir, ".vscode", "youmiflow-"+kind+".schema.json"), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeNew writes a file, unless there is one already.
+func (a *app) writeNew(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
