@@ -9,7 +9,7 @@ BENCHTIME ?= 1s
 BENCH     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint vet fmt fuzz bench build generate check
+.PHONY: help test race lint vet fmt fuzz bench build generate check editors
 
 help: ## Say what can be done (this text)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: ## Run all tests, and say at the end which optional checks were left out
 		echo "  audiences in PostgreSQL       (needs the server; Debian's package is postgresql)"
 	@command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || \
 		echo "  audiences in MySQL            (needs a server; Debian's package is mariadb-server)"
+	@if command -v npm >/dev/null 2>&1; \
+		then echo "  schemas in a real editor      make editors"; \
+		else echo "  schemas in a real editor      make editors   (needs node and npm, which are not installed)"; fi
 	@command -v systemd-analyze >/dev/null 2>&1 || \
 		echo "  schedules beside systemd      (needs systemd-analyze, which is not installed)"
 
@@ -36,6 +39,14 @@ lint: ## Run the linters of .golangci.yml; without golangci-lint this is skipped
 	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; \
 	elif [ "$$CI" = true ]; then echo "lint: golangci-lint is not installed" >&2; exit 1; \
 	else echo "lint: SKIPPED, golangci-lint is not installed; .ci/run says which version and how"; fi
+
+editors: ## Check the schemas with the language server that editors run (fetched by npm); without npm this is skipped, and on CI an error
+	@if ! command -v npm >/dev/null 2>&1 || ! command -v node >/dev/null 2>&1; then \
+		if [ "$$CI" = true ]; then echo "editors: node and npm are not installed" >&2; exit 1; fi; \
+		echo "editors: SKIPPED, node and npm are not installed"; exit 0; fi; \
+	set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; cp .ci/editors/package.json .ci/editors/package-lock.json "$$scratch"; \
+	(cd "$$scratch" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
+	YAML_LANGUAGE_SERVER="$$scratch/node_modules/yaml-language-server/bin/yaml-language-server" $(GO) test -count=1 -run 'TestEditor' ./internal/cli
 
 vet: ## Run go vet
 	$(GO) vet ./...
