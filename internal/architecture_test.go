@@ -36,6 +36,7 @@ func floors() map[string]int {
 		"internal/limit":      4,
 		"engine":              3,
 		"internal/events":     3,
+		"internal/folder":     3,
 		"workflows":           2,
 		"internal/sandbox":    2,
 		"internal/expression": 1,
@@ -66,6 +67,8 @@ func reserved() []reservation {
 		{"github.com/mattn/go-sqlite3", stores, false},
 		{"modernc.org/sqlite", databases, false},
 		{"github.com/pressly/goose", stores, false},
+		{"github.com/fsnotify/fsnotify", []string{"internal/folder"}, false},
+		{"github.com/go-git", []string{"internal/folder", "internal/cli"}, false},
 		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}

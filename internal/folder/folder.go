@@ -1,0 +1,197 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"youmiflow/internal/diagnostic"
+	"youmiflow/workflows"
+)
+
+// Config is what a Folder is made of. Root, Dir and Catalogue are required.
+type Config struct {
+	// Root is the project's folder: names of files are relative to it.
+	Root string
+	// Dir is the folder of the workflows.
+	Dir string
+	// Catalogue is what workflows are checked against.
+	Catalogue workflows.Catalogue
+	// Texts keeps what was good over a restart. Default: nothing is kept.
+	Texts Texts
+	// Settle is how long files must rest before a change is looked at. Default: 200 ms.
+	Settle time.Duration
+	// Rescan is how often the folder is looked through without any sign of a change, since not every file system gives
+	// one. Default: 10 s.
+	Rescan time.Duration
+	// Logger is told of every change, once. Default: nowhere.
+	Logger *slog.Logger
+	// Now tells the time. Default: time.Now.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Texts == nil {
+		c.Texts = noTexts{}
+	}
+	if c.Settle <= 0 {
+		c.Settle = 200 * time.Millisecond
+	}
+	if c.Rescan <= 0 {
+		c.Rescan = 10 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Folder keeps the workflows of a folder as they may be run. Its readers may be many; Run is for one goroutine.
+type Folder struct {
+	config  Config
+	scanner scanner
+	shelf   shelf
+	kept    map[string]Version // by file, as Texts has them
+	// What the Snapshot was made of, and what was found half done at the last look.
+	files         []*file
+	problems      diagnostic.List
+	halfwayBefore map[string]string
+	unkept        bool // Texts has not got all that is in force
+
+	snapshot    atomic.Pointer[Snapshot]
+	mu          sync.Mutex
+	subscribers map[chan *Snapshot]bool
+}
+
+// Open loads the folder. A folder that is not there is a problem of the first Snapshot, and so is a file with errors; the
+// error is that of Texts.
+func Open(ctx context.Context, config Config) (*Folder, error) {
+	config = config.withDefaults()
+	f := &Folder{
+		config: config, kept: map[string]Version{}, subscribers: map[chan *Snapshot]bool{},
+		shelf: shelf{catalogue: config.Catalogue, owners: map[string]string{}},
+	}
+	f.scanner = scanner{dir: config.Dir, now: config.Now}
+	current, err := config.Texts.Current(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the workflows that were in force last: %w", err)
+	}
+	for _, version := range current {
+		f.kept[version.File] = version
+		f.shelf.owners[version.Name] = path.Base(version.File)
+	}
+	files, problems, err := f.scanner.scan(nil)
+	if err != nil {
+		problems = append(problems, f.folderProblem(err))
+	}
+	var failed error
+	f.accept(ctx, files, problems, func(e *entry) *version {
+		good, err := f.restore(ctx, e)
+		failed = errors.Join(failed, err)
+		return good
+	})
+	return f, failed
+}
+
+// Run looks after the folder until ctx ends.
+func (f *Folder) Run(ctx context.Context) error {
+	signs, err := openSigns(f.config.Dir)
+	if err != nil {
+		f.config.Logger.Warn("the system does not tell of changes of files: the folder is looked through from time to time", "error", err)
+	}
+	f.watch(ctx, signs)
+	return signs.close()
+}
+
+// Snapshot is the folder as it is now; never nil.
+func (f *Folder) Snapshot() *Snapshot { return f.snapshot.Load() }
+
+// Workflows are those of the Snapshot.
+func (f *Folder) Workflows() []Loaded { return f.Snapshot().Workflows }
+
+// Problems are those of the Snapshot.
+func (f *Folder) Problems() diagnostic.List { return f.Snapshot().Problems }
+
+// Subscribe has the newest Snapshot sent whenever there is another one, until stop is called. Who is slow gets the newest
+// only, and nobody waits for a subscriber.
+func (f *Folder) Subscribe() (changes <-chan *Snapshot, stop func()) {
+	channel := make(chan *Snapshot, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.subscribers[channel] = true
+	return channel, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.subscribers, channel)
+	}
+}
+
+// publish hands out a Snapshot.
+func (f *Folder) publish(next *Snapshot) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snapshot.Store(next)
+	for channel := range f.subscribers {
+		select {
+		case <-channel: // an older one that nobody has taken
+		default:
+		}
+		channel <- next
+	}
+}
+
+// accept makes a Snapshot of files.
+func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.List, restore func(*entry) *version) {
+	f.files, f.problems = files, problems
+	from := f.origin()
+	before := f.snapshot.Load()
+	next := &Snapshot{
+		Number: 1, At: from.now, Commit: from.commit, Root: from.root, Workflows: f.shelf.replace(files, from, restore),
+		Problems: slices.Clone(problems), sources: make(map[string][]byte, len(files)),
+	}
+	if before != nil {
+		next.Number = before.Number + 1
+	}
+	for _, e := range f.shelf.entries {
+		next.Problems = append(next.Problems, e.problems...)
+		next.sources[e.path] = e.source
+	}
+	next.Problems.Sort()
+	f.report(before, next)
+	f.keep(ctx)
+	f.publish(next)
+}
+
+func (f *Folder) origin() origin {
+	return origin{base: baseOf(f.config.Root, f.config.Dir), root: f.config.Root, now: f.config.Now()}
+}
+
+// baseOf is the folder of workflows relative to the project's, with slashes.
+func baseOf(root, dir string) string {
+	base, err := filepath.Rel(root, dir)
+	if err != nil || !filepath.IsLocal(base) {
+		return filepath.ToSlash(dir)
+	}
+	if base == "." {
+		return ""
+	}
+	return filepath.ToSlash(base)
+}
+
+func (f *Folder) folderProblem(err error) diagnostic.Diagnostic {
+	name := baseOf(f.config.Root, f.config.Dir)
+	if name == "" {
+		name = "."
+	}
+	return diagnostic.Diagnostic{File: name, Severity: diagnostic.Error, Code: "unreadable", Message: err.Error()}
+}

@@ -1,0 +1,115 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path"
+
+	"youmiflow/internal/diagnostic"
+	"youmiflow/workflows"
+)
+
+// restore finds the last good version of a broken file in what an earlier process has kept: that of the file, else that
+// of its name, where the file it stood in is no more. A version that this youmiflow cannot read is none.
+func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
+	kept, ok := f.kept[e.path]
+	if !ok {
+		name := e.given()
+		for _, file := range sortedKeys(f.kept) {
+			if f.kept[file].Name == name && f.scanner.last[path.Base(file)] == nil {
+				kept, ok = f.kept[file], true
+			}
+		}
+	}
+	if !ok {
+		return nil, nil
+	}
+	workflow, err := restored(ctx, f.config.Catalogue, f.config.Texts, kept)
+	if invalid, is := errors.AsType[diagnostic.List](err); is {
+		f.config.Logger.Warn("the last good version of a broken workflow cannot be used any more", "file", e.path, "error", invalid)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	from := f.origin()
+	return &version{workflow: workflow, commit: kept.Commit, root: f.config.Root, since: from.now}, nil
+}
+
+// keep notes what is in force in Texts. What fails is tried again later.
+func (f *Folder) keep(ctx context.Context) {
+	var changed []Version
+	var texts []*workflows.Workflow
+	current := map[string]Version{}
+	for _, e := range f.shelf.entries {
+		if e.good == nil {
+			continue
+		}
+		version := versionOf(e.path, e.good)
+		current[e.path] = version
+		if before, ok := f.kept[e.path]; !ok || !before.equal(version) {
+			changed = append(changed, version)
+			texts = append(texts, e.good.workflow.Reach()...)
+		}
+	}
+	var gone []string
+	for file := range f.kept {
+		if _, there := current[file]; !there {
+			gone = append(gone, file)
+		}
+	}
+	if len(changed) == 0 && len(gone) == 0 {
+		f.unkept = false
+		return
+	}
+	if err := f.config.Texts.Keep(ctx, texts, changed, gone); err != nil {
+		if !f.unkept {
+			f.config.Logger.Error("the workflows in force cannot be kept for the next start; this is tried again", "error", err)
+		}
+		f.unkept = true
+		return
+	}
+	f.kept, f.unkept = current, false
+}
+
+// report logs what is new in a Snapshot: each change of a file's state once.
+func (f *Folder) report(before, next *Snapshot) {
+	if before == nil {
+		before = &Snapshot{}
+	}
+	known := map[string]bool{}
+	for _, problem := range before.Problems {
+		known[problem.String()] = true
+	}
+	for _, problem := range next.Problems {
+		if known[problem.String()] {
+			delete(known, problem.String())
+			continue
+		}
+		level := slog.LevelError
+		if problem.Severity == diagnostic.Warning {
+			level = slog.LevelWarn
+		}
+		f.config.Logger.Log(context.Background(), level, problem.Message, "file", problem.File, "line", problem.Line,
+			"column", problem.Column, "code", problem.Code)
+	}
+	for _, loaded := range next.Workflows {
+		old, there := before.Find(loaded.Name)
+		switch {
+		case loaded.Broken && !old.Broken && loaded.Workflow != nil:
+			f.config.Logger.Warn("a workflow has errors: its last good version stays in force", "workflow", loaded.Name, "file", loaded.File)
+		case loaded.Broken && !(there && old.Broken):
+			f.config.Logger.Warn("a workflow has errors, and never had a good version", "workflow", loaded.Name, "file", loaded.File)
+		case before.Number > 0 && !loaded.Broken && loaded.Digest() != old.Digest():
+			f.config.Logger.Info("a workflow was loaded", "workflow", loaded.Name, "file", loaded.File, "digest", loaded.Digest())
+		case before.Number > 0 && !loaded.Broken && old.Broken:
+			f.config.Logger.Info("a workflow has no errors any more", "workflow", loaded.Name, "file", loaded.File)
+		}
+	}
+	for _, old := range before.Workflows {
+		if _, there := next.Find(old.Name); !there {
+			f.config.Logger.Info("a workflow is gone and starts nothing any more", "workflow", old.Name, "file", old.File)
+		}
+	}
+}
