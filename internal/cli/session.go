@@ -36,6 +36,7 @@ type session struct {
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
 	stopWatch   context.CancelFunc
+	rested      bool // the engine has been stopped
 }
 
 // openSession opens the project's ledger and puts an engine over it. Before it leaves any trace, it finds out whether
@@ -243,15 +244,21 @@ func (s *session) otherOwner(ctx context.Context) string {
 	return ": the run is handed to it, and watched from here"
 }
 
+// rest stops the engine in order, once: nothing new is begun, what is in flight is finished, and lanes are given back.
+func (s *session) rest(ctx context.Context) error {
+	if s.stopWatch == nil || s.rested {
+		return nil
+	}
+	s.rested = true
+	s.stopWatch()
+	s.watching.Wait()
+	return s.dispatcher.Stop(ctx)
+}
+
 // close stops the engine in order and lets the ledger go.
 func (s *session) close(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	var problems []error
-	if s.stopWatch != nil {
-		s.stopWatch()
-		s.watching.Wait()
-		problems = append(problems, s.dispatcher.Stop(ctx))
-	}
+	problems := []error{s.rest(ctx)}
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		problems = append(problems, s.closers[i]())
 	}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"youmiflow/engine"
+	"youmiflow/internal/ledger"
+	"youmiflow/internal/web"
+)
+
+const (
+	// defaultListen is where the daemon listens unless it is told: nobody else's machine reaches it.
+	defaultListen = "127.0.0.1:8686"
+	// drainWithin is how long what is in flight may take once the daemon is to stop. With the rest of what a stop needs it
+	// stays below 30 s.
+	drainWithin = 24 * time.Second
+	// ownRetry is the pause between two tries to become the ledger's owner.
+	ownRetry = 200 * time.Millisecond
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var options sandboxFlags
+	request := serveRequest{}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "The daemon: works on the runs of a project until it is stopped",
+		Long: `Works on everything that is to be done in a project: runs of schedules and events, and those that
+other commands start while it is there. It answers over HTTP.
+
+SIGTERM or Ctrl-C stops it in order within 30 s: nothing new is begun, what is in flight is
+finished. What is left goes on when it is started again. A second signal leaves at once.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !request.sandboxed {
+				if err := options.without(c, "add --sandbox, or leave it out"); err != nil {
+					return err
+				}
+			}
+			request.options = options
+			return a.serve(c.Context(), request)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&request.listen, "listen", "", "the address to listen on (default "+defaultListen+")")
+	flags.BoolVar(&request.sandboxed, "sandbox", false, "work against the built-in simulator: nobody is messaged")
+	flags.DurationVar(&request.wait, "wait", time.Minute, "how long to wait for another process to let go of the ledger")
+	options.add(c)
+	return c
+}
+
+type serveRequest struct {
+	listen    string
+	sandboxed bool
+	wait      time.Duration
+	options   sandboxFlags
+}
+
+// daemon is the process that works on a project until it is stopped. Whatever it consists of is made in newDaemon.
+type daemon struct {
+	*session
+	web *web.Server
+}
+
+// service is a part of the daemon that runs beside the others. Run returns soon once its context ends, and nil when that
+// is why; an error of one ends them all, and the daemon.
+type service struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// services are the parts of the daemon, each started and waited for. THE PLACE TO HANG IN A SERVICE.
+func (d *daemon) services() []service {
+	return []service{
+		{"http", d.web.Run},
+	}
+}
+
+// newDaemon makes the parts of the daemon; none of them runs yet. Mounts on the web server belong here too.
+func newDaemon(s *session, listener net.Listener) (*daemon, error) {
+	d := &daemon{session: s}
+	d.web = web.New(web.Config{Listener: listener, Logger: s.app.logger(), Checks: []web.Check{
+		{Name: "ledger", Do: d.ledgerWritable},
+		{Name: "engine", Do: d.engineRunning},
+	}})
+	return d, nil
+}
+
+func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
+	project, err := a.openProject(".")
+	if err != nil {
+		return err
+	}
+	listener, err := listenAt(ctx, request.listen)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := listener.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
+		}
+	}()
+	s, err := a.openSession(ctx, project, "", request.sandboxed, request.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	d, err := newDaemon(s, listener)
+	if err != nil {
+		return err
+	}
+	return d.run(ctx, listener.Addr().String(), request.wait)
+}
+
+func listenAt(ctx context.Context, address string) (net.Listener, error) {
+	if address == "" {
+		address = defaultListen
+	}
+	var network net.ListenConfig
+	listener, err := network.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, usage("--listen %s: %v", address, err)
+	}
+	return listener, nil
+}
+
+// run owns the ledger and runs the services until somebody asks to stop, then drains.
+func (d *daemon) run(ctx context.Context, address string, wait time.Duration) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		d.heed(ctx, stop)
+	}()
+	defer func() { stop(nil); <-heard }()
+	if err := d.ownWithin(ctx, wait); err != nil {
+		return err
+	}
+	group, running := errgroup.WithContext(ctx)
+	for _, part := range d.services() {
+		group.Go(func() error {
+			if err := part.run(running); err != nil {
+				return fmt.Errorf("%s: %w", part.name, err)
+			}
+			return nil
+		})
+	}
+	d.app.say("serving %s at http://%s; Ctrl-C stops it in order", d.project.dir, address)
+	err := group.Wait()
+	if err != nil && errors.Is(context.Cause(ctx), errStopped) && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, d.drain(context.WithoutCancel(ctx)))
+}
+
+// errStopped is why the daemon's context ends when somebody has asked for it.
+var errStopped = errors.New("the daemon was asked to stop")
+
+// heed ends the daemon in order at the first signal, and at once at the second.
+func (d *daemon) heed(ctx context.Context, stop context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-d.app.Interrupts:
+	}
+	d.app.say("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
+	stop(errStopped)
+}
+
+// drain stops the engine in order.
+func (d *daemon) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainWithin)
+	defer cancel()
+	return d.rest(ctx)
+}
+
+// ownWithin becomes the ledger's owner, which another process may be for a while.
+func (d *daemon) ownWithin(ctx context.Context, wait time.Duration) error {
+	last := time.NewTimer(wait)
+	defer last.Stop()
+	tick := time.NewTicker(ownRetry)
+	defer tick.Stop()
+	for said := false; ; said = true {
+		owner, err := d.own(context.WithoutCancel(ctx), d.recoverAll)
+		if err != nil || owner {
+			return err
+		}
+		pid := ledger.Owner(d.database)
+		if !said {
+			d.app.say("process %d works on this ledger; waiting for it to end", pid)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return silently(exitStopped, "interrupted")
+		case <-last.C:
+			return &exit{code: exitFailed, cause: fmt.Errorf("process %d works on the ledger %s: stop it first, or set another `database`", pid, d.ledger.Path())}
+		}
+	}
+}
+
+// recoverAll has the runs that an earlier process left go on: that is what a daemon is for.
+func (d *daemon) recoverAll(run engine.Run) engine.Recovery {
+	if run.Sandbox != d.sandboxed {
+		return engine.Leave
+	}
+	return engine.Drive
+}
+
+// ledgerWritable commits an entry without changes.
+func (d *daemon) ledgerWritable(ctx context.Context) error {
+	return d.ledger.Append(ctx, engine.Entry{}).Wait(ctx)
+}
+
+func (d *daemon) engineRunning(context.Context) error { return nil }
