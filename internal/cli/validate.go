@@ -120,7 +120,7 @@ func (a *app) printProblems(problems diagnostic.List, format string) error {
 	case "github":
 		return diagnostic.GitHub(a.Stdout, problems)
 	case "sarif":
-		return diagnostic.SARIF(a.Stdout, problems)
+		return diagnostic.SARIF(a.Stdout, problems, os.ReadFile, a.Version)
 	}
 	return diagnostic.Text(a.Stdout, problems, os.ReadFile, isTerminal(a.Stdout) && a.colours())
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -138,7 +139,7 @@ func TestPrintersReportTheWriter(t *testing.T) {
 	require.ErrorIs(t, Text(brokenWriter{}, problems(), read, false), errBroken)
 	require.ErrorIs(t, JSON(brokenWriter{}, problems()), errBroken)
 	require.ErrorIs(t, GitHub(brokenWriter{}, problems()), errBroken)
-	require.ErrorIs(t, SARIF(brokenWriter{}, problems()), errBroken)
+	require.ErrorIs(t, SARIF(brokenWriter{}, problems(), read, "v1.2.3"), errBroken)
 }
 
 func TestJSON(t *testing.T) {
@@ -165,12 +166,101 @@ func TestGitHub(t *testing.T) {
 
 func TestSARIF(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, SARIF(&out, problems()))
+	require.NoError(t, SARIF(&out, problems(), read, "v1.2.3"))
 	golden(t, "sarif.golden", out.Bytes())
 	out.Reset()
-	require.NoError(t, SARIF(&out, nil))
+	require.NoError(t, SARIF(&out, nil, nil, ""))
 	require.Contains(t, out.String(), `"results": []`)
 	require.Contains(t, out.String(), `"rules": []`)
+}
+
+// log is what of a SARIF file is looked at here.
+type log struct {
+	Version string
+	Runs    []struct {
+		ColumnKind string
+		Tool       struct {
+			Driver struct {
+				Rules []struct {
+					ID                                string
+					ShortDescription, FullDescription struct{ Text string }
+					Help                              struct{ Text, Markdown string }
+				}
+			}
+		}
+		Results []struct {
+			RuleID, Level       string
+			RuleIndex           int
+			Message             struct{ Text string }
+			PartialFingerprints map[string]string
+			Locations           []struct {
+				PhysicalLocation struct {
+					ArtifactLocation struct{ URI, URIBaseID string }
+					Region           struct{ StartLine, StartColumn, EndColumn int }
+				}
+			}
+		}
+	}
+}
+
+func sarifOf(t require.TestingT, list List, source func(string) ([]byte, error)) log {
+	var out bytes.Buffer
+	require.NoError(t, SARIF(&out, list, source, ""))
+	var l log
+	require.NoError(t, json.Unmarshal(out.Bytes(), &l))
+	require.Len(t, l.Runs, 1)
+	require.Len(t, l.Runs[0].Results, len(list))
+	return l
+}
+
+// SARIF's columns count UTF-16 code units: a reader in JavaScript or C# finds the very text of the span.
+func TestSARIFColumnsAreThoseOfUTF16(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		line := []rune(rapid.StringOfN(rapid.RuneFrom([]rune("ab 券🎉é\u0301")), 1, 30, -1).Draw(r, "line"))
+		from := rapid.IntRange(0, len(line)-1).Draw(r, "from")
+		to := rapid.IntRange(from, len(line)).Draw(r, "to")
+		d := Diagnostic{File: "f", Span: Span{Line: 2, Column: from + 1, EndColumn: to + 1}, Code: "c", Message: "m"}
+		l := sarifOf(r, List{d}, func(string) ([]byte, error) { return []byte("first\r\n" + string(line) + "\r\nlast"), nil })
+		region := l.Runs[0].Results[0].Locations[0].PhysicalLocation.Region
+		units := utf16.Encode(line)
+		require.Equal(r, string(line[from:to]), string(utf16.Decode(units[region.StartColumn-1:region.EndColumn-1])))
+	})
+}
+
+// What hosts of code need to show a result: a rule that explains it, an address within the repository, and a fingerprint that
+// stays when lines move and differs from result to result.
+func TestSARIFIsWhatHostsNeed(t *testing.T) {
+	source := func(string) ([]byte, error) { return []byte("a: 1\n\nb: 1\nb: 1\n"), nil }
+	moved := func(string) ([]byte, error) { return []byte("\n\na: 1\n\nb: 1\nb: 1\n"), nil }
+	at := func(shift int) List {
+		var list List
+		for _, line := range []int{1, 3, 4} {
+			list = append(list, Diagnostic{File: "workflows/a b.yaml", Span: Span{Line: line + shift, Column: 1, EndColumn: 2}, Code: "unknown-key", Message: "no"})
+		}
+		return append(list, Diagnostic{File: "/elsewhere/x.yaml", Code: "unreadable", Message: "100% gone"})
+	}
+	l, later := sarifOf(t, at(0), source), sarifOf(t, at(2), moved)
+	require.Equal(t, "2.1.0", l.Version)
+	require.Equal(t, "utf16CodeUnits", l.Runs[0].ColumnKind)
+	prints := map[string]bool{}
+	for i, result := range l.Runs[0].Results {
+		rule := l.Runs[0].Tool.Driver.Rules[result.RuleIndex]
+		require.Equal(t, result.RuleID, rule.ID)
+		require.NotEmpty(t, rule.Help.Text)
+		require.NotEmpty(t, rule.Help.Markdown)
+		require.NotContains(t, rule.ShortDescription.Text, "\n")
+		require.NotContains(t, rule.Help.Markdown, "](")
+		require.NotEmpty(t, result.Message.Text)
+		require.Len(t, result.PartialFingerprints, 1)
+		require.Equal(t, result.PartialFingerprints, later.Runs[0].Results[i].PartialFingerprints)
+		prints[result.PartialFingerprints["youmiflow/v1"]] = true
+	}
+	require.Len(t, prints, 4)
+	first := l.Runs[0].Results[0].Locations[0].PhysicalLocation.ArtifactLocation
+	require.Equal(t, "workflows/a%20b.yaml", first.URI)
+	require.Equal(t, "%SRCROOT%", first.URIBaseID)
+	require.Equal(t, "file:///elsewhere/x.yaml", l.Runs[0].Results[3].Locations[0].PhysicalLocation.ArtifactLocation.URI)
+	require.Equal(t, 1, l.Runs[0].Results[3].Locations[0].PhysicalLocation.Region.StartLine)
 }
 
 func TestSort(t *testing.T) {
@@ -278,7 +368,7 @@ func FuzzText(f *testing.F) {
 		for _, write := range []func() error{
 			func() error { return JSON(&out, list) },
 			func() error { return GitHub(&out, list) },
-			func() error { return SARIF(&out, list) },
+			func() error { return SARIF(&out, list, read, "") },
 		} {
 			if err := write(); err != nil {
 				t.Fatal(err)
