@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/internal/sandbox"
 	"youmiflow/workflows"
 )
 
@@ -381,4 +382,35 @@ func TestACalledRunKeepsItsCallersWindow(t *testing.T) {
 			require.Equal(t, engine.StatusSucceeded, v.run(id).Status)
 		})
 	}
+}
+
+// A called run may be over before its item is known to wait for it: nobody waits for ever.
+func TestItemsWhoseRunsEndAtOnce(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", manyPeople(200, 4))
+	folder := &steered{others: map[string]string{"quick": "name: quick\nsteps:\n  - uses: log\n    with: { message: hello }\n"}}
+	workflow, problems := workflows.ParseIn("test.yaml", []byte(`
+name: many
+steps:
+  - id: people
+    uses: audience.file
+    with: { path: people.csv }
+  - id: reach
+    foreach: { in: "${{ steps.people.rows }}", as: who, key: who.friend }
+    steps:
+      - parallel:
+          one:
+            - call: quick
+          two:
+            - call: quick
+`), h.catalogue, folder)
+	require.NoError(t, problems.Err())
+	created, err := h.engine.Create(t.Context(), engine.Submission{Workflow: workflow})
+	require.NoError(t, err)
+	run := h.wait(created.ID, over)
+	require.Equal(t, engine.StatusSucceeded, run.Status)
+	require.Equal(t, 200, run.Counts[engine.StatusSucceeded])
+	children, err := h.ledger.Runs(t.Context(), engine.RunFilter{Parent: run.ID})
+	require.NoError(t, err)
+	require.Len(t, children, 400)
 }
