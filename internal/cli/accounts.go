@@ -11,6 +11,7 @@ import (
 	"youmiflow/engine"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/limit"
+	"youmiflow/internal/web/result"
 	"youmiflow/workflows"
 )
 
@@ -36,40 +37,11 @@ An account is held after several failures in a row that are its own fault, or by
 	return c
 }
 
-// accountView is an account as `accounts` prints it (docs/json.md).
-type accountView struct {
-	Connection string             `json:"connection"`
-	Account    string             `json:"account"`
-	State      string             `json:"state"`
-	Since      *time.Time         `json:"since"`
-	Until      *time.Time         `json:"until"`
-	Reason     string             `json:"reason"`
-	Today      int                `json:"today"`
-	LastAt     *time.Time         `json:"last_at"`
-	NextAt     *time.Time         `json:"next_at"`
-	Limits     []accountLimitView `json:"limits"`
-}
-
-type accountLimitView struct {
-	Limit     string     `json:"limit"`
-	Hour      *countView `json:"hour"`
-	Day       *countView `json:"day"`
-	Rest      *countView `json:"rest"`
-	WarmUpDay int        `json:"warm_up_day"`
-	HeldUntil *time.Time `json:"held_until"`
-	NextAt    time.Time  `json:"next_at"`
-}
-
-type countView struct {
-	Used int `json:"used"`
-	Most int `json:"most"`
-}
-
-func viewCount(c limit.Count) *countView {
+func viewCount(c limit.Count) *result.Use {
 	if c.Most == 0 {
 		return nil
 	}
-	return &countView{c.Used, c.Most}
+	return &result.Use{Used: c.Used, Most: c.Most}
 }
 
 func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
@@ -92,7 +64,7 @@ func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
 	}
 	list := newListing(a.output, a.Stdout, header...)
 	for _, view := range views {
-		if err := list.add(view, view.Connection, view.Account, view.State, clock(view.Until), view.today(), clock(view.NextAt), view.Reason); err != nil {
+		if err := list.add(view, view.Connection, view.Account, view.State, clock(view.Until), today(view), clock(view.NextAt), view.Reason); err != nil {
 			return err
 		}
 	}
@@ -103,7 +75,7 @@ func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
 }
 
 // accountViews are the accounts that were used lately, and those that are held.
-func accountViews(ctx context.Context, project *project, l *ledger.Ledger, sandboxed bool, now time.Time) ([]accountView, error) {
+func accountViews(ctx context.Context, project *project, l *ledger.Ledger, sandboxed bool, now time.Time) ([]result.Account, error) {
 	local := now.In(project.config.Timezone)
 	year, month, day := local.Date()
 	seen, err := l.Seen(ctx, now.Add(-seenFor), time.Date(year, month, day, 0, 0, 0, 0, project.config.Timezone))
@@ -119,7 +91,7 @@ func accountViews(ctx context.Context, project *project, l *ledger.Ledger, sandb
 		reader = rehearsal{l}
 	}
 	limiter := limit.New(limit.Config{Store: limit.NewOverlayStore(reader), Shared: project.config.Limits, Location: project.config.Timezone})
-	views := []accountView{}
+	views := []result.Account{}
 	for _, one := range gather(seen, held, sandboxed) {
 		view, err := viewAccount(ctx, limiter, one, now)
 		if err != nil {
@@ -161,9 +133,9 @@ func gather(seen []ledger.Seen, held []engine.Account, sandboxed bool) []known {
 	return all
 }
 
-func viewAccount(ctx context.Context, limiter *limit.Limiter, one known, now time.Time) (accountView, error) {
-	view := accountView{Connection: one.seen.Connection, Account: one.seen.Account, State: "ready", Today: one.seen.Messages,
-		LastAt: when(one.seen.LastAt), Limits: []accountLimitView{}}
+func viewAccount(ctx context.Context, limiter *limit.Limiter, one known, now time.Time) (result.Account, error) {
+	view := result.Account{Connection: one.seen.Connection, Account: one.seen.Account, State: "ready", Today: one.seen.Messages,
+		LastAt: result.When(one.seen.LastAt), Limits: []result.AccountLimit{}}
 	usage, err := limiter.Usage(ctx, messageOf(one.seen.Connection, one.seen.Account), nil)
 	if err != nil {
 		return view, fmt.Errorf("looking what account %s has used: %w", view.Account, err)
@@ -176,13 +148,13 @@ func viewAccount(ctx context.Context, limiter *limit.Limiter, one known, now tim
 		if u.Next.After(next) {
 			next = u.Next
 		}
-		view.Limits = append(view.Limits, accountLimitView{Limit: u.Limit, Hour: viewCount(u.Hour), Day: viewCount(u.Day),
-			Rest: viewCount(u.Spell), WarmUpDay: u.WarmUpDay, HeldUntil: when(u.Held), NextAt: u.Next})
+		view.Limits = append(view.Limits, result.AccountLimit{Limit: u.Limit, Hour: viewCount(u.Hour), Day: viewCount(u.Day),
+			Rest: viewCount(u.Spell), WarmUpDay: u.WarmUpDay, HeldUntil: result.When(u.Held), NextAt: u.Next})
 	}
 	view.NextAt = &next
 	if held := one.held; held != nil && (held.Until.IsZero() || held.Until.After(now)) {
-		view.State, view.Since, view.Until, view.Reason = "held", when(held.At), when(held.Until), held.Reason
-		view.NextAt = when(held.Until)
+		view.State, view.Since, view.Until, view.Reason = "held", result.When(held.At), result.When(held.Until), held.Reason
+		view.NextAt = result.When(held.Until)
 	}
 	return view, nil
 }
@@ -192,7 +164,8 @@ func messageOf(connection, account string) engine.LimitedCall {
 	return engine.LimitedCall{Connection: connection, Account: account, Effect: workflows.EffectMessage}
 }
 
-func (v accountView) today() string {
+// today is how much of a day's messages an account has used.
+func today(v result.Account) string {
 	for _, l := range v.Limits {
 		if l.Day != nil {
 			return fmt.Sprintf("%d of %d", l.Day.Used, l.Day.Most)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/engine"
+	"youmiflow/internal/web/result"
 )
 
 func (a *app) runsResume() *cobra.Command {
@@ -106,7 +107,7 @@ func (s *session) bring(ctx context.Context, run engine.Run, ask func(context.Co
 			return err
 		}
 		if now.Status == status || now.Status.Over() {
-			if err := s.app.one(viewRun(now), nowWriter(now)); err != nil {
+			if err := s.app.one(result.OfRun(now), nowWriter(now)); err != nil {
 				return err
 			}
 			return nil

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"sort"
@@ -13,6 +12,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/limit"
+	"youmiflow/internal/web/result"
 	"youmiflow/steps"
 	"youmiflow/workflows"
 )
@@ -63,7 +63,7 @@ func (a *app) plan(ctx context.Context, file string, given []string, problems st
 		a.listProblems(err, problems != "")
 		return err
 	}
-	view := viewPlan(plan, a.planWarnings(workflow, project, plan))
+	view := result.OfPlan(plan, a.planWarnings(workflow, project, plan))
 	if err := a.one(view, func(w io.Writer) error { return writePlan(w, view) }); err != nil {
 		return err
 	}
@@ -120,62 +120,7 @@ func (a *app) planWarnings(workflow *workflows.Workflow, project *project, plan 
 	return warnings
 }
 
-// planView is a plan as it is printed (docs/json.md).
-type planView struct {
-	Digest   string       `json:"digest"`
-	Workflow string       `json:"workflow"`
-	Items    itemsView    `json:"items"`
-	Calls    plannedCalls `json:"calls"`
-	FirstAt  *time.Time   `json:"first_at"`
-	LastAt   *time.Time   `json:"last_at"`
-	Duration string       `json:"duration"`
-	Samples  []sampleView `json:"samples"`
-	Warnings []string     `json:"warnings"`
-}
-
-type itemsView struct {
-	Total    int            `json:"total"`
-	Selected int            `json:"selected"`
-	Skipped  map[string]int `json:"skipped"`
-}
-
-type plannedCalls struct {
-	ByOperation map[string]int `json:"by_operation"`
-	ByAccount   map[string]int `json:"by_account"`
-}
-
-type sampleView struct {
-	Key   string       `json:"key"`
-	Calls []sampleCall `json:"calls"`
-}
-
-type sampleCall struct {
-	Step      string          `json:"step"`
-	Operation string          `json:"operation"`
-	Account   string          `json:"account"`
-	Friend    string          `json:"friend"`
-	Request   json.RawMessage `json:"request"`
-}
-
-func viewPlan(plan *engine.Plan, warnings []string) planView {
-	view := planView{
-		Digest: plan.Digest, Workflow: plan.Workflow,
-		Items:   itemsView{Total: plan.Items.Total, Selected: plan.Items.Selected, Skipped: plan.Items.Skipped},
-		Calls:   plannedCalls{ByOperation: plan.Calls.ByOperation, ByAccount: plan.Calls.ByAccount},
-		FirstAt: when(plan.FirstAt), LastAt: when(plan.LastAt), Duration: plan.Duration.Round(time.Millisecond).String(),
-		Samples: []sampleView{}, Warnings: warnings,
-	}
-	for _, sample := range plan.Samples {
-		one := sampleView{Key: sample.Key, Calls: []sampleCall{}}
-		for _, call := range sample.Calls {
-			one.Calls = append(one.Calls, sampleCall(call))
-		}
-		view.Samples = append(view.Samples, one)
-	}
-	return view
-}
-
-func writePlan(w io.Writer, plan planView) error {
+func writePlan(w io.Writer, plan result.Plan) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plan       %s\nworkflow   %s\nitems      %d, %d selected\n", plan.Digest, plan.Workflow, plan.Items.Total, plan.Items.Selected)
 	for _, reason := range sortedKeys(plan.Items.Skipped) {

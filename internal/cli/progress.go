@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"youmiflow/engine"
+	"youmiflow/internal/web/result"
 )
 
 // progress shows a person how a run goes.
@@ -37,22 +38,22 @@ type pace struct {
 	since time.Time
 }
 
-func worked(counts countsView) int {
+func worked(counts result.Counts) int {
 	return counts.Succeeded + counts.Failed + counts.Unknown + counts.Cancelled
 }
 
 // ofSelected counts the items that are worked on at all: what was skipped when the list was read is no progress.
-func ofSelected(counts countsView) (done, total int) {
+func ofSelected(counts result.Counts) (done, total int) {
 	return worked(counts), worked(counts) + counts.Pending + counts.Held
 }
 
 // begin has the pace be measured from here.
-func (p *pace) begin(counts countsView, now time.Time) {
+func (p *pace) begin(counts result.Counts, now time.Time) {
 	p.known, p.from, p.since = true, worked(counts), now
 }
 
 // measure returns the items per second since begin, and how long the rest takes at that; 0 when that cannot be told.
-func (p *pace) measure(counts countsView, now time.Time) (rate float64, left time.Duration) {
+func (p *pace) measure(counts result.Counts, now time.Time) (rate float64, left time.Duration) {
 	took := now.Sub(p.since).Seconds()
 	if !p.known || took <= 0 {
 		return 0, 0
@@ -86,7 +87,7 @@ type lines struct {
 }
 
 func (l *lines) update(run engine.Run, waiting string) {
-	counts, now := viewRun(run).Counts, time.Now()
+	counts, now := result.OfRun(run).Counts, time.Now()
 	if counts.Total > 0 && !l.pace.known {
 		l.pace.begin(counts, now)
 	}
@@ -119,12 +120,12 @@ type bar struct {
 	pace     pace
 	progress *mpb.Progress
 	bar      *mpb.Bar
-	counts   atomic.Pointer[countsView] // the bar reads it when it draws
+	counts   atomic.Pointer[result.Counts] // the bar reads it when it draws
 	waiting  atomic.Pointer[string]
 }
 
 func (b *bar) update(run engine.Run, waiting string) {
-	counts := viewRun(run).Counts
+	counts := result.OfRun(run).Counts
 	if counts.Total == 0 {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/engine"
+	"youmiflow/internal/web/result"
 	"youmiflow/steps"
 	"youmiflow/workflows"
 )
@@ -221,11 +222,11 @@ func (s *session) leaveAtOnce(id string) {
 
 // report prints how a run ended, and what can be done next.
 func (a *app) report(project *project, run engine.Run) error {
-	err := a.one(viewRun(run), func(w io.Writer) error { return writeRun(w, run) })
+	err := a.one(result.OfRun(run), func(w io.Writer) error { return writeRun(w, run) })
 	if err != nil {
 		return err
 	}
-	counts := viewRun(run).Counts
+	counts := result.OfRun(run).Counts
 	switch {
 	case !run.Status.Over():
 		a.say("stopped; resume with: %s", project.hint("youmiflow runs resume "+run.ID))
@@ -262,7 +263,7 @@ func rehearsed(run engine.Run) string {
 }
 
 func writeRun(w io.Writer, run engine.Run) error {
-	view := viewRun(run)
+	view := result.OfRun(run)
 	var b strings.Builder
 	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, rehearsed(run), view.Workflow, view.Status)
 	if view.StartedAt != nil {
@@ -291,7 +292,7 @@ func writeRun(w io.Writer, run engine.Run) error {
 	return err
 }
 
-func countParts(counts countsView) []string {
+func countParts(counts result.Counts) []string {
 	var parts []string
 	for _, part := range []struct {
 		n    int

@@ -13,6 +13,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/ledger"
+	"youmiflow/internal/web/result"
 )
 
 func (a *app) runsCommand() *cobra.Command {
@@ -76,7 +77,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 			if run.Parent == nil {
 				defer a.abandoned(l, run)
 			}
-			view := viewRun(run)
+			view := result.OfRun(run)
 			started := ""
 			if view.StartedAt != nil {
 				started = view.StartedAt.Local().Format(time.DateTime)
@@ -208,7 +209,7 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 		if err != nil {
 			return err
 		}
-		view, err := viewItem(ctx, l, item)
+		view, err := result.OfItem(ctx, l, item)
 		if err != nil {
 			return err
 		}
@@ -235,24 +236,6 @@ func ofStatus(statuses []engine.Status) string {
 		return ""
 	}
 	return " that are " + strings.Join(words, " or ")
-}
-
-func viewItem(ctx context.Context, l engine.Ledger, item engine.Item) (itemView, error) {
-	view := itemView{Step: item.Step, Key: item.Key, Lane: item.Lane, Status: item.Status, Reason: item.Reason,
-		Variant: item.Variant, Wave: item.Wave, Calls: []callView{}}
-	if item.Status == engine.StatusHeld {
-		view.Until = when(item.Until)
-	}
-	if item.Status == engine.StatusSkipped && len(item.Progress) == 0 {
-		return view, nil // it never came to a call
-	}
-	for call, err := range l.Calls(ctx, engine.CallFilter{Run: item.Run, Item: item.ID}) {
-		if err != nil {
-			return view, err
-		}
-		view.Calls = append(view.Calls, viewCall(call))
-	}
-	return view, nil
 }
 
 func (a *app) runsCalls() *cobra.Command {
@@ -298,12 +281,7 @@ func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error 
 		if err != nil {
 			return err
 		}
-		view := struct {
-			callView
-			Account string `json:"account"`
-			Friend  string `json:"friend"`
-			Message string `json:"message"`
-		}{viewCall(call), call.Account, call.Friend, call.Message}
+		view := result.OfCallInFull(call)
 		if err := list.add(view, call.StartedAt.Local().Format(time.DateTime), call.Step, call.Operation, call.Account, call.Friend,
 			fmt.Sprint(call.Attempt), string(call.State), call.Code, call.Message); err != nil {
 			return err

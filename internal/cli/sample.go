@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"youmiflow/internal/web/result"
 )
 
 // sampleMessage is the part of a message's request that a person reads. The names are the API's (api-73950154).
@@ -22,7 +24,7 @@ type sampleMessage struct {
 }
 
 // writeSample shows a call as the customer will see it, and one that is no message as it is sent.
-func writeSample(b *strings.Builder, call sampleCall) {
+func writeSample(b *strings.Builder, call result.PlannedCall) {
 	var message sampleMessage
 	if err := json.Unmarshal(call.Request, &message); err != nil || message.MsgType == "" {
 		fmt.Fprintf(b, "  %s  %s\n", call.Operation, call.Request)

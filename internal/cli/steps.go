@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/web/result"
 	"youmiflow/steps"
-	"youmiflow/workflows"
 )
 
 func (a *app) stepsCommand() *cobra.Command {
@@ -32,39 +32,6 @@ func (a *app) stepsCommand() *cobra.Command {
 	return c
 }
 
-// stepView is a step as `steps` prints it (docs/json.md).
-type stepView struct {
-	Name      string               `json:"name"`
-	Effect    workflows.Effect     `json:"effect"`
-	Summary   string               `json:"summary"`
-	Operation *workflows.Operation `json:"operation"`
-	Inputs    []fieldView          `json:"inputs"`
-	Outputs   []fieldView          `json:"outputs"`
-	Example   string               `json:"example"`
-}
-
-type fieldView struct {
-	Name        string `json:"name"`
-	Type        string `json:"type"`
-	Required    bool   `json:"required"`
-	APIName     string `json:"api_name"`
-	Description string `json:"description"`
-}
-
-func viewStep(entry *workflows.StepType) stepView {
-	return stepView{Name: entry.Name, Effect: entry.Effect, Summary: entry.Summary, Operation: entry.Operation,
-		Inputs: viewFields(entry.Inputs), Outputs: viewFields(entry.Outputs), Example: entry.Example}
-}
-
-func viewFields(fields []workflows.Field) []fieldView {
-	views := make([]fieldView, len(fields))
-	for i, field := range fields {
-		views[i] = fieldView{Name: field.Name, Type: field.Type.String(), Required: field.Required, APIName: field.APIName,
-			Description: field.Description}
-	}
-	return views
-}
-
 func (a *app) listSteps(catalogue *steps.Catalogue) error {
 	list := newListing(a.output, a.Stdout, "NAME", "EFFECT", "API", "SUMMARY")
 	for _, name := range catalogue.Names() {
@@ -73,7 +40,7 @@ func (a *app) listSteps(catalogue *steps.Catalogue) error {
 		if entry.Operation != nil {
 			status = entry.Operation.Status
 		}
-		if err := list.add(viewStep(entry), entry.Name, string(entry.Effect), status, entry.Summary); err != nil {
+		if err := list.add(result.OfStep(entry), entry.Name, string(entry.Effect), status, entry.Summary); err != nil {
 			return err
 		}
 	}
@@ -89,9 +56,9 @@ func (a *app) showStep(catalogue *steps.Catalogue, name string) error {
 		}
 		return usage("there is no step %q%s; see: youmiflow steps", name, hint)
 	}
-	view := viewStep(entry)
+	view := result.OfStep(entry)
 	if a.output != "table" {
-		return a.one([]stepView{view}, nil)
+		return a.one([]result.Step{view}, nil)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\neffect: %s\n", view.Name, view.Summary, view.Effect)
@@ -105,7 +72,7 @@ func (a *app) showStep(catalogue *steps.Catalogue, name string) error {
 	return err
 }
 
-func writeFields(b *strings.Builder, title string, fields []fieldView) {
+func writeFields(b *strings.Builder, title string, fields []result.Field) {
 	if len(fields) == 0 {
 		return
 	}

@@ -1,0 +1,134 @@
+package result
+
+import (
+	"encoding/json"
+	"time"
+
+	"youmiflow/engine"
+)
+
+// Run is a run as `run`, `runs show` and `runs list` print it.
+type Run struct {
+	ID          string          `json:"id"`
+	Workflow    string          `json:"workflow"`
+	Status      engine.Status   `json:"status"`
+	Trigger     string          `json:"trigger"`
+	ScheduledAt *time.Time      `json:"scheduled_at"`
+	StartedAt   *time.Time      `json:"started_at"`
+	FinishedAt  *time.Time      `json:"finished_at"`
+	Plan        *string         `json:"plan"`
+	Commit      *string         `json:"commit"`
+	Counts      Counts          `json:"counts"`
+	Calls       CallCounts      `json:"calls"`
+	Takeovers   TakeoverCounts  `json:"takeovers"`
+	Error       *engine.Failure `json:"error"`
+	// These are only there where there is something to say.
+	Test    *engine.Test    `json:"test,omitempty"`
+	Parent  *Parent         `json:"parent,omitempty"`
+	Outputs json.RawMessage `json:"outputs,omitempty"`
+	Waiting []Waiting       `json:"waiting,omitempty"`
+}
+
+// Counts are items by status. Total is the sum of the others.
+type Counts struct {
+	Total     int `json:"total"`
+	Pending   int `json:"pending"`
+	Held      int `json:"held"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Unknown   int `json:"unknown"`
+	Skipped   int `json:"skipped"`
+	Cancelled int `json:"cancelled"`
+}
+
+// CallCounts are attempts by outcome. Total also counts those on their way.
+type CallCounts struct {
+	Total     int `json:"total"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Unknown   int `json:"unknown"`
+}
+
+// TakeoverCounts are conversations by what became of them.
+type TakeoverCounts struct {
+	Held  int `json:"held"`
+	Ended int `json:"ended"`
+	Stuck int `json:"stuck"`
+}
+
+// Parent is the run and step that called a run.
+type Parent struct {
+	Run  string `json:"run"`
+	Step string `json:"step"`
+}
+
+// Waiting is something that a run waits for.
+type Waiting struct {
+	Run   string                `json:"run"`
+	Step  string                `json:"step"`
+	Kind  engine.StandstillKind `json:"kind"`
+	Text  string                `json:"text"`
+	Until *time.Time            `json:"until"`
+}
+
+// OfRun shows a run, without what it waits for.
+func OfRun(run engine.Run) Run {
+	total := 0
+	for _, n := range run.Counts {
+		total += n
+	}
+	calls := 0
+	for _, n := range run.Calls {
+		calls += n
+	}
+	return Run{
+		ID: run.ID, Workflow: run.Workflow, Status: run.Status, Trigger: run.Trigger,
+		ScheduledAt: When(run.ScheduledAt), StartedAt: When(run.StartedAt), FinishedAt: When(run.FinishedAt),
+		Plan: OrNull(run.Plan), Commit: OrNull(run.Commit), Error: run.Error, Test: run.Test,
+		Parent: ofParent(run), Outputs: run.Outputs,
+		Counts: Counts{
+			Total: total, Pending: run.Counts[engine.StatusPending], Held: run.Counts[engine.StatusHeld],
+			Succeeded: run.Counts[engine.StatusSucceeded], Failed: run.Counts[engine.StatusFailed],
+			Unknown: run.Counts[engine.StatusUnknown], Skipped: run.Counts[engine.StatusSkipped],
+			Cancelled: run.Counts[engine.StatusCancelled],
+		},
+		Calls: CallCounts{Total: calls, Succeeded: run.Calls[engine.CallSucceeded],
+			Failed: run.Calls[engine.CallFailed], Unknown: run.Calls[engine.CallUnknown]},
+		Takeovers: TakeoverCounts{
+			Held:  run.Takeovers[engine.TakeoverHeld] + run.Takeovers[engine.TakeoverIntended],
+			Ended: run.Takeovers[engine.TakeoverEnded], Stuck: run.Takeovers[engine.TakeoverStuck],
+		},
+	}
+}
+
+func ofParent(run engine.Run) *Parent {
+	if run.Parent == nil {
+		return nil
+	}
+	return &Parent{Run: run.Parent.Run, Step: run.Parent.Step}
+}
+
+// OfStandstills shows what a run waits for.
+func OfStandstills(stands []engine.Standstill) []Waiting {
+	var waiting []Waiting
+	for _, still := range stands {
+		waiting = append(waiting, Waiting{Run: still.Run, Step: still.Step, Kind: still.Kind, Text: still.Text, Until: When(still.Until)})
+	}
+	return waiting
+}
+
+// When is nil for a time that is not known.
+func When(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+// OrNull is nil for text that is not known.
+func OrNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
