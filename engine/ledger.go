@@ -287,6 +287,10 @@ type Run struct {
 	Test *Test
 	// Outputs are what the workflow gave to whoever called it.
 	Outputs json.RawMessage
+	// NotBefore is the instant before which the run is not begun; zero: at once.
+	NotBefore time.Time
+	// Queued has the run wait until every earlier run of its workflow is over.
+	Queued bool
 	// Foreach says whether counts are those of foreach items, or of the run itself (the root item).
 	Foreach   bool
 	Error     *Failure

@@ -55,6 +55,9 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 	if wanted == WantPause {
 		return nil, e.rest(ctx, s)
 	}
+	if again, waits, err := e.notYet(ctx, s); err != nil || waits {
+		return again, err
+	}
 	if err := e.start(ctx, active); err != nil {
 		return nil, err
 	}

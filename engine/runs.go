@@ -21,18 +21,32 @@ type Submission struct {
 	Sandbox     bool
 	Commit      string
 	Plan        string
+	NotBefore   time.Time // zero: at once
+	Queued      bool      // not before every earlier run of the workflow is over
 	// Test, when set, sends the first rows of each foreach to one recipient instead.
 	Test *Test
 }
 
 // Create adds a run and has it worked on.
 func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error) {
-	workflow := submission.Workflow
-	if _, err := workflow.BindParams(submission.Params); err != nil {
+	run, changes, err := e.prepare(submission)
+	if err != nil {
 		return Run{}, err
 	}
+	if err := e.commit(ctx, changes...); err != nil {
+		return Run{}, fmt.Errorf("adding a run of %s: %w", run.Workflow, err)
+	}
+	return run, nil
+}
+
+// prepare checks a submission, and returns the run and the changes that add it.
+func (e *Engine) prepare(submission Submission) (Run, []Change, error) {
+	workflow := submission.Workflow
+	if _, err := workflow.BindParams(submission.Params); err != nil {
+		return Run{}, nil, err
+	}
 	if err := errors.Join(e.checkSecrets(workflow), e.checkParams(submission.Params)); err != nil {
-		return Run{}, err
+		return Run{}, nil, err
 	}
 	now := e.Now()
 	if submission.ID == "" {
@@ -43,6 +57,7 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 		Sandbox: submission.Sandbox, Params: submission.Params, Trigger: submission.Trigger,
 		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
 		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(everyForeach(workflow)) > 0,
+		NotBefore: submission.NotBefore, Queued: submission.Queued,
 	}
 	if run.Test = submission.Test; run.Test != nil && run.Test.Rows <= 0 {
 		test := *run.Test
@@ -54,11 +69,7 @@ func (e *Engine) Create(ctx context.Context, submission Submission) (Run, error)
 	if run.Trigger == "" {
 		run.Trigger = "manual"
 	}
-	err := e.commit(ctx, append(texts, AddRun{run}, Wake{LaneKey: LaneKey{Run: run.ID}})...)
-	if err != nil {
-		return Run{}, fmt.Errorf("adding a run of %s: %w", workflow.Name, err)
-	}
-	return run, nil
+	return run, append(texts, AddRun{run}, Wake{LaneKey: LaneKey{Run: run.ID}, At: run.NotBefore}), nil
 }
 
 // NewRunID makes an id that sorts by time and can be read out: 20261122-183012-k7mq.

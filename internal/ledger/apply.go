@@ -45,6 +45,14 @@ func (g *group) change(change engine.Change) error {
 		return g.decide(c)
 	case engine.SetAccount:
 		return g.setAccount(c.Account)
+	case engine.SetSchedule:
+		return g.setSchedule(c)
+	case engine.PauseSchedule:
+		return g.pauseSchedule(c)
+	case engine.DropSchedule:
+		return g.dropSchedule(c)
+	case engine.RequireIdle:
+		return nil
 	case engine.Wake:
 		g.wakes = append(g.wakes, c)
 		return nil

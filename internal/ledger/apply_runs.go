@@ -51,11 +51,13 @@ func (g *group) addRun(r engine.Run) error {
 		return errRefused{fmt.Errorf("run %s: %w", r.ID, err)}
 	}
 	if _, err := g.exec(`INSERT INTO run (id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at,
-		created_at, started_at, finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		created_at, started_at, finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs,
+		not_before, queued)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, r.Workflow, r.Digest, r.Connection, boolean(r.Sandbox), string(params), r.Trigger, micros(r.ScheduledAt),
 		micros(r.CreatedAt), micros(r.StartedAt), micros(r.FinishedAt), string(r.Status), string(r.Wanted), r.Plan,
-		r.Commit, boolean(r.Foreach), failure(r.Error), parent, versions, test, document(r.Outputs)); err != nil {
+		r.Commit, boolean(r.Foreach), failure(r.Error), parent, versions, test, document(r.Outputs),
+		micros(r.NotBefore), boolean(r.Queued)); err != nil {
 		return err
 	}
 	if err := g.addItems(engine.AddItems{Run: r.ID, Items: []engine.Item{{Status: engine.StatusPending}}}); err != nil {
@@ -107,6 +109,9 @@ func (g *group) setRun(c engine.SetRun) error {
 		outputs = coalesce(?, outputs) WHERE id = ?`, status, wanted, started, finished, problem, document(c.Outputs), c.ID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("run %s: %w", c.ID, engine.ErrNotFound)
+	}
+	if err == nil && c.Status != nil && c.Status.Over() {
+		err = g.release(c.ID)
 	}
 	return err
 }

@@ -113,6 +113,14 @@ func (g *group) admit(entry engine.Entry) error {
 			if err := g.admitDecision(change); err != nil {
 				return err
 			}
+		case engine.SetSchedule:
+			if err := g.admitSchedule(change); err != nil {
+				return err
+			}
+		case engine.RequireIdle:
+			if err := g.admitIdle(change); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
