@@ -122,8 +122,11 @@ func LoadFolder(dir string, catalogue Catalogue) ([]*Workflow, diagnostic.List) 
 func IsWorkflowFile(name string) bool {
 	suffix := filepath.Ext(name)
 	return (suffix == ".yaml" || suffix == ".yml") && !strings.HasPrefix(name, ".") &&
-		!slices.Contains(projectFiles, name) && !IsTestFile(name)
+		!IsProjectFile(name) && !IsTestFile(name)
 }
+
+// IsProjectFile tells by its name whether a file holds the settings of a project.
+func IsProjectFile(name string) bool { return slices.Contains(projectFiles, name) }
 
 // IsTestFile tells by its name whether a file holds tests of a workflow: NAME.test.yaml.
 func IsTestFile(name string) bool {

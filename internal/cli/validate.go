@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,11 +61,15 @@ func (a *app) validate(arguments []string, format string) error {
 		}
 	}
 	problems.Sort()
+	problems = slices.Compact(problems) // settings can be looked at twice: as a file, and with their folder
 	if err := a.printProblems(problems, format); err != nil {
 		return err
 	}
 	if format == "text" {
-		a.say("%s checked: %s", counted(len(chosen.files), "file"), problems.Count())
+		a.say("%s checked: %s", counted(len(chosen.files)+chosen.settings, "file"), problems.Count())
+	}
+	if len(chosen.tests) > 0 {
+		a.say("%s left to `youmiflow test`: %s", counted(len(chosen.tests), "file"), strings.Join(chosen.tests, ", "))
 	}
 	if len(chosen.passed) > 0 {
 		a.say("%s passed over, without the key steps: %s", counted(len(chosen.passed), "file"), strings.Join(chosen.passed, ", "))
@@ -118,9 +124,33 @@ func (a *app) printProblems(problems diagnostic.List, format string) error {
 	case "json":
 		return diagnostic.JSON(a.Stdout, problems)
 	case "github":
+		problems, _ = a.inRepository(problems)
 		return diagnostic.GitHub(a.Stdout, problems)
 	case "sarif":
-		return diagnostic.SARIF(a.Stdout, problems, os.ReadFile, a.Version)
+		problems, read := a.inRepository(problems)
+		return diagnostic.SARIF(a.Stdout, problems, read, a.Version)
 	}
 	return diagnostic.Text(a.Stdout, problems, os.ReadFile, isTerminal(a.Stdout) && a.colours())
+}
+
+// inRepository names files from the top of the repository, as code hosts do, whatever folder of it a step of the CI runs in:
+// GitHub says in GITHUB_WORKSPACE where that is. Read finds a file by such a name.
+func (a *app) inRepository(problems diagnostic.List) (named diagnostic.List, read func(string) ([]byte, error)) {
+	top, _ := a.Lookup("GITHUB_WORKSPACE")
+	if top == "" {
+		return problems, os.ReadFile
+	}
+	paths := map[string]string{}
+	named = slices.Clone(problems)
+	for i, problem := range problems {
+		whole, err := filepath.Abs(problem.File)
+		if err != nil {
+			continue
+		}
+		if short, err := filepath.Rel(top, whole); err == nil && filepath.IsLocal(short) {
+			named[i].File = short
+			paths[short] = problem.File
+		}
+	}
+	return named, func(file string) ([]byte, error) { return os.ReadFile(cmp.Or(paths[file], file)) }
 }

@@ -20,10 +20,12 @@ type selection struct {
 	files    []string        // workflows
 	problems diagnostic.List // of the youmiflow.yaml of each project among the folders
 	passed   []string        // YAML files that clearly are no workflows
+	settings int             // youmiflow.yaml files that were named
+	tests    []string        // files of tests that were named: `youmiflow test` reads those
 }
 
-// selectFiles lists the workflow files that the arguments name. A file that is named is always one; in a folder, files
-// that clearly are something else are passed over.
+// selectFiles lists the workflow files that the arguments name. A file that is named is always one, unless its name says
+// that it is a project's or holds tests; in a folder, files that clearly are something else are passed over.
 func (a *app) selectFiles(arguments []string) (*selection, error) {
 	if len(arguments) == 0 {
 		dir, _, err := a.findProject(".")
@@ -41,7 +43,7 @@ func (a *app) selectFiles(arguments []string) (*selection, error) {
 		case err != nil:
 			return nil, usage("%v", err)
 		case !info.IsDir():
-			chosen.files = append(chosen.files, argument)
+			a.named(chosen, argument)
 			continue
 		}
 		before := len(chosen.files) + len(chosen.problems)
@@ -53,6 +55,20 @@ func (a *app) selectFiles(arguments []string) (*selection, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// named adds a file that an argument names: settings of a project, tests of a workflow, or else a workflow.
+func (a *app) named(chosen *selection, file string) {
+	switch name := filepath.Base(file); {
+	case workflows.IsProjectFile(name):
+		_, problems := workflows.LoadProject(filepath.Dir(file), a.Lookup)
+		chosen.settings++
+		chosen.problems = append(chosen.problems, problems...)
+	case workflows.IsTestFile(name):
+		chosen.tests = append(chosen.tests, file)
+	default:
+		chosen.files = append(chosen.files, file)
+	}
 }
 
 // folder adds the workflows of a folder and of those below it. Of a project it adds those of its workflows folder.
