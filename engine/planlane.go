@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,10 +20,10 @@ type plannedLane struct {
 	next    *plannedItem // the next that was never begun; nil: not read yet, or none is left
 	empty   bool         // none is left
 
-	blocked *plannedItem   // begun, or about to be, and to go on before anything else of higher rank
-	ready   []*plannedItem // held ones that may go on, by rank
-	held    []*plannedItem // that wait alone, as a heap by when they go on
-	spare   *plannedItem   // one that has ended, for the next
+	asleep *plannedItem   // lets time pass in the middle, and the lane with it
+	ready  []*plannedItem // by rank: looked at whenever the lane is worked on, before anything else is begun
+	held   []*plannedItem // that wait alone, as a heap by when they go on
+	spare  *plannedItem   // one that has ended, for the next
 }
 
 // pass works on a lane at an instant, and returns when to come again; never when it is done, or has to be woken.
@@ -71,8 +72,11 @@ func (t *planTimer) after(lane *plannedLane, it *plannedItem, stop *planStop) in
 		lane.hold(it)
 		return stop.at
 	}
-	it.asleep = stop.asleep
-	lane.blocked = it
+	if it.asleep = stop.asleep; it.asleep {
+		lane.asleep = it
+	} else {
+		lane.putBack(it)
+	}
 	return stop.at
 }
 
@@ -92,11 +96,11 @@ func (t *planTimer) closed(lane *plannedLane, now int64) int64 {
 
 // wind ends a lane whose run has passed its deadline: what has begun ends its steps, what has not is skipped.
 func (t *planTimer) wind(ctx context.Context, lane *plannedLane, now int64) (int64, error) {
-	open := append(lane.ready, lane.held...)
-	if lane.blocked != nil {
-		open = append(open, lane.blocked)
+	open := slices.Concat(lane.ready, lane.held)
+	if lane.asleep != nil {
+		open = append(open, lane.asleep)
 	}
-	lane.ready, lane.held, lane.blocked = nil, nil, nil
+	lane.ready, lane.held, lane.asleep = nil, nil, nil
 	sort.Slice(open, func(i, j int) bool { return open[i].rank < open[j].rank })
 	for i, it := range open {
 		if !it.begun {
@@ -111,11 +115,11 @@ func (t *planTimer) wind(ctx context.Context, lane *plannedLane, now int64) (int
 			t.ended(it)
 			continue
 		}
-		at := t.after(lane, it, stop)
-		if at != 0 {
-			lane.ready = open[i+1:]
+		lane.ready = slices.Clone(open[i+1:])
+		if at := t.after(lane, it, stop); at != 0 {
 			return t.again(lane, at), nil
 		}
+		lane.ready = nil
 	}
 	if len(lane.held) > 0 {
 		return t.again(lane, never), nil
@@ -138,21 +142,16 @@ func (t *planTimer) skipRest(lane *plannedLane) error {
 
 // due moves the held items that may go on to those that are ready.
 func (l *plannedLane) due(now int64) {
-	moved := false
 	for len(l.held) > 0 && l.held[0].due <= now {
-		l.ready = append(l.ready, l.unhold())
-		moved = true
-	}
-	if moved {
-		slices.SortFunc(l.ready, func(a, b *plannedItem) int { return int(a.rank - b.rank) })
+		l.putBack(l.unhold())
 	}
 }
 
 // pick takes the item that is to be worked on next: the first by rank of those that wait no longer, else one that was
 // never begun. It is nil when there is none.
 func (t *planTimer) pick(lane *plannedLane) (*plannedItem, error) {
-	if it := lane.blocked; it != nil && (it.asleep || len(lane.ready) == 0 || it.rank < lane.ready[0].rank) {
-		lane.blocked = nil
+	if it := lane.asleep; it != nil {
+		lane.asleep = nil
 		return it, nil
 	}
 	if len(lane.ready) > 0 {
@@ -167,14 +166,10 @@ func (t *planTimer) pick(lane *plannedLane) (*plannedItem, error) {
 	return it, err
 }
 
-// putBack returns an item that was picked and not worked on.
+// putBack has an item looked at again, in the order of ranks.
 func (l *plannedLane) putBack(it *plannedItem) {
-	switch {
-	case l.blocked == nil:
-		l.blocked = it
-	default:
-		l.ready = slices.Insert(l.ready, 0, it)
-	}
+	at, _ := slices.BinarySearchFunc(l.ready, it.rank, func(other *plannedItem, rank int64) int { return cmp.Compare(other.rank, rank) })
+	l.ready = slices.Insert(l.ready, at, it)
 }
 
 // again is when the lane is worked on next, when nothing else wakes it before.
@@ -190,7 +185,7 @@ func (t *planTimer) again(lane *plannedLane, at int64) int64 {
 
 // idle reports whether nothing of the lane is left to do in its wave.
 func (l *plannedLane) idle() bool {
-	return l.blocked == nil && len(l.ready) == 0 && len(l.held) == 0
+	return l.asleep == nil && len(l.ready) == 0 && len(l.held) == 0
 }
 
 // fresh is the next item of the wave that was never begun; nil when none is left.

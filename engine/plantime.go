@@ -136,7 +136,7 @@ func (t *planTimer) skipped(it *plannedItem, reason string) {
 func (t *planTimer) left() (items int, err error) {
 	for _, lane := range t.lanes {
 		items += len(lane.ready) + len(lane.held)
-		if lane.blocked != nil {
+		if lane.asleep != nil {
 			items++
 		}
 		for {
