@@ -414,3 +414,53 @@ steps:
 	require.NoError(t, err)
 	require.Len(t, children, 400)
 }
+
+// It may also be over while another branch of its item still works.
+func TestAnItemWhoseRunEndsBeforeItIsHeld(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "GetChat:delay:500ms")})
+	h.file("people.csv", "account,friend\n1,a\n")
+	folder := &steered{others: map[string]string{"quick": "name: quick\nsteps:\n  - uses: log\n    with: { message: hello }\n"}}
+	workflow, problems := workflows.ParseIn("test.yaml", []byte(`
+name: one
+steps:
+  - id: people
+    uses: audience.file
+    with: { path: people.csv }
+  - id: reach
+    foreach: { in: "${{ steps.people.rows }}", as: who, key: who.friend }
+    steps:
+      - parallel:
+          calls:
+            - call: quick
+            - uses: message.send
+              with: { account: "1", friend: a, text: at once }
+          works:
+            - uses: chat.read
+              with: { account: "1", friend: a }
+            - wait: 1h
+`), h.catalogue, folder)
+	require.NoError(t, problems.Err())
+	created, err := h.engine.Create(t.Context(), engine.Submission{Workflow: workflow})
+	require.NoError(t, err)
+	h.wait(created.ID, func(engine.Run) bool { return len(h.box.Deliveries()) == 1 })
+	require.NoError(t, h.engine.Cancel(t.Context(), created.ID))
+	h.wait(created.ID, over)
+}
+
+// Progress that was lost does not make a second run.
+func TestACalledRunIsMadeOnce(t *testing.T) {
+	v := steer(t)
+	v.others["greet"] = greet
+	id := v.start(callsGreet)
+	v.pass(time.Minute)
+	for item, err := range v.ledger.Items(t.Context(), engine.ItemFilter{Run: id, Root: true}) {
+		require.NoError(t, err)
+		lost := engine.SetItem{ID: item.ID, Run: id, From: item.Status, To: item.Status, Progress: json.RawMessage(`{}`)}
+		require.NoError(t, v.ledger.Append(t.Context(), engine.Entry{Changes: []engine.Change{lost}}).Wait(t.Context()))
+	}
+	v.crash()
+	v.pass(24 * time.Hour)
+	require.Equal(t, engine.StatusSucceeded, v.run(id).Status)
+	require.Len(t, v.children(id), 1)
+	require.Equal(t, []string{"1 a", "2 a", "3 true true"}, v.texts())
+}
