@@ -34,6 +34,7 @@ func floors() map[string]int {
 		"internal/ledger":     4,
 		"internal/dispatch":   4,
 		"internal/limit":      4,
+		"internal/rehearsal":  4,
 		"engine":              3,
 		"internal/events":     3,
 		"internal/folder":     3,

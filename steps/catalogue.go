@@ -41,6 +41,8 @@ type Config struct {
 	Outcomes func(ctx context.Context, run, step string) iter.Seq2[ItemOutcome, error]
 	// Rehearsal keeps http.request from changing anything: in the sandbox, and wherever nothing is to be done for real.
 	Rehearsal bool
+	// Now is the time from which a repetition of a read is put off. Default: time.Now.
+	Now func() time.Time
 	// Secrets are the names of the project's secrets; nil when nobody can say which there are.
 	Secrets []string
 	// Logger takes what `log` says. Default: nowhere.
@@ -73,6 +75,9 @@ func (c Config) WithDefaults() (Config, error) {
 		c.Outcomes = func(context.Context, string, string) iter.Seq2[ItemOutcome, error] {
 			return func(func(ItemOutcome, error) bool) {}
 		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

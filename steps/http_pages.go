@@ -196,7 +196,7 @@ func (r *httpReader) ask() (*fetch.Response, error) {
 		if !failure.Retryable || attempt == pageAttempts || r.ctx.Err() != nil {
 			return nil, r.wrong("%s (%s, attempt %d)", failure.Message, failure.Code, attempt)
 		}
-		notBefore = time.Now().Add(max(failure.RetryAfter, min(firstBackoff<<(attempt-1), mostBackoff)))
+		notBefore = r.rows.config.Now().Add(max(failure.RetryAfter, min(firstBackoff<<(attempt-1), mostBackoff)))
 	}
 }
 

@@ -255,7 +255,7 @@ func (r *pageReader) ask() (*youmi.Response, error) {
 		if !failure.Retryable || attempt == pageAttempts || r.ctx.Err() != nil {
 			return nil, r.failed(attempt, err)
 		}
-		notBefore = time.Now().Add(max(failure.RetryAfter, min(firstBackoff<<(attempt-1), mostBackoff)))
+		notBefore = r.rows.config.Now().Add(max(failure.RetryAfter, min(firstBackoff<<(attempt-1), mostBackoff)))
 	}
 }
 

@@ -19,6 +19,10 @@ func NewReader(file string, source []byte) (*Reader, *yaml.Node) {
 	return r, r.read(source)
 }
 
+// ReadFile reads a file for a Reader: at most MaxSource bytes, and one more of one that is larger. A file that cannot be read
+// is a problem.
+func ReadFile(path string) ([]byte, diagnostic.List) { return readFile(path) }
+
 // NodeField is one key of an object, with its value.
 type NodeField struct{ Key, Value *yaml.Node }
 

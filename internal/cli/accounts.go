@@ -88,7 +88,7 @@ func accountViews(ctx context.Context, project *project, l *ledger.Ledger, sandb
 	}
 	var reader limit.Reader = l
 	if sandboxed {
-		reader = rehearsal{l}
+		reader = sandboxBuckets{l}
 	}
 	limiter := limit.New(limit.Config{Store: limit.NewOverlayStore(reader), Shared: project.config.Limits, Location: project.config.Timezone})
 	views := []result.Account{}

@@ -287,19 +287,19 @@ func (a *app) openReadOnly(ctx context.Context, project *project) (*ledger.Ledge
 // buckets keep what the limits have counted. A rehearsal counts for itself: it must not use up what an account may send.
 func (s *session) buckets() limit.Store {
 	if s.sandboxed {
-		return rehearsal{s.ledger}
+		return sandboxBuckets{s.ledger}
 	}
 	return s.ledger
 }
 
-// rehearsal keeps the buckets of the sandbox apart from those of real accounts.
-type rehearsal struct{ store *ledger.Ledger }
+// sandboxBuckets keeps the buckets of the sandbox apart from those of real accounts.
+type sandboxBuckets struct{ store *ledger.Ledger }
 
-func (r rehearsal) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
+func (r sandboxBuckets) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
 	return r.store.UpdateBucket(ctx, "sandbox "+key, change)
 }
 
 // Bucket implements limit.Reader.
-func (r rehearsal) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
+func (r sandboxBuckets) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
 	return r.store.Bucket(ctx, "sandbox "+key)
 }

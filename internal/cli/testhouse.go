@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/fetch"
+	"youmiflow/internal/ledger"
+	"youmiflow/internal/limit"
+	"youmiflow/internal/rehearsal"
+	"youmiflow/steps"
+)
+
+// testHouse makes the stages that tests run on: a fresh ledger in a temporary folder, the real steps, and a limiter and an
+// engine on the test's own clock.
+type testHouse struct {
+	app    *app
+	dir    string
+	empty  []byte // a ledger in which nothing has happened: making one anew takes ten times as long as writing it
+	opened atomic.Int64
+}
+
+func newTestHouse(ctx context.Context, a *app) (_ *testHouse, err error) {
+	h := &testHouse{app: a}
+	if h.dir, err = os.MkdirTemp("", "youmiflow-test-"); err != nil {
+		return nil, fmt.Errorf("making a folder for the tests' ledgers: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	l, err := ledger.Open(ctx, h.ledger(filepath.Join(h.dir, "empty.db")))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	if h.empty, err = os.ReadFile(l.Path()); err != nil {
+		return nil, fmt.Errorf("reading an empty ledger: %w", err)
+	}
+	return h, nil
+}
+
+func (h *testHouse) close() error { return os.RemoveAll(h.dir) }
+
+// ledger configures one that need not outlive the machine.
+func (h *testHouse) ledger(path string) ledger.Config {
+	return ledger.Config{DSN: path, Durability: ledger.Normal, Logger: h.app.logger()}
+}
+
+func (h *testHouse) run(ctx context.Context, one testCase) rehearsal.Result {
+	return rehearsal.Run(ctx, one.suite.file, one.test, one.suite.workflow, func(ctx context.Context, setting *rehearsal.Setting) (*rehearsal.Stage, error) {
+		return h.stage(ctx, one.suite, setting)
+	})
+}
+
+func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehearsal.Setting) (_ *rehearsal.Stage, err error) {
+	dir := filepath.Join(h.dir, strconv.FormatInt(h.opened.Add(1), 10))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "ledger.db")
+	if err := os.WriteFile(path, h.empty, 0o600); err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, h.ledger(path))
+	if err != nil {
+		return nil, err
+	}
+	l.SetWake(setting.Lanes.Wake)
+	stage := &rehearsal.Stage{Ledger: l, Reads: reads, Close: func() error { return errors.Join(l.Close(), os.RemoveAll(dir)) }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, stage.Close())
+		}
+	}()
+	catalogue, err := steps.New(testCatalogue(suite.project, setting, l, dir))
+	if err != nil {
+		return nil, err
+	}
+	limits := suite.project.config.Limits
+	if setting.Test.NoLimits {
+		limits = nil
+	}
+	stage.Engine = engine.New(setting.Configure(engine.Config{
+		Ledger: l, Steps: catalogue, Catalogue: catalogue, Limits: limits, Suppressed: suite.suppression.has,
+		Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Shared: limits, Now: setting.Clock.Now, Location: setting.Test.Location}),
+		Logger:  h.app.logger(),
+	}))
+	return stage, nil
+}
+
+// testCatalogue is what steps reach in a test: the simulator, the project's files, and a folder to write to that is deleted.
+func testCatalogue(project *project, setting *rehearsal.Setting, l *ledger.Ledger, dir string) steps.Config {
+	return steps.Config{
+		API:     func(string) (steps.API, error) { return setting.Client, nil },
+		Resolve: project.resolve,
+		ResolveNew: func(path string) (string, error) {
+			if _, err := project.resolveNew(path); err != nil {
+				return "", err
+			}
+			return filepath.Join(dir, "written", path), nil
+		},
+		Location: setting.Test.Location,
+		HTTP:     fetch.New(fetch.Config{}), // allows no host
+		Database: func(name string) (string, error) {
+			return "", fmt.Errorf("a test reads no database: give the rows of the step under audience, in place of those of %q", name)
+		},
+		Outcomes: outcomes(l), Rehearsal: true, Secrets: project.secretNames(), Now: setting.Clock.Now,
+	}
+}
+
+// testZone is where a test's times without an offset are: the project's zone, but not this machine's, which must not decide
+// about a test.
+func testZone(project *project) *time.Location {
+	if project == nil || project.config.Timezone == time.Local {
+		return time.UTC
+	}
+	return project.config.Timezone
+}

@@ -1,0 +1,216 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/sandbox"
+	"youmiflow/internal/youmi"
+	"youmiflow/workflows"
+)
+
+const (
+	// longestRun is how long a run may last on its own clock.
+	longestRun = 400 * 24 * time.Hour
+	// mostSlices bounds how often lanes are worked on in one test: a run that does not end must not be driven for ever.
+	mostSlices = 100_000
+)
+
+// Setting is what the house gives to a test's stage: the time, the platform, and what the engine is to be configured with.
+type Setting struct {
+	Test     *Test
+	Workflow *workflows.Workflow
+	Clock    *Clock
+	Lanes    *Lanes        // hears the ledger's wakes
+	Client   *youmi.Client // of the simulator, whatever the connection
+}
+
+// Stage is a fresh ledger, and an engine over it.
+type Stage struct {
+	Ledger engine.Ledger
+	Engine *engine.Engine
+	// Reads is a request as the customer reads it, line by line.
+	Reads func(request json.RawMessage) []string
+	Close func() error
+}
+
+// Configure makes a real engine's configuration one of the test: its clock, its chances, its stand-ins.
+func (s *Setting) Configure(config engine.Config) engine.Config {
+	random := rand.New(rand.NewPCG(s.Test.Seed, 0))
+	config.Now, config.Timer, config.WithTimeout = s.Clock.Now, s.Clock.Timer, s.Clock.WithTimeout
+	config.Jitter = random.Int64N // one lane is worked on at a time, and its items one behind the other
+	config.Slice, config.Grace, config.Orderly = time.Millisecond, time.Millisecond, true
+	config.Steps = standIn(config.Steps, s.Test)
+	config.Location, config.Secrets = s.Test.Location, secrets(s.Workflow)
+	if s.Test.NoLimits {
+		config.Limits = nil
+	}
+	return config
+}
+
+// secrets have values that are none: a test needs no real ones.
+func secrets(workflow *workflows.Workflow) map[string]string {
+	values := map[string]string{}
+	for _, secret := range workflow.Secrets {
+		values[secret.Name] = "secret-" + secret.Name
+	}
+	for _, called := range workflow.Calls {
+		for name, value := range secrets(called) {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+// Run runs one test. The error says why it could not be run to its end; what differs from what is expected is in the result.
+func Run(ctx context.Context, file *File, test *Test, workflow *workflows.Workflow, open func(context.Context, *Setting) (*Stage, error)) (result Result) {
+	result = Result{File: file, Test: test}
+	clock := NewClock(test.Clock)
+	box, err := sandbox.New(sandbox.Config{Seed: test.Seed, Faults: test.Faults, Clock: clock.Now, Sleep: clock.Sleep})
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	defer func() { result.Err = errors.Join(result.Err, box.Close()) }()
+	const url = "http://simulator.invalid"
+	client, err := youmi.New(youmi.Config{
+		BaseURL: url, TokenURL: url + "/connect/token", ClientID: "test", ClientSecret: "test",
+		V1:        youmi.V1Config{BaseURL: url + "/publicapi/v1", AppID: "test", AppKey: sandbox.V1AppKey},
+		Transport: sandbox.Transport{Sandbox: box}, Now: clock.Now, WithTimeout: clock.WithTimeout,
+	})
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	setting := &Setting{Test: test, Workflow: workflow, Clock: clock, Lanes: NewLanes(clock), Client: client}
+	stage, err := open(ctx, setting)
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	defer func() { result.Err = errors.Join(result.Err, stage.Close()) }()
+	p := &play{Setting: setting, stage: stage, box: box, asks: asks(workflow), answered: map[string]bool{}}
+	if result.Err = p.run(ctx); result.Err == nil {
+		result.Mismatches, result.Err = p.compare(ctx)
+	}
+	return result
+}
+
+// play is a run being driven.
+type play struct {
+	*Setting
+	stage    *Stage
+	box      *sandbox.Sandbox
+	asks     bool // the workflow asks people
+	answered map[string]bool
+	id       string
+}
+
+func asks(workflow *workflows.Workflow) bool {
+	found := false
+	eachStep(workflow, func(step *workflows.Step) {
+		found = found || step.Approve != nil || step.Foreach != nil && len(step.Foreach.Waves) > 0
+	})
+	for _, called := range workflow.Calls {
+		found = found || asks(called)
+	}
+	return found
+}
+
+// run drives the run to its end, or to where nothing is due any more.
+func (p *play) run(ctx context.Context) error {
+	run, err := p.stage.Engine.Create(ctx, engine.Submission{
+		ID:       p.Test.Clock.UTC().Format("20060102-150405-") + "test",
+		Workflow: p.Workflow, Params: p.Test.Params, Sandbox: true,
+	})
+	if err != nil {
+		return err
+	}
+	p.id = run.ID
+	end := p.Test.Clock.Add(longestRun)
+	for slices := 0; ; slices++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		decided, err := p.decide(ctx)
+		if err != nil {
+			return err
+		}
+		if at, due := p.Lanes.Next(); due && at.After(end) || slices > mostSlices {
+			return fmt.Errorf("the run goes on and on: at %s it is still not over", p.Clock.Now().In(p.Test.Location).Format(time.DateTime))
+		}
+		worked, err := p.Lanes.Step(ctx, p.stage.Engine.Work)
+		if err != nil {
+			return err
+		}
+		if !worked && !decided {
+			return nil
+		}
+	}
+}
+
+// decide answers the questions whose time has come, and reports whether there was one. One that is to be answered later has
+// the clock go on to that, unless a lane is due before.
+func (p *play) decide(ctx context.Context) (bool, error) {
+	if !p.asks || len(p.Test.Approvals) == 0 {
+		return false, nil
+	}
+	runs, err := p.family(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, run := range runs {
+		questions, err := engine.Questions(ctx, p.stage.Ledger, run.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, question := range questions {
+			if decided, err := p.answer(ctx, question); err != nil || decided {
+				return decided, err
+			}
+		}
+	}
+	return false, nil
+}
+
+func (p *play) answer(ctx context.Context, question engine.Question) (bool, error) {
+	for _, approval := range p.Test.Approvals {
+		if approval.Step.Value != question.Step || p.answered[question.Run+"\x00"+question.Step] {
+			continue
+		}
+		at := question.AskedAt.Add(approval.After)
+		if next, due := p.Lanes.Next(); due && next.Before(at) {
+			return false, nil
+		}
+		p.answered[question.Run+"\x00"+question.Step] = true
+		p.Clock.Advance(at)
+		err := p.stage.Engine.Decide(ctx, question.Run, question.Step, approval.Decision, approval.By, approval.Note)
+		return true, err
+	}
+	return false, nil
+}
+
+// family is the run and those that it has called, and they in turn.
+func (p *play) family(ctx context.Context) ([]engine.Run, error) {
+	run, err := p.stage.Ledger.Run(ctx, p.id)
+	if err != nil {
+		return nil, err
+	}
+	runs := []engine.Run{run}
+	if len(p.Workflow.Calls) == 0 {
+		return runs, nil
+	}
+	for i := 0; i < len(runs); i++ {
+		children, err := p.stage.Ledger.Runs(ctx, engine.RunFilter{Parent: runs[i].ID})
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, children...)
+	}
+	return runs, nil
+}
