@@ -68,6 +68,12 @@ type Folder struct {
 	halfwayBefore map[string]string
 	unkept        bool // Texts has not got all that is in force
 
+	follower *follower // of a branch; nil for a folder on disk
+	// The commit that files come from, and its youmiflow.yaml.
+	commit    string
+	project   *workflows.Project
+	restoring error // what Texts could not give at the start
+
 	snapshot    atomic.Pointer[Snapshot]
 	mu          sync.Mutex
 	subscribers map[chan *Snapshot]bool
@@ -76,12 +82,26 @@ type Folder struct {
 // Open loads the folder. A folder that is not there is a problem of the first Snapshot, and so is a file with errors; the
 // error is that of Texts.
 func Open(ctx context.Context, config Config) (*Folder, error) {
+	f, err := newFolder(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	f.scanner = scanner{dir: f.config.Dir, now: f.config.Now}
+	files, problems, err := f.scanner.scan(nil)
+	if err != nil {
+		problems = append(problems, f.folderProblem(err))
+	}
+	f.load(ctx, files, problems)
+	return f, f.restoring
+}
+
+// newFolder makes a folder that holds nothing yet.
+func newFolder(ctx context.Context, config Config) (*Folder, error) {
 	config = config.withDefaults()
 	f := &Folder{
 		config: config, kept: map[string]Version{}, subscribers: map[chan *Snapshot]bool{},
 		shelf: shelf{catalogue: config.Catalogue, owners: map[string]string{}},
 	}
-	f.scanner = scanner{dir: config.Dir, now: config.Now}
 	current, err := config.Texts.Current(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the workflows that were in force last: %w", err)
@@ -90,27 +110,37 @@ func Open(ctx context.Context, config Config) (*Folder, error) {
 		f.kept[version.File] = version
 		f.shelf.owners[version.Name] = path.Base(version.File)
 	}
-	files, problems, err := f.scanner.scan(nil)
-	if err != nil {
-		problems = append(problems, f.folderProblem(err))
-	}
-	var failed error
-	f.accept(ctx, files, problems, func(e *entry) *version {
-		good, err := f.restore(ctx, e)
-		failed = errors.Join(failed, err)
-		return good
-	})
-	return f, failed
+	return f, nil
 }
 
 // Run looks after the folder until ctx ends.
 func (f *Folder) Run(ctx context.Context) error {
+	if f.follower != nil {
+		f.follower.run(ctx)
+		return nil
+	}
 	signs, err := openSigns(f.config.Dir)
 	if err != nil {
 		f.config.Logger.Warn("the system does not tell of changes of files: the folder is looked through from time to time", "error", err)
 	}
 	f.watch(ctx, signs)
 	return signs.close()
+}
+
+// Poll looks at a followed branch now, and returns when that is done. What it finds is in the Snapshot. A folder on disk
+// does not need it.
+func (f *Folder) Poll(ctx context.Context) {
+	if f.follower != nil {
+		f.follower.poll(ctx)
+	}
+}
+
+// Following says how following a branch goes; false when none is followed.
+func (f *Folder) Following() (Following, bool) {
+	if f.follower == nil {
+		return Following{}, false
+	}
+	return *f.follower.following.Load(), true
 }
 
 // Snapshot is the folder as it is now; never nil.
@@ -150,13 +180,31 @@ func (f *Folder) publish(next *Snapshot) {
 	}
 }
 
+// load takes what has been read; the first time, with what an earlier process has kept of files that are broken now.
+func (f *Folder) load(ctx context.Context, files []*file, problems diagnostic.List) {
+	if f.snapshot.Load() != nil {
+		f.accept(ctx, files, problems, nil)
+		return
+	}
+	f.accept(ctx, files, problems, func(e *entry) *version {
+		good, err := f.restore(ctx, e)
+		f.restoring = errors.Join(f.restoring, err)
+		return good
+	})
+}
+
+// reload shows other problems of the folder beside the files as they were.
+func (f *Folder) reload(ctx context.Context, problems diagnostic.List) {
+	f.accept(ctx, f.files, problems, nil)
+}
+
 // accept makes a Snapshot of files.
 func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.List, restore func(*entry) *version) {
 	f.files, f.problems = files, problems
 	from := f.origin()
 	before := f.snapshot.Load()
 	next := &Snapshot{
-		Number: 1, At: from.now, Commit: from.commit, Root: from.root, Workflows: f.shelf.replace(files, from, restore),
+		Number: 1, At: from.now, Commit: from.commit, Root: from.root, Project: f.project, Workflows: f.shelf.replace(files, from, restore),
 		Problems: slices.Clone(problems), sources: make(map[string][]byte, len(files)),
 	}
 	if before != nil {
@@ -173,7 +221,7 @@ func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.
 }
 
 func (f *Folder) origin() origin {
-	return origin{base: baseOf(f.config.Root, f.config.Dir), root: f.config.Root, now: f.config.Now()}
+	return origin{base: baseOf(f.config.Root, f.config.Dir), commit: f.commit, root: f.config.Root, now: f.config.Now()}
 }
 
 // baseOf is the folder of workflows relative to the project's, with slashes.

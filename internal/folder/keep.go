@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path"
+	"path/filepath"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
@@ -34,7 +35,15 @@ func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
 		return nil, err
 	}
 	from := f.origin()
-	return &version{workflow: workflow, commit: kept.Commit, root: f.config.Root, since: from.now}, nil
+	return &version{workflow: workflow, commit: kept.Commit, root: f.rootOf(kept.Commit), since: from.now}, nil
+}
+
+// rootOf is the project's folder as of a commit, where its files are still there; else as it is now.
+func (f *Folder) rootOf(commit string) string {
+	if f.follower != nil && commit != "" && f.follower.git.intact(commit) {
+		return filepath.Join(f.follower.git.treeDir(commit), filepath.FromSlash(f.follower.git.Path))
+	}
+	return f.config.Root
 }
 
 // keep notes what is in force in Texts. What fails is tried again later.
