@@ -11,7 +11,7 @@ var ErrBusy = errors.New("another run of the workflow goes on")
 
 // Schedules keeps what is known of triggers; a ledger does. It is changed by SetSchedule, PauseSchedule and DropSchedule.
 type Schedules interface {
-	// Schedules returns all rows by workflow and trigger.
+	// Schedules returns all rows by workflow and trigger, those of rehearsals last.
 	Schedules(ctx context.Context) ([]Schedule, error)
 	// ScheduleEdits is another number after every PauseSchedule. It is cheap enough to be asked every second.
 	ScheduleEdits(ctx context.Context) (int64, error)
@@ -20,6 +20,7 @@ type Schedules interface {
 // Schedule is what the ledger knows of one trigger of a workflow; with Trigger "", of all of them: then only Paused counts.
 type Schedule struct {
 	Workflow, Trigger string
+	Sandbox           bool // of rehearsals, which leave the real ones alone
 	// Definition is what the trigger's instants follow from: when it changes, they are counted from then on.
 	Definition string
 	// ConsideredAt is the instant up to which every instant has had its chance; zero: none has.
@@ -56,7 +57,7 @@ type (
 		Force bool
 	}
 	// PauseSchedule pauses a trigger, or with Trigger "" all of a workflow, or ends that. Instants that pass while a
-	// trigger is paused are forgotten. An audit row says who did it.
+	// trigger is paused are forgotten. It holds for rehearsals too. An audit row says who did it.
 	PauseSchedule struct {
 		Workflow, Trigger string
 		Paused            bool
@@ -64,7 +65,10 @@ type (
 		Who               string
 	}
 	// DropSchedule forgets a trigger that is not paused.
-	DropSchedule struct{ Workflow, Trigger string }
+	DropSchedule struct {
+		Workflow, Trigger string
+		Sandbox           bool
+	}
 	// RequireIdle has the entry refused with ErrBusy while a run of the workflow goes on, waiting ones included. Runs that
 	// others call, and test sends, do not count, nor those in the sandbox for those that are real.
 	RequireIdle struct {
