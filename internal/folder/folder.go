@@ -16,12 +16,14 @@ import (
 	"youmiflow/workflows"
 )
 
-// Config is what a Folder is made of. Root, Dir and Catalogue are required.
+// Config is what a Folder is made of. Catalogue is required, and either Root and Dir or Branch.
 type Config struct {
 	// Root is the project's folder: names of files are relative to it.
 	Root string
 	// Dir is the folder of the workflows.
 	Dir string
+	// Branch, when set, is where the files come from instead.
+	Branch *Branch
 	// Catalogue is what workflows are checked against.
 	Catalogue workflows.Catalogue
 	// Texts keeps what was good over a restart. Default: nothing is kept.
@@ -68,10 +70,7 @@ type Folder struct {
 	halfwayBefore map[string]string
 	unkept        bool // Texts has not got all that is in force
 
-	follower *follower // of a branch; nil for a folder on disk
-	// The commit that files come from, and its youmiflow.yaml.
-	commit    string
-	project   *workflows.Project
+	tree      tree  // where the files come from: without a commit for a folder on disk
 	restoring error // what Texts could not give at the start
 
 	snapshot    atomic.Pointer[Snapshot]
@@ -86,13 +85,30 @@ func Open(ctx context.Context, config Config) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.scanner = scanner{dir: f.config.Dir, now: f.config.Now}
+	if config.Branch != nil {
+		config.Branch.open(ctx, f)
+		return f, f.restoring
+	}
+	f.tree.root = config.Root
+	f.scanner = scanner{dir: config.Dir, now: f.config.Now}
 	files, problems, err := f.scanner.scan(nil)
 	if err != nil {
 		problems = append(problems, f.folderProblem(err))
 	}
-	f.load(ctx, files, problems)
+	f.accept(ctx, files, problems)
 	return f, f.restoring
+}
+
+// use takes the files of a commit.
+func (f *Folder) use(ctx context.Context, from tree) {
+	f.tree = from
+	f.scanner = scanner{dir: from.project.Workflows, now: f.config.Now}
+	files, problems, err := f.scanner.scan(nil)
+	if err != nil {
+		problems = append(problems, f.folderProblem(err))
+	}
+	f.accept(ctx, files, problems)
+	f.config.Logger.Info("a commit is in force", "commit", from.commit)
 }
 
 // newFolder makes a folder that holds nothing yet.
@@ -115,8 +131,8 @@ func newFolder(ctx context.Context, config Config) (*Folder, error) {
 
 // Run looks after the folder until ctx ends.
 func (f *Folder) Run(ctx context.Context) error {
-	if f.follower != nil {
-		f.follower.run(ctx)
+	if f.config.Branch != nil {
+		f.config.Branch.run(ctx)
 		return nil
 	}
 	signs, err := openSigns(f.config.Dir)
@@ -130,17 +146,17 @@ func (f *Folder) Run(ctx context.Context) error {
 // Poll looks at a followed branch now, and returns when that is done. What it finds is in the Snapshot. A folder on disk
 // does not need it.
 func (f *Folder) Poll(ctx context.Context) {
-	if f.follower != nil {
-		f.follower.poll(ctx)
+	if f.config.Branch != nil {
+		f.config.Branch.poll(ctx)
 	}
 }
 
 // Following says how following a branch goes; false when none is followed.
 func (f *Folder) Following() (Following, bool) {
-	if f.follower == nil {
+	if f.config.Branch == nil {
 		return Following{}, false
 	}
-	return *f.follower.following.Load(), true
+	return *f.config.Branch.following.Load(), true
 }
 
 // Snapshot is the folder as it is now; never nil.
@@ -180,31 +196,21 @@ func (f *Folder) publish(next *Snapshot) {
 	}
 }
 
-// load takes what has been read; the first time, with what an earlier process has kept of files that are broken now.
-func (f *Folder) load(ctx context.Context, files []*file, problems diagnostic.List) {
-	if f.snapshot.Load() != nil {
-		f.accept(ctx, files, problems, nil)
-		return
+// accept makes a Snapshot of files: the first one with what an earlier process has kept of those that are broken now.
+func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.List) {
+	var restore func(*entry) *version
+	if f.snapshot.Load() == nil {
+		restore = func(e *entry) *version {
+			good, err := f.restore(ctx, e)
+			f.restoring = errors.Join(f.restoring, err)
+			return good
+		}
 	}
-	f.accept(ctx, files, problems, func(e *entry) *version {
-		good, err := f.restore(ctx, e)
-		f.restoring = errors.Join(f.restoring, err)
-		return good
-	})
-}
-
-// reload shows other problems of the folder beside the files as they were.
-func (f *Folder) reload(ctx context.Context, problems diagnostic.List) {
-	f.accept(ctx, f.files, problems, nil)
-}
-
-// accept makes a Snapshot of files.
-func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.List, restore func(*entry) *version) {
 	f.files, f.problems = files, problems
 	from := f.origin()
 	before := f.snapshot.Load()
 	next := &Snapshot{
-		Number: 1, At: from.now, Commit: from.commit, Root: from.root, Project: f.project, Workflows: f.shelf.replace(files, from, restore),
+		Number: 1, At: from.now, Commit: from.commit, Root: from.root, Project: f.tree.project, Workflows: f.shelf.replace(files, from, restore),
 		Problems: slices.Clone(problems), sources: make(map[string][]byte, len(files)),
 	}
 	if before != nil {
@@ -221,7 +227,7 @@ func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.
 }
 
 func (f *Folder) origin() origin {
-	return origin{base: baseOf(f.config.Root, f.config.Dir), commit: f.commit, root: f.config.Root, now: f.config.Now()}
+	return origin{base: baseOf(f.tree.root, f.scanner.dir), commit: f.tree.commit, root: f.tree.root, now: f.config.Now()}
 }
 
 // baseOf is the folder of workflows relative to the project's, with slashes.
@@ -237,7 +243,7 @@ func baseOf(root, dir string) string {
 }
 
 func (f *Folder) folderProblem(err error) diagnostic.Diagnostic {
-	name := baseOf(f.config.Root, f.config.Dir)
+	name := baseOf(f.tree.root, f.scanner.dir)
 	if name == "" {
 		name = "."
 	}

@@ -21,19 +21,29 @@ import (
 	"youmiflow/workflows"
 )
 
-// follower keeps a Folder at the newest commit of a branch that can be used.
-type follower struct {
+// Branch is a branch that is followed. Follow makes one; a Folder over it keeps the workflows of its newest commit that
+// can be used.
+type Branch struct {
 	git        Git
 	repository *repository
-	folder     *Folder
+	first      tree  // the commit to begin with
+	problem    error // why first is not the newest; nil when it is
 	following  atomic.Pointer[Following]
 
 	mu      sync.Mutex // held during a look
+	folder  *Folder    // nil before it is opened
 	seen    plumbing.Hash
 	refused found                // the last commit that cannot be used, whatever is tried: it is not fetched again
 	failing string               // what kind of failure the Snapshot shows; "" for none
 	hanging chan found           // a look that did not end in time
 	left    map[string]time.Time // trees that are not needed any more, since when
+}
+
+// tree are the files of a commit.
+type tree struct {
+	commit  string
+	root    string // the project's folder in it
+	project *workflows.Project
 }
 
 // refusal is an error of the commit itself: trying again changes nothing.
@@ -42,10 +52,9 @@ type refusal struct{ err error }
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// Follow loads the workflows of the newest commit of a branch. Root and Dir of config are not looked at. When the
-// repository cannot be reached, or its newest commit not be used, it begins with the commit that was in force last; without
-// one, the error says what is wrong.
-func Follow(ctx context.Context, config Config, g Git) (*Folder, error) {
+// Follow gets the newest commit of a branch. When the repository cannot be reached, or its newest commit not be used, that
+// is the commit which was in force last; without one, the error says what is wrong.
+func Follow(ctx context.Context, g Git) (*Branch, error) {
 	g = g.withDefaults()
 	if err := g.checkPath(); err != nil {
 		return nil, err
@@ -57,92 +66,117 @@ func Follow(ctx context.Context, config Config, g Git) (*Folder, error) {
 	if err := g.prepare(); err != nil {
 		return nil, err
 	}
-	f, err := newFolder(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	w := &follower{git: g, repository: repository, folder: f, left: map[string]time.Time{}}
-	w.following.Store(&Following{URL: repository.address.shown, Ref: g.Ref})
-	f.follower = w
-	if err := w.begin(ctx); err != nil {
-		return nil, err
-	}
-	return f, nil
+	b := &Branch{git: g, repository: repository, left: map[string]time.Time{}}
+	b.following.Store(&Following{URL: repository.address.shown, Ref: g.Ref})
+	return b, b.begin(ctx)
 }
 
 // begin finds the first commit: the newest one, else the one that was in force last.
-func (w *follower) begin(ctx context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	problem, failed := w.look(ctx)
-	if failed != nil || problem == nil {
-		return failed
+func (b *Branch) begin(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first, b.problem = b.newest(ctx); b.problem == nil {
+		return nil
 	}
-	last := w.last()
-	if last == "" || !w.git.intact(last) {
-		return fmt.Errorf("following %s: %w", w.repository.address.shown, problem)
+	last := b.last()
+	if last == "" || !b.git.intact(last) {
+		return fmt.Errorf("following %s: %w", b.repository.address.shown, b.problem)
 	}
-	if err := w.use(ctx, last); err != nil {
-		return fmt.Errorf("following %s: %w, and the commit that was in force last cannot be used either: %w", w.repository.address.shown, problem, err)
+	var err error
+	if b.first, err = b.check(last); err != nil {
+		return fmt.Errorf("following %s: %w, and the commit that was in force last cannot be used either: %w", b.repository.address.shown, b.problem, err)
 	}
-	w.fail(ctx, problem)
-	return w.folder.restoring
+	return nil
+}
+
+// Project is the youmiflow.yaml of the first commit; its Dir is in the tree of that.
+func (b *Branch) Project() *workflows.Project { return b.first.project }
+
+// Root is the project's folder as of a commit; "" when its files are not there.
+func (b *Branch) Root(commit string) string {
+	if !plumbing.IsHash(commit) {
+		return ""
+	}
+	root := filepath.Join(b.git.treeDir(commit), filepath.FromSlash(b.git.Path))
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return ""
+	}
+	return root
+}
+
+// open has a folder loaded from the branch.
+func (b *Branch) open(ctx context.Context, f *Folder) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.folder = f
+	f.use(ctx, b.first)
+	if b.problem == nil {
+		b.succeed(ctx, b.first.commit)
+	} else {
+		b.fail(ctx, b.problem)
+	}
 }
 
 // run follows the branch until ctx ends.
-func (w *follower) run(ctx context.Context) {
-	tick := time.NewTicker(w.git.Every)
+func (b *Branch) run(ctx context.Context) {
+	tick := time.NewTicker(b.git.Every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			w.poll(ctx)
+			b.poll(ctx)
 		}
 	}
 }
 
-// poll looks at the branch once.
-func (w *follower) poll(ctx context.Context) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	problem, err := w.look(ctx)
-	if err = errors.Join(problem, err); err != nil && ctx.Err() == nil {
-		w.fail(ctx, err)
+// poll looks at the branch once, and puts its newest commit in force.
+func (b *Branch) poll(ctx context.Context) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	newest, err := b.newest(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return
+	case err != nil:
+		b.fail(ctx, err)
+	default:
+		if newest.commit != b.folder.tree.commit {
+			b.folder.use(ctx, newest)
+		}
+		b.succeed(ctx, newest.commit)
 	}
-	if w.folder.unkept {
-		w.folder.keep(ctx)
-	}
-	w.prune(ctx)
+	b.folder.keepAgain(ctx)
+	b.prune(ctx)
 }
 
-// look puts the newest commit in force. Problem says why it is not; the error is that of Texts.
-func (w *follower) look(ctx context.Context) (problem, err error) {
-	got := w.find(ctx)
-	if got.err != nil {
-		w.refuse(got, got.err)
-		return w.told(got.err), nil
-	}
+// newest makes the tree of the newest commit. The error, for people, says why there is none that can be used.
+func (b *Branch) newest(ctx context.Context) (tree, error) {
+	got := b.find(ctx)
 	for _, note := range got.notes {
-		w.folder.config.Logger.Warn("a part of the commit is left out", "commit", got.commit, "what", note)
+		b.git.Logger.Warn("a part of the commit is left out", "commit", got.commit, "what", note)
 	}
-	before := w.following.Load()
-	if got.commit != before.Commit {
-		if err := w.use(ctx, got.commit); err != nil {
-			w.refuse(got, err)
-			return w.told(err), w.folder.restoring
-		}
+	if got.err == nil && b.folder != nil && got.commit == b.folder.tree.commit {
+		b.seen = got.tip.hash
+		return b.folder.tree, nil
 	}
-	w.seen = got.tip.hash
-	w.succeed(ctx, got.commit)
-	return nil, w.folder.restoring
+	var newest tree
+	if got.err == nil {
+		newest, got.err = b.check(got.commit)
+	}
+	if got.err != nil {
+		b.refuse(got)
+		return tree{}, b.told(got.err)
+	}
+	b.seen = got.tip.hash
+	return newest, nil
 }
 
 // refuse notes a commit that cannot be used.
-func (w *follower) refuse(got found, err error) {
-	if refused, ok := errors.AsType[*refusal](err); ok {
-		w.refused = found{tip: got.tip, err: refused}
+func (b *Branch) refuse(got found) {
+	if refused, ok := errors.AsType[*refusal](got.err); ok {
+		b.refused = found{tip: got.tip, err: refused}
 	}
 }
 
@@ -158,20 +192,23 @@ type found struct {
 const grace = 5 * time.Second
 
 // find asks the repository. A look that hangs is left to itself, and there is no other before it ends.
-func (w *follower) find(ctx context.Context) found {
-	if w.hanging != nil {
+func (b *Branch) find(ctx context.Context) found {
+	if b.hanging != nil {
 		select {
-		case <-w.hanging:
-			w.hanging = nil
+		case <-b.hanging:
+			b.hanging = nil
 		default:
 			return found{err: errors.New("an earlier attempt hangs still")}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.git.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, b.git.Timeout)
 	defer cancel()
 	ended := make(chan found, 1)
-	seen, commit, refused := w.seen, w.following.Load().Commit, w.refused
-	go func() { ended <- w.ask(ctx, seen, commit, refused) }()
+	seen, commit, refused := b.seen, "", b.refused
+	if b.folder != nil {
+		commit = b.folder.tree.commit
+	}
+	go func() { ended <- b.ask(ctx, seen, commit, refused) }()
 	select {
 	case got := <-ended:
 		return got
@@ -181,14 +218,14 @@ func (w *follower) find(ctx context.Context) found {
 	case got := <-ended:
 		return got
 	case <-time.After(grace):
-		w.hanging = ended
-		return found{err: fmt.Errorf("no answer within %s", w.git.Timeout)}
+		b.hanging = ended
+		return found{err: fmt.Errorf("no answer within %s", b.git.Timeout)}
 	}
 }
 
 // ask runs on its own: it may outlast whoever waits for it.
-func (w *follower) ask(ctx context.Context, seen plumbing.Hash, commit string, refused found) (got found) {
-	if got.tip, got.err = w.repository.tip(ctx); got.err != nil {
+func (b *Branch) ask(ctx context.Context, seen plumbing.Hash, commit string, refused found) (got found) {
+	if got.tip, got.err = b.repository.tip(ctx); got.err != nil {
 		return got
 	}
 	switch got.tip.hash {
@@ -197,39 +234,30 @@ func (w *follower) ask(ctx context.Context, seen plumbing.Hash, commit string, r
 	case seen:
 		got.commit = commit
 	default:
-		got.commit, got.notes, got.err = w.repository.obtain(ctx, got.tip)
+		got.commit, got.notes, got.err = b.repository.obtain(ctx, got.tip)
 	}
 	return got
 }
 
-// use puts a commit in force whose tree is there. The error says why that cannot be.
-func (w *follower) use(ctx context.Context, commit string) error {
-	tree := w.git.treeDir(commit)
-	root := filepath.Join(tree, filepath.FromSlash(w.git.Path))
+// check looks whether a commit can be used whose tree is there. The error says why not.
+func (b *Branch) check(commit string) (tree, error) {
+	refuse := func(format string, args ...any) (tree, error) { return tree{}, &refusal{fmt.Errorf(format, args...)} }
+	top := b.git.treeDir(commit)
+	root := filepath.Join(top, filepath.FromSlash(b.git.Path))
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return &refusal{fmt.Errorf("commit %.12s has no folder %s", commit, w.git.Path)}
+		return refuse("commit %.12s has no folder %s", commit, b.git.Path)
 	}
-	project, problems := workflows.LoadProject(root, w.git.Lookup)
+	project, problems := workflows.LoadProject(root, b.git.Lookup)
 	if problems.HasErrors() {
 		for i := range problems {
-			problems[i].File = baseOf(tree, problems[i].File)
+			problems[i].File = baseOf(top, problems[i].File)
 		}
-		return &refusal{fmt.Errorf("youmiflow.yaml of commit %.12s: %w", commit, problems.Err())}
+		return refuse("youmiflow.yaml of commit %.12s: %w", commit, problems.Err())
 	}
-	if !within(tree, project.Workflows) {
-		return &refusal{fmt.Errorf("commit %.12s has no folder of workflows %s", commit, baseOf(root, project.Workflows))}
+	if !within(top, project.Workflows) {
+		return refuse("commit %.12s has no folder of workflows %s", commit, baseOf(root, project.Workflows))
 	}
-	f := w.folder
-	f.config.Root, f.config.Dir = root, project.Workflows
-	f.commit, f.project = commit, project
-	f.scanner = scanner{dir: project.Workflows, now: f.config.Now}
-	files, found, err := f.scanner.scan(nil)
-	if err != nil {
-		return err
-	}
-	f.load(ctx, files, found)
-	f.config.Logger.Info("a commit is in force", "commit", commit, "branch", w.git.Ref)
-	return nil
+	return tree{commit, root, project}, nil
 }
 
 // within tells whether a folder is there, and within a tree also when links are followed.
@@ -247,56 +275,56 @@ func within(tree, dir string) bool {
 }
 
 // succeed notes that the branch is followed as it is.
-func (w *follower) succeed(ctx context.Context, commit string) {
-	now := w.folder.config.Now()
-	next := *w.following.Load()
+func (b *Branch) succeed(ctx context.Context, commit string) {
+	now := b.git.Now()
+	next := *b.following.Load()
 	if next.Commit != commit {
 		next.Commit, next.ChangedAt = commit, now
-		w.note(commit)
+		b.note(commit)
 	}
 	next.CheckedAt, next.Error, next.FailingSince = now, "", time.Time{}
-	w.observe(next)
-	if w.failing != "" {
-		w.failing = ""
-		w.folder.config.Logger.Info("the branch is followed again", "commit", commit)
-		w.folder.reload(ctx, nil)
+	b.observe(next)
+	if b.failing != "" {
+		b.failing = ""
+		b.git.Logger.Info("the branch is followed again", "commit", commit)
+		b.folder.accept(ctx, b.folder.files, nil)
 	}
 }
 
 // fail shows why the newest commit is not in force. Each kind of failure is shown and logged once.
-func (w *follower) fail(ctx context.Context, err error) {
-	next := *w.following.Load()
-	next.Commit, next.Error = w.folder.commit, err.Error()
+func (b *Branch) fail(ctx context.Context, err error) {
+	next := *b.following.Load()
+	next.Commit, next.Error = b.folder.tree.commit, err.Error()
 	if next.FailingSince.IsZero() {
-		next.FailingSince = w.folder.config.Now()
+		next.FailingSince = b.git.Now()
 	}
-	w.observe(next)
+	b.observe(next)
 	kind := "unreachable"
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		kind = refused.Error()
 	} else if errors.Is(err, errNoRef) {
 		kind = errNoRef.Error()
 	}
-	if kind == w.failing {
+	if kind == b.failing {
 		return
 	}
-	w.failing = kind
-	w.folder.reload(ctx, diagnostic.List{{File: w.repository.address.shown, Severity: diagnostic.Error, Code: "git", Message: fmt.Sprintf(
+	b.failing = kind
+	b.folder.accept(ctx, b.folder.files, diagnostic.List{{File: b.repository.address.shown, Severity: diagnostic.Error, Code: "git", Message: fmt.Sprintf(
 		"%v; commit %.12s stays in force", err, next.Commit)}})
 }
 
-func (w *follower) observe(next Following) {
-	w.following.Store(&next)
-	if w.git.Observe != nil {
-		w.git.Observe(next)
+func (b *Branch) observe(next Following) {
+	b.following.Store(&next)
+	if b.git.Observe != nil {
+		b.git.Observe(next)
 	}
 }
 
 // told is an error in words for whoever has to do something about it, without anything secret.
-func (w *follower) told(err error) error {
+func (b *Branch) told(err error) error {
 	switch {
 	case errors.Is(err, errNoRef):
-		return fmt.Errorf("%w %q: name one that there is, or push it again", errNoRef, w.git.Ref)
+		return fmt.Errorf("%w %q: name one that there is, or push it again", errNoRef, b.git.Ref)
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
 		return fmt.Errorf("the repository does not let us in (%w): check the token or the key, and that it may read this repository", err)
 	case errors.Is(err, transport.ErrRepositoryNotFound), errors.Is(err, git.ErrRepositoryNotExists):
@@ -304,12 +332,12 @@ func (w *follower) told(err error) error {
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
 		return fmt.Errorf("the repository has no commit yet: %w", err)
 	}
-	return w.hide(err)
+	return b.hide(err)
 }
 
 // hide keeps the token out of an error.
-func (w *follower) hide(err error) error {
-	token := w.repository.address.token.Reveal()
+func (b *Branch) hide(err error) error {
+	token := b.repository.address.token.Reveal()
 	if token == "" {
 		return err
 	}
@@ -329,29 +357,29 @@ type current struct {
 	Commit string `json:"commit"`
 }
 
-func (w *follower) currentFile() string { return filepath.Join(w.git.State, "current.json") }
+func (b *Branch) currentFile() string { return filepath.Join(b.git.State, "current.json") }
 
 // note keeps the commit in force for the next start.
-func (w *follower) note(commit string) {
-	text, err := json.Marshal(current{w.repository.address.shown, w.git.Ref, w.git.Path, commit})
+func (b *Branch) note(commit string) {
+	text, err := json.Marshal(current{b.repository.address.shown, b.git.Ref, b.git.Path, commit})
 	if err == nil {
-		temporary := w.currentFile() + ".new"
-		err = errors.Join(os.WriteFile(temporary, append(text, '\n'), 0o644), os.Rename(temporary, w.currentFile()))
+		temporary := b.currentFile() + ".new"
+		err = errors.Join(os.WriteFile(temporary, append(text, '\n'), 0o644), os.Rename(temporary, b.currentFile()))
 	}
 	if err != nil {
-		w.folder.config.Logger.Error("the commit in force cannot be noted for the next start", "error", err)
+		b.git.Logger.Error("the commit in force cannot be noted for the next start", "error", err)
 	}
 }
 
 // last is the commit that was in force last; "" when there is none of this branch.
-func (w *follower) last() string {
-	text, err := os.ReadFile(w.currentFile())
+func (b *Branch) last() string {
+	text, err := os.ReadFile(b.currentFile())
 	if err != nil {
 		return "" // the first start
 	}
 	var noted current
 	if json.Unmarshal(text, &noted) != nil ||
-		noted != (current{w.repository.address.shown, w.git.Ref, w.git.Path, noted.Commit}) || !plumbing.IsHash(noted.Commit) {
+		noted != (current{b.repository.address.shown, b.git.Ref, b.git.Path, noted.Commit}) || !plumbing.IsHash(noted.Commit) {
 		return ""
 	}
 	return noted.Commit

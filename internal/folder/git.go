@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -47,6 +48,10 @@ type Git struct {
 	MaxFiles          int
 	// Timeout bounds one look, with what it fetches. Default: 2 minutes.
 	Timeout time.Duration
+	// Logger is told of every change of state, once. Default: nowhere.
+	Logger *slog.Logger
+	// Now tells the time. Default: time.Now.
+	Now func() time.Time
 }
 
 // Following says how following a branch goes.
@@ -80,6 +85,12 @@ func (g Git) withDefaults() Git {
 	}
 	if g.Timeout <= 0 {
 		g.Timeout = 2 * time.Minute
+	}
+	if g.Logger == nil {
+		g.Logger = slog.New(slog.DiscardHandler)
+	}
+	if g.Now == nil {
+		g.Now = time.Now
 	}
 	return g
 }

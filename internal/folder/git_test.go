@@ -97,9 +97,14 @@ func newFollower(t *testing.T, url string) *follower {
 }
 
 func (w *follower) follow() (*folder.Folder, error) {
+	w.git.Now, w.git.Logger = w.clock.Now, w.log.logger()
+	branch, err := folder.Follow(w.t.Context(), w.git)
+	if err != nil {
+		return nil, err
+	}
 	catalogue, err := steps.New(steps.Config{})
 	require.NoError(w.t, err)
-	return folder.Follow(w.t.Context(), folder.Config{Catalogue: catalogue, Now: w.clock.Now, Texts: w.texts, Logger: w.log.logger()}, w.git)
+	return folder.Open(w.t.Context(), folder.Config{Branch: branch, Catalogue: catalogue, Now: w.clock.Now, Texts: w.texts, Logger: w.log.logger()})
 }
 
 func (w *follower) must() *folder.Folder {
@@ -179,16 +184,25 @@ func TestNothingThatGoesWrongChangesWhatRuns(t *testing.T) {
 			func(o *origin) { o.git("branch", "main") }, `there is no such branch or tag "main"`,
 		},
 		"the repository is away": {
-			func(o *origin) { require.NoError(o.t, os.Rename(filepath.Join(o.dir, ".git"), filepath.Join(o.dir, "away"))) },
-			func(o *origin) { require.NoError(o.t, os.Rename(filepath.Join(o.dir, "away"), filepath.Join(o.dir, ".git"))) },
+			func(o *origin) {
+				require.NoError(o.t, os.Rename(filepath.Join(o.dir, ".git"), filepath.Join(o.dir, "away")))
+			},
+			func(o *origin) {
+				require.NoError(o.t, os.Rename(filepath.Join(o.dir, "away"), filepath.Join(o.dir, ".git")))
+			},
 			"there is no repository",
 		},
 		"youmiflow.yaml is broken": {
-			func(o *origin) { o.commit(map[string]string{"youmiflow.yaml": "timezone: Nowhere/At-all\n", "workflows/a.yaml": good("a", "two")}) },
+			func(o *origin) {
+				o.commit(map[string]string{"youmiflow.yaml": "timezone: Nowhere/At-all\n", "workflows/a.yaml": good("a", "two")})
+			},
 			func(o *origin) { o.git("reset", "-q", "--hard", "HEAD~1") }, "youmiflow.yaml:1:11: there is no time zone",
 		},
 		"the workflows are gone": {
-			func(o *origin) { o.git("rm", "-q", "-r", "workflows"); o.commit(map[string]string{"README": "nothing\n"}) },
+			func(o *origin) {
+				o.git("rm", "-q", "-r", "workflows")
+				o.commit(map[string]string{"README": "nothing\n"})
+			},
 			func(o *origin) { o.git("reset", "-q", "--hard", "HEAD~1") }, "has no folder of workflows workflows",
 		},
 		"the folder leads out": {

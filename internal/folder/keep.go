@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"path"
-	"path/filepath"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
@@ -40,10 +39,19 @@ func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
 
 // rootOf is the project's folder as of a commit, where its files are still there; else as it is now.
 func (f *Folder) rootOf(commit string) string {
-	if f.follower != nil && commit != "" && f.follower.git.intact(commit) {
-		return filepath.Join(f.follower.git.treeDir(commit), filepath.FromSlash(f.follower.git.Path))
+	if f.config.Branch != nil {
+		if root := f.config.Branch.Root(commit); root != "" {
+			return root
+		}
 	}
-	return f.config.Root
+	return f.tree.root
+}
+
+// keepAgain tries again what has failed.
+func (f *Folder) keepAgain(ctx context.Context) {
+	if f.unkept {
+		f.keep(ctx)
+	}
 }
 
 // keep notes what is in force in Texts. What fails is tried again later.

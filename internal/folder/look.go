@@ -27,10 +27,10 @@ func (f *Folder) look(ctx context.Context, dirty map[string]bool, mayWait bool) 
 	}
 	f.halfwayBefore = nil
 	if f.changed(files, problems) {
-		f.accept(ctx, files, problems, nil)
-	} else if f.unkept {
-		f.keep(ctx)
+		f.accept(ctx, files, problems)
+		return true
 	}
+	f.keepAgain(ctx)
 	return true
 }
 

@@ -15,51 +15,51 @@ import (
 const lingering = 10 * time.Minute
 
 // prune removes trees that neither a workflow nor an unfinished run needs.
-func (w *follower) prune(ctx context.Context) {
-	if w.git.InUse == nil {
+func (b *Branch) prune(ctx context.Context) {
+	if b.git.InUse == nil {
 		return
 	}
-	needed, err := w.git.InUse(ctx)
+	needed, err := b.git.InUse(ctx)
 	if err != nil {
-		w.folder.config.Logger.Warn("what commits runs use cannot be told: no files of old ones are removed", "error", err)
+		b.git.Logger.Warn("what commits runs use cannot be told: no files of old ones are removed", "error", err)
 		return
 	}
-	needed = append(needed, w.folder.Snapshot().Commits()...)
+	needed = append(needed, b.folder.Snapshot().Commits()...)
 	keep := map[string]bool{}
 	for _, commit := range needed {
 		keep[commit] = true
 	}
-	entries, err := os.ReadDir(filepath.Join(w.git.State, "trees"))
+	entries, err := os.ReadDir(filepath.Join(b.git.State, "trees"))
 	if err != nil {
-		w.folder.config.Logger.Warn("the folder of commits cannot be read", "error", err)
+		b.git.Logger.Warn("the folder of commits cannot be read", "error", err)
 		return
 	}
-	now := w.folder.config.Now()
+	now := b.git.Now()
 	for _, entry := range entries {
 		commit := strings.TrimSuffix(entry.Name(), ".json")
 		if !plumbing.IsHash(commit) {
 			continue
 		}
-		since, gone := w.left[commit]
+		since, gone := b.left[commit]
 		switch {
 		case keep[commit]:
-			delete(w.left, commit)
+			delete(b.left, commit)
 		case !gone:
-			w.left[commit] = now
+			b.left[commit] = now
 		case now.Sub(since) >= lingering:
-			if err := w.remove(commit); err != nil {
-				w.folder.config.Logger.Warn("the files of an old commit cannot be removed", "commit", commit, "error", err)
+			if err := b.remove(commit); err != nil {
+				b.git.Logger.Warn("the files of an old commit cannot be removed", "commit", commit, "error", err)
 				continue
 			}
-			delete(w.left, commit)
+			delete(b.left, commit)
 		}
 	}
 }
 
 // remove takes a tree away. Its size goes first, so that what is left after a crash is not taken for the whole.
-func (w *follower) remove(commit string) error {
-	if err := os.Remove(w.git.sizeFile(commit)); err != nil && !errors.Is(err, os.ErrNotExist) {
+func (b *Branch) remove(commit string) error {
+	if err := os.Remove(b.git.sizeFile(commit)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.RemoveAll(w.git.treeDir(commit))
+	return os.RemoveAll(b.git.treeDir(commit))
 }

@@ -19,7 +19,9 @@ type texts struct {
 	err     error
 }
 
-func newTexts() *texts { return &texts{current: map[string]folder.Version{}, byHash: map[string][]byte{}} }
+func newTexts() *texts {
+	return &texts{current: map[string]folder.Version{}, byHash: map[string][]byte{}}
+}
 
 func (k *texts) Current(context.Context) ([]folder.Version, error) {
 	var all []folder.Version
