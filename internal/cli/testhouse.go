@@ -25,10 +25,14 @@ type testHouse struct {
 	dir    string
 	empty  []byte // a ledger in which nothing has happened: making one anew takes ten times as long as writing it
 	opened atomic.Int64
+	runner *rehearsal.Runner
 }
 
 func newTestHouse(ctx context.Context, a *app) (_ *testHouse, err error) {
 	h := &testHouse{app: a}
+	if h.runner, err = rehearsal.NewRunner(); err != nil {
+		return nil, err
+	}
 	if h.dir, err = os.MkdirTemp("", "youmiflow-test-"); err != nil {
 		return nil, fmt.Errorf("making a folder for the tests' ledgers: %w", err)
 	}
@@ -54,11 +58,11 @@ func (h *testHouse) close() error { return os.RemoveAll(h.dir) }
 
 // ledger configures one that need not outlive the machine.
 func (h *testHouse) ledger(path string) ledger.Config {
-	return ledger.Config{DSN: path, Durability: ledger.Normal, Logger: h.app.logger()}
+	return ledger.Config{DSN: path, Durability: ledger.Off, Logger: h.app.logger()}
 }
 
 func (h *testHouse) run(ctx context.Context, one testCase) rehearsal.Result {
-	return rehearsal.Run(ctx, one.suite.file, one.test, one.suite.workflow, func(ctx context.Context, setting *rehearsal.Setting) (*rehearsal.Stage, error) {
+	return h.runner.Run(ctx, one.suite.file, one.test, one.suite.workflow, func(ctx context.Context, setting *rehearsal.Setting) (*rehearsal.Stage, error) {
 		return h.stage(ctx, one.suite, setting)
 	})
 }

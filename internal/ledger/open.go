@@ -22,6 +22,8 @@ const (
 	Full Durability = "full"
 	// Normal syncs at checkpoints: nothing is lost when the process dies, the last commits may be when the power goes.
 	Normal Durability = "normal"
+	// Off never syncs: for ledgers that need not outlive the machine, such as those of tests.
+	Off Durability = "off"
 )
 
 // WakeFunc has lanes worked on. It is called within the transaction that asks for it, before its commit; the function
@@ -60,8 +62,8 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	if config.Durability == "" {
 		config.Durability = Full
 	}
-	if config.Durability != Full && config.Durability != Normal {
-		return nil, fmt.Errorf("durability is %q: use %q or %q", config.Durability, Full, Normal)
+	if config.Durability != Full && config.Durability != Normal && config.Durability != Off {
+		return nil, fmt.Errorf("durability is %q: use %q, %q or %q", config.Durability, Full, Normal, Off)
 	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()

@@ -203,8 +203,8 @@ func (c *comparison) calls(ctx context.Context) error {
 		for i, call := range got {
 			list[i] = madeCall{call, c.play}
 		}
-		if diff := compareCalls(want, list); diff != nil {
-			c.differs(want.Span, want.Key, diff...)
+		if diff, span := compareCalls(want, list); diff != nil {
+			c.differs(span, want.Key, diff...)
 		}
 	}
 	return nil

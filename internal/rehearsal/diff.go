@@ -1,6 +1,10 @@
 package rehearsal
 
-import "fmt"
+import (
+	"fmt"
+
+	"youmiflow/internal/diagnostic"
+)
 
 // mostCells bounds the table in which two lists are compared. Beyond it, what does not begin or end alike is compared one by
 // one.
@@ -12,17 +16,20 @@ const (
 	mostLines = 60
 )
 
-// compareCalls is the difference as lines; nil when all agree.
-func compareCalls(want *Calls, got []madeCall) []string {
+// compareCalls is the difference as lines, and where the first expectation stands that is not met; nil when all agree.
+func compareCalls(want *Calls, got []madeCall) ([]string, diagnostic.Span) {
 	if want.Key == "calls_contain" {
-		return contains(want.List, got)
+		return contains(want, got)
 	}
 	pairs := align(len(want.List), len(got), func(i, j int) bool { return got[j].agrees(want.List[i]) })
 	var lines []string
-	same := true
+	same, span := true, want.Span
 	i, j := 0, 0
 	for _, next := range append(pairs, [2]int{len(want.List), len(got)}) {
 		lines = append(lines, between(want.List[i:next[0]], got[j:next[1]])...)
+		if same && i < next[0] {
+			span = want.List[i].Span
+		}
 		same = same && i == next[0] && j == next[1]
 		if next[0] < len(want.List) {
 			lines = append(lines, "  "+want.List[next[0]].line())
@@ -30,9 +37,9 @@ func compareCalls(want *Calls, got []madeCall) []string {
 		i, j = next[0]+1, next[1]+1
 	}
 	if same {
-		return nil
+		return nil, span
 	}
-	return shortened(trimmed(lines))
+	return shortened(trimmed(lines)), span
 }
 
 // between shows calls that do not agree: each next to the one in its place.
@@ -53,10 +60,10 @@ func between(want []Call, got []madeCall) []string {
 }
 
 // contains looks for the expected calls in their order, whatever stands between.
-func contains(want []Call, got []madeCall) []string {
+func contains(want *Calls, got []madeCall) ([]string, diagnostic.Span) {
 	from := 0
 	var found []string
-	for _, one := range want {
+	for _, one := range want.List {
 		at := from
 		for at < len(got) && !got[at].agrees(one) {
 			at++
@@ -66,12 +73,12 @@ func contains(want []Call, got []madeCall) []string {
 			for _, other := range got[from:] {
 				lines = append(lines, "+ "+other.line(one))
 			}
-			return shortened(lines)
+			return shortened(lines), one.Span
 		}
 		found = append(found, "  "+one.line())
 		from = at + 1
 	}
-	return nil
+	return nil, want.Span
 }
 
 // align pairs what agrees in two lists, in order, as many as there can be.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"youmiflow/engine"
 	"youmiflow/internal/sandbox"
 	"youmiflow/internal/youmi"
@@ -67,11 +69,25 @@ func secrets(workflow *workflows.Workflow) map[string]string {
 	return values
 }
 
-// Run runs one test. The error says why it could not be run to its end; what differs from what is expected is in the result.
-func Run(ctx context.Context, file *File, test *Test, workflow *workflows.Workflow, open func(context.Context, *Setting) (*Stage, error)) (result Result) {
+// Runner runs tests. It is safe for concurrent use.
+type Runner struct{ spec *openapi3.T }
+
+// NewRunner makes one. The error is that of openapi.yaml.
+func NewRunner() (*Runner, error) {
+	spec, err := youmi.Spec()
+	if err != nil {
+		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
+	}
+	return &Runner{spec}, nil
+}
+
+// Run runs one test on the stage that open makes for it. The result's error says why it could not be run to its end; what differs from what is expected are its
+// mismatches.
+func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *workflows.Workflow,
+	open func(context.Context, *Setting) (*Stage, error)) (result Result) {
 	result = Result{File: file, Test: test}
 	clock := NewClock(test.Clock)
-	box, err := sandbox.New(sandbox.Config{Seed: test.Seed, Faults: test.Faults, Clock: clock.Now, Sleep: clock.Sleep})
+	box, err := sandbox.New(sandbox.Config{Seed: test.Seed, Faults: test.Faults, Clock: clock.Now, Sleep: clock.Sleep, Spec: r.spec})
 	if err != nil {
 		result.Err = err
 		return result

@@ -65,13 +65,9 @@ func v1Bases() []string { return []string{"/publicapi/v1", "/v1"} }
 
 // describeOperations takes paths, methods and schemas from openapi.yaml.
 func (s *Sandbox) describeOperations() (map[string]*operation, error) {
-	spec, err := youmi.Spec()
-	if err != nil {
-		return nil, err
-	}
 	imitated := s.imitations()
 	operations := map[string]*operation{}
-	for path, item := range spec.Paths.Map() {
+	for path, item := range s.config.Spec.Paths.Map() {
 		for method, described := range item.Operations() {
 			o := describe(described, path, method)
 			run := imitated[o.name]

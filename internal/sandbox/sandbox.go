@@ -10,6 +10,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"youmiflow/internal/youmi"
 )
 
 // Config sets a sandbox up. The zero value is a sandbox that accepts any credentials, fails never and keeps its world
@@ -39,6 +43,9 @@ type Config struct {
 	V1BareObject bool
 	// TaskResults has an rpaTaskResult event pushed for every delivery.
 	TaskResults bool
+	// Spec is openapi.yaml, for who makes many sandboxes: reading it takes longer than all the rest. It is not changed.
+	// Default: read anew.
+	Spec *openapi3.T
 	// Journal is the path of the file that every delivery and takeover is appended to before it is answered, and that a
 	// new sandbox restores its world from. Default: none. Only one sandbox at a time can have it open.
 	Journal string
@@ -155,6 +162,11 @@ func (c Config) withDefaults() (Config, error) {
 	c.KeepTakeovers = or(c.KeepTakeovers, 100_000)
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Spec == nil {
+		if c.Spec, err = youmi.Spec(); err != nil {
+			return c, err
+		}
 	}
 	if c.Sleep == nil {
 		c.Sleep = pause
