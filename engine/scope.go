@@ -321,7 +321,8 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	if !ok {
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
-	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with, Files: s.active.files})
+	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with,
+		Commit: s.active.run.Commit, Files: s.active.files})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
 	}

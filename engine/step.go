@@ -26,6 +26,8 @@ type Input struct {
 	Run        string         // id of the run, "plan" for a plan
 	Step       string         // path of the step in its scope; "" where the engine acts on its own
 	With       map[string]any // evaluated; checked against the step's inputs when the file was loaded
+	// Commit is the git commit that the run was started from, "" when it was none: paths are those of its files.
+	Commit string
 	// Files are the paths that were given from outside (params of type file): they may be anywhere, while a path
 	// written in a workflow stays within the project folder.
 	Files []string

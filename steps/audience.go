@@ -38,7 +38,7 @@ with:
 `,
 		},
 		prepare: func(input engine.Input) (engine.Action, error) {
-			return prepareAudience(config, inputs{values: input.With}, input.Files)
+			return prepareAudience(config, input)
 		},
 	}
 }
@@ -53,13 +53,14 @@ func columnsField() workflows.Field {
 	return workflows.Field{Name: "columns", Type: objectType(fields), Description: "what the columns are called, and which must be there", Fields: fields}
 }
 
-func prepareAudience(config Config, in inputs, given []string) (engine.Action, error) {
+func prepareAudience(config Config, input engine.Input) (engine.Action, error) {
+	in := inputs{values: input.With}
 	path, err := in.required("path", maxURL)
 	if err != nil {
 		return engine.Action{}, err
 	}
 	rows := fileRows{name: path}
-	if rows.path, err = config.Resolve(path, given); err != nil {
+	if rows.path, err = config.ResolveAt(input.Commit, path, input.Files); err != nil {
 		return engine.Action{}, fmt.Errorf("path %q: %w", path, err)
 	}
 	if rows.options.Sheet, err = in.text("sheet", maxShort); err != nil {

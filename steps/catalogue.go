@@ -30,6 +30,8 @@ type Config struct {
 	// Resolve turns a path of a workflow into one that can be opened, or refuses it; given are the paths that came from
 	// outside and may be anywhere. Default: the path as it is.
 	Resolve func(path string, given []string) (string, error)
+	// ResolveAt is Resolve among the files of a git commit, for a run that was started from it. Default: Resolve.
+	ResolveAt func(commit, path string, given []string) (string, error)
 	// ResolveNew turns a path of a workflow into one that may be written: it stays within the project folder. Default: the
 	// path as it is.
 	ResolveNew func(path string) (string, error)
@@ -61,6 +63,9 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	if c.Resolve == nil {
 		c.Resolve = func(path string, _ []string) (string, error) { return path, nil }
+	}
+	if c.ResolveAt == nil {
+		c.ResolveAt = func(_, path string, given []string) (string, error) { return c.Resolve(path, given) }
 	}
 	if c.ResolveNew == nil {
 		c.ResolveNew = func(path string) (string, error) { return path, nil }

@@ -304,6 +304,18 @@ func TestAudience(t *testing.T) {
 	require.ErrorContains(t, err, `path "../x.csv": it leaves the project folder`)
 }
 
+// A run sees the files of the commit that it was started from.
+func TestAudienceOfACommit(t *testing.T) {
+	catalogue, err := New(Config{ResolveAt: func(commit, path string, given []string) (string, error) {
+		return "", fmt.Errorf("asked for %s of %s, given %v", path, commit, given)
+	}})
+	require.NoError(t, err)
+	step, ok := catalogue.Step("audience.file")
+	require.True(t, ok)
+	_, err = step.Prepare(engine.Input{With: map[string]any{"path": "vip.csv"}, Commit: "c1", Files: []string{"/x.csv"}})
+	require.ErrorContains(t, err, "asked for vip.csv of c1, given [/x.csv]")
+}
+
 // TestLiteralAddressesAreCheckedWhenTheFileIsLoaded: what the step would refuse at every recipient is refused at once.
 func TestLiteralAddressesAreCheckedWhenTheFileIsLoaded(t *testing.T) {
 	catalogue := newCatalogue(t, nil)
