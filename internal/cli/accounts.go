@@ -253,15 +253,10 @@ func (s *session) accountsOf(connection string) string {
 }
 
 // onAccount opens the ledger for one change. Whoever works on it hears of the change by itself.
-func (a *app) onAccount(ctx context.Context, sandboxed bool, do func(context.Context, *session) error) (err error) {
+func (a *app) onAccount(ctx context.Context, sandboxed bool, do func(context.Context, *session) error) error {
 	project, err := a.openProject(".")
 	if err != nil {
 		return err
 	}
-	s, err := a.openSession(ctx, project, "", sandboxed, sandboxFlags{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	return do(ctx, s)
+	return a.onLedger(ctx, project, sandboxed, do)
 }

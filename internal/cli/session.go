@@ -195,6 +195,8 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 			return engine.Leave
 		case run.ID == mine, s.ledger.Attended(run.ID):
 			return engine.Drive
+		case run.Status == engine.StatusPending && run.Trigger != engine.TriggerManual && run.Parent == nil:
+			return engine.Leave // it has not begun, and the daemon that it waits for begins it
 		}
 		s.suspended = append(s.suspended, run.ID)
 		return engine.Suspend

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
+)
+
+func (a *app) scheduleList() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "Every trigger: when it fires next, what came of it last, and whether it is paused",
+		Long: `Shows every trigger of the project's workflows. A file with errors is named with its problems; the
+daemon goes on with the last version of it that was good. Exit code 3 when there is one.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.listSchedules(c.Context()) },
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (a *app) listSchedules(ctx context.Context) error {
+	t, err := a.openTimetable(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := a.scheduleRows(ctx, t.project)
+	if err != nil {
+		return err
+	}
+	views, err := t.views(rows, time.Now())
+	if err != nil {
+		return err
+	}
+	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", "NEXT", "LAST", "OUTCOME", "MISSED")
+	for _, view := range views {
+		outcome := view.LastOutcome
+		if view.LastReason != "" {
+			outcome += ": " + view.LastReason
+		}
+		if err := list.add(view, view.Workflow, view.Trigger, view.State, clock(view.Next), clock(view.LastAt), outcome, fmt.Sprint(view.Missed)); err != nil {
+			return err
+		}
+	}
+	if list.count == 0 && a.output == "table" {
+		a.say("no workflow in %s has a trigger", t.folder())
+	}
+	if err := list.end(); err != nil {
+		return err
+	}
+	return a.brokenFiles(t)
+}
+
+// scheduleName names a trigger; with trigger "", all of a workflow.
+type scheduleName struct{ workflow, trigger string }
+
+// views are the triggers of the folder, and those that only the ledger knows: of files that are broken, or gone.
+func (t *timetable) views(rows []engine.Schedule, now time.Time) ([]result.Schedule, error) {
+	known := map[scheduleName]engine.Schedule{}
+	for _, row := range rows {
+		if !row.Sandbox {
+			known[scheduleName{row.Workflow, row.Trigger}] = row
+		}
+	}
+	next := map[scheduleName]time.Time{}
+	upcoming, err := engine.UpcomingFires(t.planned, t.project.config.Timezone, now, 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range upcoming {
+		next[scheduleName{one.Workflow, one.Trigger}] = one.At
+	}
+	var views []result.Schedule
+	there := map[string]bool{}
+	for _, planned := range t.planned {
+		there[planned.Name] = true
+		for _, trigger := range planned.Workflow.Triggers {
+			name := scheduleName{planned.Name, trigger.Name}
+			view := viewSchedule(name, known[name])
+			if view.Next = result.When(next[name]); known[scheduleName{planned.Name, ""}].Paused {
+				view.State = statePaused
+			}
+			if view.State == statePaused {
+				view.Next = nil
+			}
+			delete(known, name)
+			views = append(views, view)
+		}
+	}
+	broken := t.brokenNames()
+	for _, row := range rows {
+		name := scheduleName{row.Workflow, row.Trigger}
+		if _, left := known[name]; !left || row.Trigger == "" || row.Sandbox {
+			continue
+		}
+		view := viewSchedule(name, row)
+		if view.State = "gone"; !there[row.Workflow] && broken[row.Workflow] {
+			view.State, view.Next = "broken", result.When(row.NextAt)
+		}
+		if row.Paused || known[scheduleName{row.Workflow, ""}].Paused {
+			view.State, view.Next = statePaused, nil
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+const statePaused = "paused"
+
+func viewSchedule(name scheduleName, row engine.Schedule) result.Schedule {
+	view := result.Schedule{Workflow: name.workflow, Trigger: name.trigger, State: "active", LastAt: result.When(row.LastAt),
+		LastOutcome: string(row.LastOutcome), LastReason: row.LastReason, LastRun: row.FiredRun,
+		Fired: row.Fired, Skipped: row.Skipped, Missed: row.Missed}
+	if row.Paused {
+		view.State = statePaused
+	}
+	return view
+}
+
+// brokenNames are the workflows whose files cannot be used, as far as their names can be told.
+func (t *timetable) brokenNames() map[string]bool {
+	names := map[string]bool{}
+	for _, problem := range t.problems {
+		if problem.Severity == diagnostic.Error {
+			names[filepath.Base(stemOf(problem.File))] = true
+			if source, err := os.ReadFile(problem.File); err == nil && workflows.GivenName(source) != "" {
+				names[workflows.GivenName(source)] = true
+			}
+		}
+	}
+	return names
+}
