@@ -33,7 +33,7 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 			return c.result, nil
 		}
 		if why := (*leftOut)(nil); errors.As(err, &why) {
-			return s.leaveOut(why), nil
+			return s.dispense(ctx, step, why)
 		}
 		if problem := (*expression.EvalError)(nil); errors.As(err, &problem) {
 			return failed("limit", err), nil // of a limit's by or match: trying again does not help
@@ -45,6 +45,17 @@ func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, acti
 			return c.result, nil
 		}
 	}
+}
+
+// dispense leaves a call out. One of the run's own steps is not asked about again when the run goes on after a wait: it
+// would come after steps that stand behind it.
+func (s *scope) dispense(ctx context.Context, step *workflows.Step, why *leftOut) (*result, error) {
+	r := s.leaveOut(why)
+	if !s.isRoot() {
+		return r, nil
+	}
+	s.keep(step.Path, r)
+	return r, s.save(ctx, nil)
 }
 
 // attempts is one step's call with its repetitions.

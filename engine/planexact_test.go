@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"cmp"
+	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +21,10 @@ import (
 // A plan's calls are those of the run, each at the same instant, whatever rules the workflow has.
 func TestAPlanIsTheRun(t *testing.T) {
 	v := steer(t)
+	o := &inOrder{steered: v, seen: map[engine.LaneKey]int{}}
+	v.ledger.SetWake(o.woken)
 	v.config.Orderly, v.config.Location = true, time.UTC
+	v.others["other"] = other
 	v.config.Timer = func(wait time.Duration) (<-chan time.Time, func() bool) { // a wait within a slice, of a millisecond at most
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -33,12 +38,29 @@ func TestAPlanIsTheRun(t *testing.T) {
 		text := drawCampaign(t)
 		from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 3*24*60).Draw(t, "start")) * time.Minute)
 		checks++
-		if !comparePlanAndRun(t, v, text, from) {
+		if !comparePlanAndRun(t, o, text, from) {
 			late++
 		}
 	})
 	require.LessOrEqual(t, late, checks/5, "of %d", checks)
 }
+
+// other is a workflow that the drawn ones call.
+const other = `
+name: other
+params: { friend: { type: string, required: true } }
+limits:
+  calls: { rate: 10/min }
+steps:
+  - id: hold
+    uses: takeover.apply
+    with: { account: "3", friend: "${{ params.friend }}", reason: test }
+  - uses: message.send
+    with: { takeover: "${{ steps.hold.takeover }}", text: other }
+  - wait: 7m
+  - uses: message.send
+    with: { takeover: "${{ steps.hold.takeover }}", text: other }
+`
 
 // tester is what *testing.T and *rapid.T have in common.
 type tester interface {
@@ -49,8 +71,10 @@ type tester interface {
 
 // comparePlanAndRun reports false when the run lost a slot that it had, since somebody of the same lane who had waited for
 // longer was let go first: then it takes another after a pause that is left to chance.
-func comparePlanAndRun(t tester, v *steered, text string, from time.Time) bool {
+func comparePlanAndRun(t tester, o *inOrder, text string, from time.Time) bool {
 	t.Helper()
+	v := o.steered
+	clear(o.seen)
 	v.now = from
 	clear(v.due)
 	workflow, problems := workflows.ParseIn("test.yaml", []byte(text), v.catalogue, v)
@@ -62,7 +86,7 @@ func comparePlanAndRun(t tester, v *steered, text string, from time.Time) bool {
 	id := engine.NewRunID(from) + fmt.Sprint(time.Now().UnixNano())
 	run, err := v.engine.Create(v.t.Context(), engine.Submission{ID: id, Workflow: workflow})
 	require.NoError(t, err)
-	drive(t, v, run.ID, text)
+	drive(t, o, run.ID, text)
 	made, exact := callsOf(t, v, run.ID, text)
 	if exact {
 		require.Equal(t, lines(made), lines(planned), "the run's calls, and the plan's:\n%s", text)
@@ -80,13 +104,53 @@ func planAt(t tester, v *steered, workflow *workflows.Workflow) (*engine.Plan, [
 	return plan, planned
 }
 
+// inOrder has lanes that are due at the same instant worked on in the order in which they were first woken, as a plan does.
+type inOrder struct {
+	*steered
+	seen map[engine.LaneKey]int
+}
+
+func (o *inOrder) woken(ctx context.Context, tx *sql.Tx, wakes []engine.Wake) (func(), error) {
+	for _, wake := range wakes {
+		if o.seen[wake.LaneKey] == 0 {
+			o.seen[wake.LaneKey] = len(o.seen) + 1
+		}
+	}
+	return o.steered.woken(ctx, tx, wakes)
+}
+
+func (o *inOrder) step(t tester) bool {
+	var first engine.LaneKey
+	for key, at := range o.due {
+		if before := o.due[first]; first.Run == "" || at.Before(before) || at.Equal(before) && o.seen[key] < o.seen[first] {
+			first = key
+		}
+	}
+	at, ok := o.due[first]
+	if !ok {
+		return false
+	}
+	delete(o.due, first)
+	if at.After(o.now) {
+		o.now = at
+	}
+	again, err := o.engine.Work(o.t.Context(), first)
+	require.NoError(t, err)
+	if again != nil {
+		o.at(first, *again)
+	}
+	return true
+}
+
 // drive works until the run is over, and approves whatever it asks.
-func drive(t tester, v *steered, id, text string) {
+func drive(t tester, v *inOrder, id, text string) {
 	for n := 0; ; n++ {
 		require.Less(t, n, 20_000, "the run does not end:\n%s", text)
 		run, err := v.ledger.Run(v.t.Context(), id)
 		require.NoError(t, err)
-		if run.Status.Over() {
+		called, err := v.ledger.Runs(v.t.Context(), engine.RunFilter{Parent: id, Statuses: []engine.Status{engine.StatusPending, engine.StatusRunning}})
+		require.NoError(t, err)
+		if run.Status.Over() && len(called) == 0 {
 			return
 		}
 		questions, err := engine.Questions(v.t.Context(), v.ledger, id)
@@ -94,20 +158,24 @@ func drive(t tester, v *steered, id, text string) {
 		for _, q := range questions {
 			require.NoError(t, v.engine.Decide(v.t.Context(), id, q.Step, workflows.DecisionApprove, "test", ""))
 		}
-		require.True(t, v.step(v.now.Add(400*24*time.Hour)), "nothing is due, and the run is %s:\n%s", run.Status, text)
+		require.True(t, v.step(t), "nothing is due, and the run is %s:\n%s", run.Status, text)
 	}
 }
 
 func callsOf(t tester, v *steered, id, text string) (made []engine.TimedCall, exact bool) {
+	children, err := v.ledger.Runs(v.t.Context(), engine.RunFilter{Parent: id})
+	require.NoError(t, err)
 	exact = true
-	for call, err := range v.ledger.Calls(v.t.Context(), engine.CallFilter{Run: id}) {
-		require.NoError(t, err)
-		if call.Code == "late" || call.Code == "deadline" || call.Code == "capped" {
-			exact = false
-			continue
+	for _, run := range append(children, engine.Run{ID: id}) {
+		for call, err := range v.ledger.Calls(v.t.Context(), engine.CallFilter{Run: run.ID}) {
+			require.NoError(t, err)
+			if call.Code == "late" || call.Code == "deadline" || call.Code == "capped" {
+				exact = false
+				continue
+			}
+			require.Equal(t, engine.CallSucceeded, call.State, "%s: %s\n%s", call.Operation, call.Message, text)
+			made = append(made, engine.TimedCall{Account: call.Account, Friend: call.Friend, Operation: call.Operation, At: call.StartedAt.UTC()})
 		}
-		require.Equal(t, engine.CallSucceeded, call.State, "%s: %s\n%s", call.Operation, call.Message, text)
-		made = append(made, engine.TimedCall{Account: call.Account, Friend: call.Friend, Operation: call.Operation, At: call.StartedAt.UTC()})
 	}
 	return made, exact
 }
@@ -164,8 +232,30 @@ func drawCampaign(t *rapid.T) string {
 		b.WriteString("      waves: " + rapid.SampledFrom([]string{"[1, 50%]", "[{ size: 2, pause: 30m }, 100%]",
 			"{ sizes: [1, 2], pause: 3h }", "{ sizes: [34%], approve: true }"}).Draw(t, "waves") + "\n")
 	}
-	b.WriteString("    steps:\n" + drawBody(t))
+	variants := rapid.IntRange(0, 2).Draw(t, "variants") == 0
+	if variants {
+		b.WriteString("      variants: { a: 60, b: 40 }\n")
+	}
+	b.WriteString("    steps:\n" + drawBody(t, variants))
+	drawRest(t, &b)
 	return b.String()
+}
+
+// drawRest adds what a run does of its own, beside its items.
+func drawRest(t *rapid.T, b *strings.Builder) {
+	message := "uses: message.send\n%swith: { account: \"%d\", friend: c%d, text: own }\n"
+	switch rapid.IntRange(0, 4).Draw(t, "rest") {
+	case 0:
+		fmt.Fprintf(b, "  - "+message, "    ", 1, 1)
+	case 1:
+		fmt.Fprintf(b, "  - parallel:\n      one:\n        - wait: 40m\n        - "+message, "          ", 1, 2)
+		fmt.Fprintf(b, "      two:\n        - "+message, "          ", 2, 3)
+	case 2:
+		b.WriteString("  - id: again\n    foreach: { in: [{ account: \"1\", friend: d1 }, { account: \"2\", friend: d2 }], as: who, key: who.friend }\n" +
+			"    steps:\n      - uses: message.send\n        with: { account: \"${{ who.account }}\", friend: \"${{ who.friend }}\", text: again }\n")
+	case 3:
+		b.WriteString("  - call: other\n    with: { friend: e1 }\n")
+	}
 }
 
 func drawLimits(t *rapid.T) string {
@@ -205,7 +295,7 @@ func drawCustomers(t *rapid.T) string {
 	return strings.Join(rows, ", ")
 }
 
-func drawBody(t *rapid.T) string {
+func drawBody(t *rapid.T, variants bool) string {
 	var b strings.Builder
 	taken := rapid.Bool().Draw(t, "takeover")
 	to := `account: "${{ who.account }}", friend: "${{ who.friend }}"`
@@ -217,7 +307,19 @@ func drawBody(t *rapid.T) string {
 		if i > 0 && rapid.IntRange(0, 2).Draw(t, "pause") == 0 {
 			b.WriteString("      - wait: " + rapid.SampledFrom([]string{"20s", "150s", "3h", "2d"}).Draw(t, "wait") + "\n")
 		}
-		fmt.Fprintf(&b, "      - uses: message.send\n        with: { %s, text: \"%d\" }\n", to, i)
+		message := fmt.Sprintf("uses: message.send\n        with: { %s, text: \"%d\" }\n", to, i)
+		if variants && i > 0 {
+			message = "if: variant == \"a\"\n        " + message
+		}
+		b.WriteString("      - " + message)
+	}
+	switch rapid.IntRange(0, 5).Draw(t, "more") {
+	case 0:
+		b.WriteString("      - parallel:\n          one:\n            - wait: " + rapid.SampledFrom([]string{"10s", "2h"}).Draw(t, "wait") + "\n")
+		fmt.Fprintf(&b, "            - uses: message.send\n              with: { %s, text: one }\n          two:\n", to)
+		fmt.Fprintf(&b, "            - uses: message.send\n              with: { %s, text: two }\n", to)
+	case 1:
+		b.WriteString("      - call: other\n        with: { friend: \"${{ who.friend }}\" }\n")
 	}
 	if taken && rapid.Bool().Draw(t, "finally") {
 		b.WriteString("    finally:\n      - uses: takeover.end\n        with: { takeover: \"${{ steps.hold.takeover }}\" }\n")

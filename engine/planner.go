@@ -33,6 +33,7 @@ type planner struct {
 	line    timeline
 	timer   *planTimer // of the run's own steps
 	stops   []func()   // of strands
+	called  []*plannedChild
 	book    *plannedBook
 	tripped map[string]int64 // accounts that are held, and until when
 	end     plannedOp        // how a conversation is handed back
@@ -180,7 +181,7 @@ func (p *planner) run(ctx context.Context) (*Plan, error) {
 		if st, _, err = s.body(ctx, workflow.Steps, workflow.Finally); err != nil {
 			return err
 		}
-		return p.handBack(ctx, strandOf(ctx).item)
+		return errors.Join(p.endCalled(ctx), p.handBack(ctx, strandOf(ctx).item))
 	}, nil)
 	main.item = p.rootItem(p.book, p.line.now)
 	p.stops = append(p.stops, stop)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"youmiflow/workflows"
@@ -190,8 +191,15 @@ func (t *planTimer) call(it *plannedItem, i int, book *plannedBook, now int64) *
 		inner.deadline = now + int64(length)
 	}
 	t.children++
+	if len(t.planner.called) > 2*openChildren {
+		t.planner.called = slices.DeleteFunc(t.planner.called, func(child *plannedChild) bool { return child.over })
+	}
+	t.planner.called = append(t.planner.called, child)
 	line := &t.planner.line
 	line.add(&child.actor, func(ctx context.Context, now int64) (int64, error) {
+		if child.over {
+			return never, nil
+		}
 		stop, err := t.work(ctx, inner, now)
 		if err != nil || stop != nil {
 			return stopAt(stop), err
@@ -210,6 +218,19 @@ func stopAt(stop *planStop) int64 {
 		return never
 	}
 	return stop.at
+}
+
+// endCalled ends the runs that items have called and that are not over when the run itself ends.
+func (p *planner) endCalled(ctx context.Context) error {
+	for _, child := range p.called {
+		if !child.over {
+			child.over = true
+			if err := p.handBack(ctx, child.item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // wakes lets an item go on that waits for somebody to let it, and its lane with it.
