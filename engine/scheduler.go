@@ -139,7 +139,7 @@ func (s *Scheduler) look(ctx context.Context) error {
 		return err
 	}
 	var group errgroup.Group // one that fails does not end the others
-	group.SetLimit(512) // as many as the ledger commits at once
+	group.SetLimit(512)      // as many as the ledger commits at once
 	now := s.Engine.Now()
 	for workflow, list := range s.watches {
 		if s.soonest(list, now) == nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"youmiflow/engine"
+	"youmiflow/internal/folder"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/web"
 )
@@ -65,7 +66,9 @@ type serveRequest struct {
 // daemon is the process that works on a project until it is stopped. Whatever it consists of is made in newDaemon.
 type daemon struct {
 	*session
-	web *web.Server
+	web       *web.Server
+	folder    *folder.Folder
+	scheduler *engine.Scheduler
 }
 
 // service is a part of the daemon that runs beside the others. Run returns soon once its context ends, and nil when that
@@ -79,12 +82,17 @@ type service struct {
 func (d *daemon) services() []service {
 	return []service{
 		{"http", d.web.Run},
+		{"folder", d.folder.Run},
+		{"scheduler", d.schedule},
 	}
 }
 
 // newDaemon makes the parts of the daemon; none of them runs yet. Mounts on the web server belong here too.
-func newDaemon(s *session, listener net.Listener) (*daemon, error) {
+func newDaemon(ctx context.Context, s *session, listener net.Listener) (*daemon, error) {
 	d := &daemon{session: s}
+	if err := d.openFolder(ctx); err != nil {
+		return nil, err
+	}
 	d.web = web.New(web.Config{Listener: listener, Logger: s.app.logger(), Checks: []web.Check{
 		{Name: "ledger", Do: d.ledgerWritable},
 		{Name: "engine", Do: d.engineRunning},
@@ -111,7 +119,7 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	d, err := newDaemon(s, listener)
+	d, err := newDaemon(ctx, s, listener)
 	if err != nil {
 		return err
 	}

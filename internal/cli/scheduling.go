@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"youmiflow/engine"
+	"youmiflow/internal/folder"
+)
+
+// openFolder reads the workflows that the daemon goes by, and puts the scheduler over them.
+func (d *daemon) openFolder(ctx context.Context) error {
+	config := d.project.config
+	var err error
+	d.folder, err = folder.Open(ctx, folder.Config{Root: d.project.dir, Dir: config.Workflows, Catalogue: d.engine.Catalogue,
+		Texts: d.ledger, Logger: d.app.logger()})
+	if err != nil {
+		return err
+	}
+	d.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: d.engine, Schedules: d.ledger,
+		Planner: folderPlanner{d.folder}, Sandbox: d.sandboxed})
+	return nil
+}
+
+// schedule starts runs at their time, until ctx ends.
+func (d *daemon) schedule(ctx context.Context) error {
+	changes, stop := d.folder.Subscribe()
+	defer stop()
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listening.Go(func() {
+		for {
+			select {
+			case <-changes:
+				d.scheduler.Poke()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return d.scheduler.Run(ctx)
+}
+
+// folderPlanner shows the scheduler what the folder has.
+type folderPlanner struct{ folder *folder.Folder }
+
+// Planned implements engine.Planner.
+func (p folderPlanner) Planned() (version int, list []engine.Planned) {
+	snapshot := p.folder.Snapshot()
+	list = make([]engine.Planned, len(snapshot.Workflows))
+	for i, loaded := range snapshot.Workflows {
+		list[i] = engine.Planned{Name: loaded.Name, Workflow: loaded.Workflow, Commit: loaded.Commit}
+	}
+	return snapshot.Number, list
+}
