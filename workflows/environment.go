@@ -140,6 +140,10 @@ type overrides struct {
 
 func (o overrides) apply(root *yaml.Node) {
 	o.scalars(root, "YOUMIFLOW", override{"database", true}, override{"workflows", true}, override{"timezone", true})
+	server := []override{{"listen", true}}
+	if node := o.child(root, "server", o.anyOf("YOUMIFLOW_SERVER", server, nil)); node != nil {
+		o.scalars(node, "YOUMIFLOW_SERVER", server...)
+	}
 	connections := o.child(root, "connections", o.anyOf("YOUMIFLOW_CONNECTIONS_DEFAULT", connectionScalars, v1Scalars))
 	if connections == nil {
 		return

@@ -30,11 +30,11 @@ var (
 		key{"secrets", orNothing(identifiedShape(textShape)), "Values for expressions, by name: secrets.NAME. Write ${NAME}, and keep the values in the environment or in .env."},
 		key{"http", orNothing(refShape("http")), "Which hosts audience.http and http.request may reach. Without it, none."},
 		key{"databases", orNothing(identifiedShape(textShape)), "Databases that audience.query reads, by name: postgres://, mysql:// or sqlite://PATH."},
-		key{"server", anythingShape, "The daemon: where it listens, and who may sign in."},
+		key{"server", orNothing(refShape("server")), "The daemon: where it listens, and who may sign in."},
 		key{"notify", anythingShape, "Where notifications go."},
 	)
 	// projectLater are keys that are kept and not in force yet.
-	projectLater = []string{"server", "notify"}
+	projectLater = []string{"notify"}
 )
 
 // Project is a folder with its youmiflow.yaml, or a folder without one and every setting at its default.
@@ -50,6 +50,8 @@ type Project struct {
 
 	// HTTP says which hosts audience.http and http.request may reach.
 	HTTP HTTP
+	// Server says where the daemon listens, and who may use it.
+	Server Server
 
 	database  setting
 	secrets   map[string]setting
@@ -87,7 +89,7 @@ func FindProject(start string) (dir string, found bool) {
 // is missing is only an error when they are used: see Connection.Resolve and Project.Database.
 func LoadProject(dir string, environment func(string) (string, bool)) (*Project, diagnostic.List) {
 	lookup, list := withDotEnv(dir, environment)
-	p := &Project{Dir: dir, Workflows: filepath.Join(dir, "workflows"), Timezone: time.Local, lookup: lookup}
+	p := &Project{Dir: dir, Workflows: filepath.Join(dir, "workflows"), Timezone: time.Local, Server: Server{Listen: DefaultListen}, lookup: lookup}
 	p.Connections, p.later = map[string]*Connection{}, map[string]*yaml.Node{}
 	p.secrets, p.databases = map[string]setting{}, map[string]setting{}
 	for _, name := range slices.Backward(projectFiles) {

@@ -74,6 +74,9 @@ func objectKinds() []objectKind {
 		{"v1", "signed calls of version 1", v1Keys},
 		{"operation", "an operation", operationKeys},
 		{"http", "http", httpKeys},
+		{"server", "the daemon", serverKeys},
+		{"tls", "a certificate", tlsKeys},
+		{"token", "a token", tokenKeys},
 	}
 }
 

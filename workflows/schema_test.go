@@ -211,6 +211,9 @@ func projectObjects() []object {
 		{"v1", "connections: { default: { v1: { %s } } }", []string{""}},
 		{"operation", "connections: { default: { operations: { x: { %s } } } }", []string{""}},
 		{"http", "http: { %s }", []string{""}},
+		{"server", "server: { %s }", []string{""}},
+		{"tls", "server: { tls: { %s } }", []string{"cert: a.pem, key: b.pem", "cert: a.pem"}},
+		{"token", "server: { tokens: [{ %s }] }", []string{"name: ci, role: operator, token: \"${TOKEN}\"", "name: ci"}},
 		{"limit", "limits: { a: { %s } }", []string{"rate: 20/min"}},
 	}
 }

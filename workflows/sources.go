@@ -35,10 +35,11 @@ var httpKeys = keySetOf(
 // databaseSchemes are the databases that audience.query reads.
 var databaseSchemes = []string{"postgres", "postgresql", "mysql", "sqlite"}
 
-// readSources reads where audiences may come from besides files: secrets, hosts and databases.
+// readSources reads where audiences may come from besides files, and who is to be left out: secrets, hosts, databases,
+// suppression lists; and the daemon's settings.
 func (p *Project) readSources(d *decoder, all fields) {
 	for key, read := range map[string]func(*decoder, *yaml.Node){
-		"secrets": p.readSecrets, "http": p.readHTTP, "databases": p.readDatabases, "suppress": p.readSuppress,
+		"secrets": p.readSecrets, "http": p.readHTTP, "databases": p.readDatabases, "suppress": p.readSuppress, "server": p.readServer,
 	} {
 		if node := all.get(key); node != nil && !isNull(node) {
 			read(d, node)
