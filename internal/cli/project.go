@@ -17,6 +17,9 @@ type project struct {
 	dir    string // absolute
 	config *workflows.Project
 	found  bool // it has a youmiflow.yaml
+	// tree is where the project's files are as of a commit, with "" now, when they come from a branch that is followed; ""
+	// when they are not there any more. Nil: they are in dir.
+	tree func(commit string) string
 }
 
 // openProject finds the project of a file or folder: where --project says, else the nearest youmiflow.yaml above it,
@@ -81,6 +84,17 @@ func (p *project) database() (string, error) {
 // resolve turns a path of a workflow into one to open. What was given from outside may be anywhere; what stands in a
 // file stays within the project folder, also through links.
 func (p *project) resolve(path string, given []string) (string, error) {
+	return p.resolveAt("", path, given)
+}
+
+// resolveAt is resolve among the files of a commit, where the project follows a branch.
+func (p *project) resolveAt(commit, path string, given []string) (string, error) {
+	dir := p.dir
+	if p.tree != nil {
+		if dir = p.tree(commit); dir == "" {
+			return "", fmt.Errorf("the path %q: the files of commit %s are not there any more", path, commit)
+		}
+	}
 	for _, outside := range given {
 		if path == outside && filepath.IsAbs(path) {
 			return path, nil
@@ -89,7 +103,7 @@ func (p *project) resolve(path string, given []string) (string, error) {
 	if filepath.IsAbs(path) || !filepath.IsLocal(path) {
 		return "", fmt.Errorf("the path %q leaves the project folder: write it relative to the folder of youmiflow.yaml, or give it with --param", path)
 	}
-	whole := filepath.Join(p.dir, path)
+	whole := filepath.Join(dir, path)
 	target, err := filepath.EvalSymlinks(whole)
 	if errors.Is(err, os.ErrNotExist) {
 		return whole, nil // whoever opens it says so
@@ -97,7 +111,7 @@ func (p *project) resolve(path string, given []string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the path %q: %w", path, err)
 	}
-	base, err := filepath.EvalSymlinks(p.dir)
+	base, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return "", err
 	}

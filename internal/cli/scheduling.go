@@ -10,11 +10,8 @@ import (
 
 // openFolder reads the workflows that the daemon goes by, and puts the scheduler over them.
 func (d *daemon) openFolder(ctx context.Context) error {
-	config := d.project.config
 	var err error
-	d.folder, err = folder.Open(ctx, folder.Config{Root: d.project.dir, Dir: config.Workflows, Catalogue: d.engine.Catalogue,
-		Texts: d.ledger, Logger: d.app.logger()})
-	if err != nil {
+	if d.folder, err = d.served.openFolder(ctx, d.session); err != nil {
 		return err
 	}
 	d.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: d.engine, Schedules: d.ledger,

@@ -44,6 +44,9 @@ finished. What is left goes on when it is started again. A second signal leaves 
 					return err
 				}
 			}
+			if err := request.git.check(c); err != nil {
+				return err
+			}
 			request.options = options
 			return a.serve(c.Context(), request)
 		},
@@ -52,6 +55,7 @@ finished. What is left goes on when it is started again. A second signal leaves 
 	flags.StringVar(&request.listen, "listen", "", "the address to listen on (default "+defaultListen+")")
 	flags.BoolVar(&request.sandboxed, "sandbox", false, "work against the built-in simulator: nobody is messaged")
 	flags.DurationVar(&request.wait, "wait", time.Minute, "how long to wait for another process to let go of the ledger")
+	request.git.add(c)
 	options.add(c)
 	return c
 }
@@ -60,12 +64,14 @@ type serveRequest struct {
 	listen    string
 	sandboxed bool
 	wait      time.Duration
+	git       gitFlags
 	options   sandboxFlags
 }
 
 // daemon is the process that works on a project until it is stopped. Whatever it consists of is made in newDaemon.
 type daemon struct {
 	*session
+	served    *served
 	web       *web.Server
 	folder    *folder.Folder
 	scheduler *engine.Scheduler
@@ -88,8 +94,8 @@ func (d *daemon) services() []service {
 }
 
 // newDaemon makes the parts of the daemon; none of them runs yet. Mounts on the web server belong here too.
-func newDaemon(ctx context.Context, s *session, listener net.Listener) (*daemon, error) {
-	d := &daemon{session: s}
+func newDaemon(ctx context.Context, s *session, served *served, listener net.Listener) (*daemon, error) {
+	d := &daemon{session: s, served: served}
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err
 	}
@@ -101,7 +107,7 @@ func newDaemon(ctx context.Context, s *session, listener net.Listener) (*daemon,
 }
 
 func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
-	project, err := a.openProject(".")
+	served, err := a.openServed(ctx, request.git)
 	if err != nil {
 		return err
 	}
@@ -114,12 +120,12 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 			err = errors.Join(err, closing)
 		}
 	}()
-	s, err := a.openSession(ctx, project, "", request.sandboxed, request.options)
+	s, err := a.openSession(ctx, served.project, "", request.sandboxed, request.options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	d, err := newDaemon(ctx, s, listener)
+	d, err := newDaemon(ctx, s, served, listener)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 // catalogueConfig is what the steps of a project reach, whichever command they are for.
 func (a *app) catalogueConfig(project *project, clients *clients) steps.Config {
 	return steps.Config{
-		API: clients.api, Resolve: project.resolve, ResolveNew: project.resolveNew, Location: project.config.Timezone,
+		API: clients.api, Resolve: project.resolve, ResolveAt: project.resolveAt, ResolveNew: project.resolveNew, Location: project.config.Timezone,
 		HTTP: project.http(a.Version), Database: project.source, Rehearsal: clients.sandboxed, Secrets: project.secretNames(),
 	}
 }

@@ -92,8 +92,13 @@ func (b *Branch) begin(ctx context.Context) error {
 // Project is the youmiflow.yaml of the first commit; its Dir is in the tree of that.
 func (b *Branch) Project() *workflows.Project { return b.first.project }
 
-// Root is the project's folder as of a commit; "" when its files are not there.
+// Root is the project's folder as of a commit, with "" the one in force; "" when its files are not there.
 func (b *Branch) Root(commit string) string {
+	if commit == "" {
+		if commit = b.following.Load().Commit; commit == "" {
+			commit = b.first.commit
+		}
+	}
 	if !plumbing.IsHash(commit) {
 		return ""
 	}
@@ -256,6 +261,11 @@ func (b *Branch) check(commit string) (tree, error) {
 	}
 	if !within(top, project.Workflows) {
 		return refuse("commit %.12s has no folder of workflows %s", commit, baseOf(root, project.Workflows))
+	}
+	if b.git.Accept != nil {
+		if err := b.git.Accept(project); err != nil {
+			return refuse("commit %.12s: %w", commit, err)
+		}
 	}
 	return tree{commit, root, project}, nil
 }

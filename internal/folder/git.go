@@ -38,6 +38,8 @@ type Git struct {
 	User  string
 	// Lookup finds variables that the repository's youmiflow.yaml names.
 	Lookup workflows.Lookup
+	// Accept, when set, is asked before a commit comes into force; its error has it refused.
+	Accept func(*workflows.Project) error
 	// InUse lists commits that unfinished runs were started from: their files are kept. Default: no files are removed.
 	InUse func(ctx context.Context) ([]string, error)
 	// Observe, when set, is told how each look at the branch ended. It must not block.
@@ -174,6 +176,9 @@ func (g Git) checkPath() error {
 	return nil
 }
 
+// abandoned is how old something half done is that nobody works on any more.
+const abandoned = time.Hour
+
 // prepare makes the state folder, and removes what an earlier process left half done.
 func (g Git) prepare() error {
 	if err := os.MkdirAll(filepath.Join(g.State, "trees"), 0o755); err != nil {
@@ -184,7 +189,9 @@ func (g Git) prepare() error {
 		left, err := filepath.Glob(filepath.Join(g.State, pattern))
 		problems = append(problems, err)
 		for _, path := range left {
-			problems = append(problems, os.RemoveAll(path))
+			if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > abandoned {
+				problems = append(problems, os.RemoveAll(path))
+			}
 		}
 	}
 	return errors.Join(problems...)
