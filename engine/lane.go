@@ -31,6 +31,7 @@ type laneWork struct {
 	resume  time.Time // the earliest instant a suspended item wants to go on at: until then none is begun
 	due     time.Time // the earliest instant one wants to go on at that waits alone
 	through bool      // the feed came to the end of the lane
+	passed  int       // items that were passed over, since they wait for later
 	holds   bool      // whether there are such, also those that wait for somebody to let them go on
 	stopped bool      // an item was suspended until somebody resumes the run
 	failure error
@@ -160,6 +161,7 @@ func (w *laneWork) isDue(item Item) bool {
 	}
 	w.mu.Lock()
 	w.putOff(item.Until)
+	w.passed++
 	w.mu.Unlock()
 	return false
 }
@@ -386,6 +388,10 @@ func (w *laneWork) remainder(wanted Wanted) []Change {
 	return nil
 }
 
+// passingOver is what a lane rests for each item that it has passed over, so that one with a million that wait for different
+// instants does not do nothing but look at them.
+const passingOver = 20 * time.Microsecond
+
 // again is when the lane is worked on next: at once while it has something to begin, else when something that waits may
 // go on, and when the run's deadline passes; nil when somebody has to wake it.
 func (w *laneWork) again() *time.Time {
@@ -400,8 +406,8 @@ func (w *laneWork) again() *time.Time {
 	if at.IsZero() {
 		return nil
 	}
-	if at.Before(now) {
-		at = now
+	if rest := now.Add(time.Duration(w.passed) * passingOver); at.Before(rest) {
+		at = rest
 	}
 	return &at
 }

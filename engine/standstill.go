@@ -28,6 +28,7 @@ const (
 	StandsPause   StandstillKind = "pause"   // between two waves
 	StandsCall    StandstillKind = "call"    // a run that it has called
 	StandsItems   StandstillKind = "items"   // items of a foreach that are held
+	StandsWindow  StandstillKind = "window"  // its send window to open
 )
 
 // standstillItems bounds how many held items are looked at to tell why they are.

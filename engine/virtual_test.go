@@ -3,10 +3,7 @@ package engine_test
 import (
 	"context"
 	"database/sql"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
@@ -23,22 +20,6 @@ import (
 	"youmiflow/steps"
 	"youmiflow/workflows"
 )
-
-// inside carries calls to the sandbox without a network, which a bubble of testing/synctest could not wait for.
-type inside struct{ handler http.Handler }
-
-func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	i.handler.ServeHTTP(recorder, r)
-	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_ = r.Body.Close()
-	}
-	return recorder.Result(), nil
-}
 
 // desk has lanes worked on, as River does, on the time of the bubble that it is made in.
 type desk struct {
@@ -135,7 +116,7 @@ func rehearse(t testing.TB, dir, config string, box sandbox.Config, adjust func(
 	r.box, err = sandbox.New(box)
 	require.NoError(t, err)
 	client, err := youmi.New(youmi.Config{BaseURL: "http://sandbox", TokenURL: "http://sandbox/connect/token", ClientID: "id",
-		ClientSecret: "secret", Transport: inside{r.box}})
+		ClientSecret: "secret", Transport: sandbox.Transport{Sandbox: r.box}})
 	require.NoError(t, err)
 	r.catalogue, err = steps.New(steps.Config{
 		API:     func(string) (steps.API, error) { return client, nil },

@@ -9,6 +9,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/sandbox"
+	"youmiflow/workflows"
 )
 
 const windowed = `
@@ -36,10 +37,31 @@ func TestNothingIsBegunOutsideTheWindow(t *testing.T) {
 		require.Equal(t, map[engine.Status]int{engine.StatusPending: 3}, run.Counts)
 		require.Zero(t, r.box.Stats().Requests, "nobody is taken over for a message that cannot leave")
 		require.Equal(t, "held until 09:00 by its send window", r.engine.Waiting(id))
+		workflow, _ := workflows.Parse("test.yaml", []byte(windowed), r.catalogue)
+		still, closed, err := engine.StandsClosed(workflow, run, time.UTC, time.Now())
+		require.NoError(t, err)
+		require.True(t, closed)
+		require.Equal(t, "the send window opens at 09:00", still.Text)
 		run = r.until(id, time.Second, over)
 		require.Equal(t, engine.StatusSucceeded, run.Status, "%+v", run.Error)
 		for _, call := range r.calls(id) {
 			require.Equal(t, 9, call.StartedAt.Hour())
 		}
+	})
+}
+
+// The platform takes its time over the takeover, and the window closes meanwhile.
+func TestAMessageThatWouldBeLateWaitsForTheNextWindow(t *testing.T) {
+	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay=5s:first=1")}}
+	bubble(t, "limits: {}", box, nil, func(t *testing.T, r *rehearsal) {
+		time.Sleep(time.Hour - 2*time.Second)
+		id := r.start(sending(`send_window: { from: "00:00", to: "01:00", timezone: UTC }`, "", list("1", 1)))
+		time.Sleep(time.Hour)
+		item := r.items(id)["f000"]
+		require.Equal(t, engine.StatusHeld, item.Status)
+		require.Equal(t, "held until 2000-01-02 00:00 by its send window", item.Reason)
+		require.Zero(t, r.box.Stats().OpenTakeovers, "nobody is kept in a conversation over night")
+		r.until(id, time.Minute, over)
+		require.Equal(t, 24*time.Hour, since(r.messages(id)[0].StartedAt).Truncate(time.Minute))
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
 )
 
 // showRun prints one run with what it waits for.
@@ -16,6 +17,11 @@ func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) erro
 	if err != nil {
 		return err
 	}
+	closed, err := a.standsClosed(ctx, l, run)
+	if err != nil {
+		return err
+	}
+	stands = append(closed, stands...)
 	view := result.OfRun(run)
 	view.Waiting = result.OfStandstills(stands)
 	return a.one(view, func(w io.Writer) error {
@@ -31,9 +37,40 @@ func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) erro
 	})
 }
 
+// standsClosed tells whether a run waits for its send window, from the text that it was started with.
+func (a *app) standsClosed(ctx context.Context, l engine.Ledger, run engine.Run) ([]engine.Standstill, error) {
+	if run.Status != engine.StatusRunning {
+		return nil, nil
+	}
+	project, err := a.openProject(".")
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := a.planCatalogue(project, run.Sandbox)
+	if err != nil {
+		return nil, err
+	}
+	version, err := l.Workflow(ctx, run.Digest)
+	if err != nil {
+		return nil, err
+	}
+	workflow, _ := workflows.Parse(version.File, version.Source, catalogue)
+	if workflow == nil {
+		return nil, nil // of another version, or it calls others: the run is shown all the same
+	}
+	still, closed, err := engine.StandsClosed(workflow, run, project.config.Timezone, time.Now())
+	if err != nil || !closed {
+		return nil, err
+	}
+	return []engine.Standstill{still}, nil
+}
+
 // waitingLine says for people what a run waits for.
 func waitingLine(waiting result.Waiting) string {
-	line := fmt.Sprintf("waits      %s: %s", waiting.Step, waiting.Text)
+	line := "waits      " + waiting.Text
+	if waiting.Step != "" {
+		line = fmt.Sprintf("waits      %s: %s", waiting.Step, waiting.Text)
+	}
 	if waiting.Until != nil {
 		line += ", until " + waiting.Until.Local().Format(time.DateTime)
 	}
