@@ -89,16 +89,15 @@ func (c *checker) test(test *Test) {
 			c.unknown(one.Step, "asks nobody", keys(c.questions))
 		}
 	}
-	if len(test.Faults) == 0 {
-		return
-	}
-	if err := c.faults(test.Faults); err != nil {
-		c.fail(test.faults, "not-allowed", err.Error(), "")
+	for i, fault := range test.Faults {
+		if err := c.fault(fault); err != nil {
+			c.fail(test.faults[i], "not-allowed", err.Error(), "")
+		}
 	}
 }
 
-// faults asks a simulator whether it has the operations.
-func (c *checker) faults(faults []sandbox.Fault) error {
+// fault asks a simulator whether it has the operation.
+func (c *checker) fault(fault sandbox.Fault) error {
 	if c.box == nil {
 		box, err := sandbox.New(sandbox.Config{Seed: 1})
 		if err != nil {
@@ -106,7 +105,7 @@ func (c *checker) faults(faults []sandbox.Fault) error {
 		}
 		c.box = box // it has no journal, and pushes nothing: there is nothing to close
 	}
-	return c.box.SetFaults(faults)
+	return c.box.SetFaults([]sandbox.Fault{fault})
 }
 
 func (c *checker) params(test *Test) {

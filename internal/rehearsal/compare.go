@@ -36,6 +36,11 @@ func (p *play) compare(ctx context.Context) ([]Mismatch, error) {
 		return nil, err
 	}
 	c.takeovers()
+	if len(c.found) > 0 && c.Test.Expect.Status == nil && c.run.Status == engine.StatusFailed {
+		why, err := c.why(ctx)
+		c.differs(c.Test.Expect.Span, "the run has failed"+why)
+		return c.found, err
+	}
 	return c.found, nil
 }
 
@@ -80,7 +85,7 @@ func (c *comparison) why(ctx context.Context) (string, error) {
 		return fmt.Sprintf(": %s (%s)", c.run.Error.Message, c.run.Error.Code), nil
 	}
 	if c.run.Status.Over() {
-		return "", nil
+		return c.firstFailed(ctx)
 	}
 	for _, run := range c.runs {
 		questions, err := engine.Questions(ctx, c.stage.Ledger, run.ID)
@@ -92,6 +97,18 @@ func (c *comparison) why(ctx context.Context) (string, error) {
 		}
 	}
 	return ": nothing is due any more", nil
+}
+
+// firstFailed says why the first item has not succeeded that was begun.
+func (c *comparison) firstFailed(ctx context.Context) (string, error) {
+	filter := engine.ItemFilter{Run: c.run.ID, Statuses: []engine.Status{engine.StatusFailed, engine.StatusUnknown}, Limit: 1}
+	for item, err := range c.stage.Ledger.Items(ctx, filter) {
+		if err != nil {
+			return "", fmt.Errorf("reading the items: %w", err)
+		}
+		return fmt.Sprintf(": item %s is %s: %s", item.Key, item.Status, item.Reason), nil
+	}
+	return "", nil
 }
 
 func (c *comparison) failure() {

@@ -37,7 +37,7 @@ type Test struct {
 
 	places map[string]diagnostic.Span // of params, by name
 	params diagnostic.Span
-	faults diagnostic.Span
+	faults []diagnostic.Span // one for each
 }
 
 // Audience stands in for the rows of a step.

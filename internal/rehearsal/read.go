@@ -22,7 +22,8 @@ type reader struct {
 	location *time.Location
 }
 
-// Read reads a file of tests. Times without an offset are in the location. The file is nil when there are errors.
+// Read reads a file of tests. Times without an offset are in the location. Where there are errors, the file is what could be
+// read of it, for Check to look at the rest; nil when there is nothing.
 func Read(path string, source []byte, location *time.Location) (*File, diagnostic.List) {
 	yamlReader, root := workflows.NewReader(path, source)
 	r := reader{yamlReader, location}
@@ -34,12 +35,10 @@ func Read(path string, source []byte, location *time.Location) (*File, diagnosti
 		return nil, r.Problems()
 	}
 	keys, ok := r.Object(root, "a file of tests", "workflow", "tests")
-	if ok {
-		r.file(file, root, keys)
+	if !ok {
+		return nil, r.Problems()
 	}
-	if problems := r.Problems(); problems.HasErrors() {
-		return nil, problems
-	}
+	r.file(file, root, keys)
 	return file, r.Problems()
 }
 
@@ -197,7 +196,6 @@ func (r reader) answers(node *yaml.Node, test *Test) {
 
 func (r reader) faults(node *yaml.Node, test *Test) {
 	list, _ := r.Items(node, "faults")
-	test.faults = r.Span(node)
 	for _, item := range list {
 		text, ok := r.Text(item, "a fault")
 		if !ok {
@@ -208,7 +206,7 @@ func (r reader) faults(node *yaml.Node, test *Test) {
 			r.Fail(item, "not-allowed", err.Error(), "")
 			continue
 		}
-		test.Faults = append(test.Faults, fault)
+		test.Faults, test.faults = append(test.Faults, fault), append(test.faults, r.Span(item))
 	}
 }
 
