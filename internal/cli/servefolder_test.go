@@ -1,0 +1,138 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// repositoryAt makes a git repository of files; commit adds others to it.
+type repositoryAt struct {
+	t   *testing.T
+	dir string
+}
+
+func (r repositoryAt) git(arguments ...string) string {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "git", arguments...)
+	command.Dir = r.dir
+	command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+	text, err := command.CombinedOutput()
+	require.NoError(r.t, err, "git %v: %s", arguments, text)
+	return strings.TrimSpace(string(text))
+}
+
+func (r repositoryAt) commit(files map[string]string) string {
+	r.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(r.dir, name)
+		require.NoError(r.t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(r.t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	r.git("add", "-A")
+	r.git("commit", "-q", "-m", "a change")
+	return r.git("rev-parse", "HEAD")
+}
+
+const everySecond = `name: vip
+triggers:
+  - schedule: "* * * * * *"
+steps:
+  - id: list
+    uses: audience.file
+    with: { path: lists/vip.csv }
+  - foreach: { in: "${{ steps.list.rows }}", as: row, key: row.friend }
+    steps:
+      - uses: log
+        with: { message: "hello ${{ row.friend }}" }
+`
+
+// ran is a run as `runs list` tells of it.
+type ran struct {
+	ID, Workflow, Status, Commit string
+	Counts                       struct{ Total, Succeeded int }
+}
+
+// awaitRun waits until a run of a commit has ended, and returns it.
+func awaitRun(t *testing.T, dir, commit string) ran {
+	t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(soon)
+	for {
+		command := exec.Command("youmiflow", "runs", "list", "--output", "json")
+		command.Dir = dir
+		text, err := command.Output()
+		require.NoError(t, err)
+		var list []ran
+		require.NoError(t, json.Unmarshal(text, &list))
+		for _, one := range list {
+			if one.Commit == commit && one.Status != "running" && one.Status != "pending" {
+				return one
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			require.Fail(t, "there is no run of the commit", "%s in %s", commit, text)
+		}
+	}
+}
+
+// A run sees the workflow and the files of the commit that it was started from.
+func TestServeFollowsABranch(t *testing.T) {
+	source := repositoryAt{t, t.TempDir()}
+	source.git("init", "-q", "-b", "main")
+	first := source.commit(map[string]string{
+		"youmiflow.yaml": "timezone: Asia/Shanghai\n", "workflows/vip.yaml": everySecond, "lists/vip.csv": "friend\nfirst\n",
+	})
+	dir := t.TempDir()
+	daemon := begin(t, dir, "serve", "--sandbox", "--listen", "127.0.0.1:0", "--git", source.dir, "--ref", "main", "--every", "1s")
+	daemon.sees("serving ")
+	one := awaitRun(t, dir, first)
+	require.Equal(t, "succeeded", one.Status, daemon.err)
+	require.Equal(t, 1, one.Counts.Succeeded)
+
+	second := source.commit(map[string]string{"lists/vip.csv": "friend\nfirst\nsecond\n"})
+	two := awaitRun(t, dir, second)
+	require.Equal(t, "succeeded", two.Status, daemon.err)
+	require.Equal(t, 2, two.Counts.Succeeded)
+
+	// A commit that would have people written to who must not be is not taken.
+	source.commit(map[string]string{"youmiflow.yaml": "suppress: lists/not-there.csv\n"})
+	daemon.sees("stays in force")
+	require.Contains(t, daemon.err.String(), "not-there.csv")
+	third := source.commit(map[string]string{"youmiflow.yaml": "suppress: lists/do-not-contact.csv\n", "lists/do-not-contact.csv": "friend\nsecond\n"})
+	require.Equal(t, 2, awaitRun(t, dir, third).Counts.Succeeded, "log is no message: it is done for everybody")
+	require.NoError(t, daemon.command.Process.Signal(os.Interrupt))
+	require.Zero(t, daemon.wait(soon), daemon.err)
+
+	require.NoError(t, os.Rename(source.dir, source.dir+"-away"))
+	again := begin(t, dir, "serve", "--sandbox", "--listen", "127.0.0.1:0", "--git", source.dir, "--ref", "main")
+	again.sees("serving ")
+	require.Contains(t, again.err.String(), "stays in force")
+	require.NoError(t, again.command.Process.Signal(os.Interrupt))
+	require.Zero(t, again.wait(soon), again.err)
+}
+
+func TestGitFlagsNeedARepository(t *testing.T) {
+	for arguments, says := range map[string]string{
+		"--ref main":                      "--ref goes with --git",
+		"--git x --every 1ms":             "a second is the shortest",
+		"--git x":                         "there is no repository",
+		"--git git://host/x":              "use https or ssh",
+		"--git ftp://host/x":              "use https or ssh",
+		"--git-path ../elsewhere --git .": "is not one within the repository",
+	} {
+		p := begin(t, t.TempDir(), append([]string{"serve", "--listen", "127.0.0.1:0"}, strings.Fields(arguments)...)...)
+		require.NotZero(t, p.wait(soon), arguments)
+		require.Contains(t, p.err.String(), says, arguments)
+	}
+}
