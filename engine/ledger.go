@@ -329,6 +329,7 @@ type RunFilter struct {
 	Workflow string
 	Parent   string // runs that this run has called
 	Statuses []Status
+	Before   string // only runs that were added before the one of this id; none when there is no such run
 	Limit    int
 }
 
@@ -430,6 +431,8 @@ type CallFilter struct {
 	States []CallState
 	// Lane, when set, keeps to the items of that lane.
 	Lane *LaneKey
+	// AfterItem keeps to the items of greater ids; 0: all.
+	AfterItem int64
 }
 
 // TakeoverState is where a takeover is.

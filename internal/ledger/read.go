@@ -38,6 +38,9 @@ func (l *Ledger) Runs(ctx context.Context, filter engine.RunFilter) ([]engine.Ru
 	if filter.Parent != "" {
 		where.add("parent IS NOT NULL AND json_extract(parent, '$.run') = ?", filter.Parent)
 	}
+	if filter.Before != "" {
+		where.add("sequence < (SELECT sequence FROM run WHERE id = ?)", filter.Before)
+	}
 	in(&where, "status", filter.Statuses)
 	query := selectRun + where.clause() + ` ORDER BY sequence DESC` + limit(filter.Limit)
 	return collect(ctx, l.read, scanRun, query, where.args...)

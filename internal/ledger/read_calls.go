@@ -70,6 +70,9 @@ func (l *Ledger) callQuery(ctx context.Context, filter engine.CallFilter) (query
 			return "", 0, nil, err
 		}
 	}
+	if filter.AfterItem > 0 {
+		item = max(item, filter.AfterItem+1)
+	}
 	if filter.Item != 0 {
 		item = max(item, filter.Item)
 		where.add("call.item <= ?", filter.Item)

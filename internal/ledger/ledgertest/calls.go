@@ -39,6 +39,8 @@ func testCalls(t *testing.T, b *bench) {
 	require.Equal(t, []engine.Call{root}, b.calls(engine.CallFilter{Run: "r", Lane: &engine.LaneKey{Run: "r"}}))
 	require.Empty(t, b.calls(engine.CallFilter{Run: "r", Lane: ptr(laneKey("none"))}))
 	require.Empty(t, b.calls(engine.CallFilter{Run: "none"}))
+	require.Equal(t, []engine.Call{full, later, before}, b.calls(engine.CallFilter{Run: "r", AfterItem: ids[0].ID}))
+	require.Empty(t, b.calls(engine.CallFilter{Run: "r", AfterItem: 1 << 40}))
 
 	b.commit(engine.SetCall{CallKey: later.CallKey, Run: "r", State: engine.CallUnknown})
 	intents := []engine.CallState{engine.CallIntent}
