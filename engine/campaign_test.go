@@ -333,3 +333,60 @@ func TestVariantsStayWithTheirKeys(t *testing.T) {
 		require.Equal(t, 400, counts["a"]+counts["b"])
 	})
 }
+
+const waitingBetween = `
+name: between
+steps:
+  - foreach: { in: [{ account: "1", friend: a }, { account: "1", friend: b }], as: who, key: who.friend }
+    steps:
+      - id: hold
+        uses: takeover.apply
+        with: { account: "1", friend: "${{ who.friend }}" }
+      - uses: message.send
+        with: { takeover: "${{ steps.hold.takeover }}", text: one }
+      - wait: 2d
+      - uses: message.send
+        with: { takeover: "${{ steps.hold.takeover }}", text: two }
+    finally:
+      - uses: message.send
+        with: { account: "1", friend: "${{ who.friend }}", text: bye }
+`
+
+// A held item is paused, taken up by another process and cancelled like any other.
+func TestHeldItemsFollowTheirRun(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *rehearsal, string){
+		"cancelled": func(t *testing.T, r *rehearsal, id string) {
+			require.NoError(t, r.engine.Cancel(t.Context(), id))
+			run := r.until(id, time.Second, over)
+			require.Equal(t, engine.StatusCancelled, run.Status)
+			require.Equal(t, map[engine.Status]int{engine.StatusCancelled: 2}, run.Counts)
+			require.Less(t, since(time.Now()), 3*time.Hour, "a cancel waits for nobody")
+			require.Len(t, r.box.Deliveries(), 4, "one and bye")
+		},
+		"to its end": func(t *testing.T, r *rehearsal, id string) {
+			run := r.until(id, time.Minute, over)
+			require.Equal(t, engine.StatusSucceeded, run.Status)
+			require.Equal(t, 48*time.Hour, since(time.Now()).Truncate(time.Hour), "the pause has cost no time")
+			require.Len(t, r.box.Deliveries(), 6)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, "limits: {}", sandbox.Config{Seed: 1}, nil, func(t *testing.T, r *rehearsal) {
+				id := r.start(waitingBetween)
+				run := r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusHeld] == 2 })
+				require.Equal(t, engine.StatusRunning, run.Status)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+				time.Sleep(time.Hour)
+				require.NoError(t, r.engine.Pause(t.Context(), id))
+				r.until(id, time.Second, func(run engine.Run) bool { return run.Status == engine.StatusPaused })
+				require.Equal(t, 2, r.run(id).Counts[engine.StatusHeld])
+				r.restart()
+				require.NoError(t, r.engine.Resume(t.Context(), id))
+				time.Sleep(time.Minute)
+				require.Equal(t, 2, r.run(id).Counts[engine.StatusHeld])
+				end(t, r, id)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+			})
+		})
+	}
+}

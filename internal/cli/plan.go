@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sort"
 	"strings"
 	"time"
@@ -85,10 +86,15 @@ func (a *app) planCatalogue(project *project, sandboxed bool) (*steps.Catalogue,
 // makePlan walks the workflow with a limiter of its own, on a virtual clock.
 func makePlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
 	values map[string]any, problems engine.ProblemSink) (*engine.Plan, error) {
+	suppression := newSuppression(project, slog.New(slog.DiscardHandler))
+	if err := suppression.load(); err != nil {
+		return nil, err
+	}
 	clock := &engine.VirtualClock{}
 	planner := engine.New(engine.Config{
 		Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Shared: project.config.Limits, Now: clock.Now, Location: project.config.Timezone}),
 		Steps:   catalogue, Catalogue: catalogue, Limits: project.config.Limits, Problems: problems, Secrets: project.secrets(),
+		Location: project.config.Timezone, Suppressed: suppression.has,
 	})
 	plan, err := planner.Plan(ctx, engine.Submission{Workflow: workflow, Params: values}, clock)
 	if err != nil {

@@ -64,8 +64,8 @@ func (p *pace) measure(counts result.Counts, now time.Time) (rate float64, left 
 	return rate, left
 }
 
-// testing marks what is shown of a test send.
-func testing(run engine.Run) string {
+// markTest marks what is shown of a test send.
+func markTest(run engine.Run) string {
 	if run.Test != nil {
 		return "TEST "
 	}
@@ -103,7 +103,7 @@ func (l *lines) update(run engine.Run, waiting string) {
 	if waiting != "" {
 		remaining += "; waiting: " + waiting
 	}
-	l.app.say("%s%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", testing(run), now.Format(time.TimeOnly), done, total,
+	l.app.say("%s%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", markTest(run), now.Format(time.TimeOnly), done, total,
 		done*100/max(1, total), counts.Failed, counts.Unknown, rate, remaining)
 	l.pace.begin(counts, now)
 	l.last = now
@@ -135,7 +135,7 @@ func (b *bar) update(run engine.Run, waiting string) {
 		b.pace.begin(counts, time.Now())
 		b.progress = mpb.New(mpb.WithOutput(b.app.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
 		b.bar = b.progress.AddBar(int64(counts.Total),
-			mpb.PrependDecorators(decor.Name(testing(run)), decor.CountersNoUnit("%d of %d ")),
+			mpb.PrependDecorators(decor.Name(markTest(run)), decor.CountersNoUnit("%d of %d ")),
 			mpb.AppendDecorators(decor.Percentage(), decor.Any(func(decor.Statistics) string {
 				counts := b.counts.Load()
 				return fmt.Sprintf("  %d failed, %d unknown", counts.Failed, counts.Unknown)

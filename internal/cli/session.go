@@ -96,7 +96,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
-	s.suppression = s.app.newSuppression(s.project)
+	s.suppression = newSuppression(s.project, s.app.logger())
 	config := s.app.catalogueConfig(s.project, s.clients)
 	config.Logger, config.Operations, config.Outcomes = s.app.stepLogger(), operations, outcomes(s.ledger)
 	catalogue, err := steps.New(config)

@@ -40,8 +40,8 @@ type stamp struct {
 // suppressionAge is how long a change of a file may go unseen.
 const suppressionAge = 5 * time.Second
 
-func (a *app) newSuppression(project *project) *suppression {
-	return &suppression{project: project, names: project.config.Suppress, seed: maphash.MakeSeed(), logger: a.logger()}
+func newSuppression(project *project, logger *slog.Logger) *suppression {
+	return &suppression{project: project, names: project.config.Suppress, seed: maphash.MakeSeed(), logger: logger}
 }
 
 // load reads the project's files, before anybody is written to. A file that cannot be read is an error: without it people
@@ -83,6 +83,9 @@ func (s *suppression) has(account, friend string) bool {
 	s.refresh(time.Now())
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if len(s.hashes) == 0 {
+		return false
+	}
 	_, everywhere := slices.BinarySearch(s.hashes, s.hash("", friend))
 	_, here := slices.BinarySearch(s.hashes, s.hash(account, friend))
 	return everywhere || here

@@ -190,7 +190,7 @@ func (l *testLoader) project(path string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	unwritten := l.app.newSuppression(opened)
+	unwritten := newSuppression(opened, l.app.logger())
 	if err := unwritten.load(); err != nil {
 		return nil, err
 	}
