@@ -93,10 +93,3 @@ func newPlan(workflow *workflows.Workflow) *Plan {
 		Calls: PlannedCalls{ByOperation: map[string]int{}, ByAccount: map[string]int{}, ByAccountHour: map[string]map[time.Time]int{}},
 	}
 }
-
-// PlannedItem is an item that takes part, as a comparison of two plans sees it.
-type PlannedItem struct {
-	Step string // path of the foreach
-	Key  string
-	Text [16]byte // what its calls say, as a digest
-}

@@ -21,12 +21,17 @@ type planWalk struct {
 	rank    int64                  // of the last item that takes part
 	counts  map[Status]int
 	bad     *problems
-	sampler *walker // walks a row again, to show its calls
+	sampler *walker         // walks a row again, to show its calls
+	shown   map[string]bool // variants of which there is a sample
+	test    *sample         // nil: it is no test
+	number  int             // among the foreaches of the run, from 1
 }
 
 func (p *planner) newPlanWalk(s *scope, step *workflows.Step, caller *plannedItem) (*planWalk, error) {
 	w := &planWalk{planner: p, scope: s, step: step, caller: caller, keys: newKeySet(), spool: newSpool(), ranks: map[*spooledLane]int64{},
-		counts: map[Status]int{}, bad: p.engine.newProblems(s.active, step)}
+		counts: map[Status]int{}, test: newSample(s.active.run.Test, step.Foreach), shown: map[string]bool{}, bad: p.engine.newProblems(s.active, step)}
+	p.foreaches++
+	w.number = p.foreaches
 	var err error
 	w.sampler, err = p.newWalker(s, step, w.keys, caller.book)
 	return w, err
@@ -46,7 +51,11 @@ func (w *planWalk) run(ctx context.Context) (err error) {
 		return &audienceError{err}
 	}
 	worker := func() (*walker, error) { return p.newWalker(w.scope, w.step, w.keys, w.caller.book) }
-	return p.walk(ctx, reader, worker, func(batch *rowBatch) error { return w.take(ctx, batch) })
+	err = p.walk(ctx, reader, worker, func(batch *rowBatch) error { return w.take(ctx, batch) })
+	if errors.Is(err, errSampled) {
+		return nil
+	}
+	return err
 }
 
 // take folds a batch into the plan.
@@ -58,6 +67,9 @@ func (w *planWalk) take(ctx context.Context, batch *rowBatch) error {
 		}
 		if err := w.row(ctx, batch.first+int64(i), from, row); err != nil {
 			return err
+		}
+		if w.test != nil && w.test.enough() {
+			return errSampled
 		}
 	}
 	if batch.end == nil || batch.end == io.EOF { //nolint:errorlint // itself: a connection that breaks off wraps it
@@ -93,27 +105,44 @@ func audience(err error) error {
 
 // item counts an item, and keeps what timing needs of one that takes part.
 func (w *planWalk) item(ctx context.Context, sequence int64, from *readRow, row *walkedRow) error {
+	if !w.sampled(row) {
+		return nil
+	}
 	plan := w.planner.plan
 	plan.Items.Total++
 	if row.hash != 0 && !w.keys.add(row.hash) {
 		row.status, row.reason, row.record = StatusSkipped, ReasonDuplicate, nil
 	}
-	if row.record != nil {
-		w.rank++
-		w.planner.hash.Write(row.digest[:])
-		if err := w.show(ctx, sequence, from, row); err != nil {
-			return err
-		}
-	}
 	if row.record == nil {
 		w.skipped(row.reason)
 		return nil
+	}
+	w.rank++
+	w.planner.hash.Write(row.digest[:])
+	if each := w.planner.each; each != nil {
+		w.ended(row.shape, row.status, row.reason)
+		return each(w.planned(ctx, sequence, from, row))
+	}
+	if err := w.show(ctx, sequence, from, row); err != nil {
+		return err
 	}
 	lane := w.spool.lane(row.lane)
 	var rank [binary.MaxVarintLen64]byte
 	delta := binary.AppendUvarint(rank[:0], uint64(w.rank-w.ranks[lane]))
 	w.ranks[lane] = w.rank
 	return w.spool.add(lane, delta, row.record)
+}
+
+// sampled reports whether a test send takes a row; every other run takes all.
+func (w *planWalk) sampled(row *walkedRow) bool {
+	if w.test == nil {
+		return true
+	}
+	item := Item{Key: row.key, Variant: row.variant, Status: StatusSkipped}
+	if row.record != nil {
+		item.Status = StatusPending
+	}
+	return w.test.takes(item)
 }
 
 // skipped counts an item that takes no part.
@@ -136,6 +165,13 @@ func (w *planWalk) ended(shape *plannedShape, status Status, reason string) {
 	}
 }
 
+// planned is an item as a comparison sees it.
+func (w *planWalk) planned(ctx context.Context, sequence int64, from *readRow, row *walkedRow) PlannedItem {
+	return PlannedItem{Foreach: w.number, Key: row.key, Text: [16]byte(row.digest[:16]), Show: func() (Sample, error) {
+		return w.again(ctx, sequence, from, row)
+	}}
+}
+
 // show keeps the item's calls, where it is among those that the plan shows.
 func (w *planWalk) show(ctx context.Context, sequence int64, from *readRow, row *walkedRow) error {
 	plan := w.planner.plan
@@ -145,23 +181,33 @@ func (w *planWalk) show(ctx context.Context, sequence int64, from *readRow, row 
 	} else if failed {
 		plan.FailureCount++
 	}
-	switch {
-	case failed && len(plan.Failures) < planSamples, row.status == StatusSucceeded && len(plan.Samples) < planSamples:
-	default:
+	if !failed && !w.shows(row) || failed && len(plan.Failures) == planSamples {
 		return nil
 	}
+	sample, err := w.again(ctx, sequence, from, row)
+	if failed {
+		plan.Failures = append(plan.Failures, sample)
+	} else {
+		plan.Samples = append(plan.Samples, sample)
+	}
+	return err
+}
+
+// shows reports whether an item is among the samples: the first few, and the first of each variant.
+func (w *planWalk) shows(row *walkedRow) bool {
+	if row.status != StatusSucceeded {
+		return false
+	}
+	known := w.shown[row.variant]
+	w.shown[row.variant] = true
+	return len(w.planner.plan.Samples) < planSamples || !known && row.variant != ""
+}
+
+// again walks a row once more, for its calls.
+func (w *planWalk) again(ctx context.Context, sequence int64, from *readRow, row *walkedRow) (Sample, error) {
 	var again walkedRow
-	sample := &Sample{Variant: row.variant, Reason: row.reason}
+	sample := &Sample{Key: row.key, Variant: row.variant, Reason: row.reason}
 	w.sampler.caller.sample = sample
 	w.sampler.row(ctx, sequence, from, &again)
-	if again.failure != nil {
-		return again.failure
-	}
-	sample.Key = w.sampler.scope.item.Key
-	if failed {
-		plan.Failures = append(plan.Failures, *sample)
-	} else {
-		plan.Samples = append(plan.Samples, *sample)
-	}
-	return nil
+	return *sample, again.failure
 }

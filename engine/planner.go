@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,26 +21,27 @@ import (
 
 // planner makes a plan: it walks the run's own steps in place of a run, on a clock of its own.
 type planner struct {
-	engine  *Engine
-	active  *activeRun
-	clock   *VirtualClock
-	plan    *Plan
-	hash    hash.Hash
-	shapes  *shapes
-	friends bool // some limit looks at who gets a call
-	capping bool // some limit counts contacts
-	root    *tracer
-	began   time.Time
-	tally   *tally
-	line    timeline
-	timer   *planTimer // of the run's own steps
-	stops   []func()   // of strands
-	called  []*plannedChild
-	book    *plannedBook
-	tripped map[string]int64 // accounts that are held, and until when
-	end     plannedOp        // how a conversation is handed back
-	each    func(PlannedItem) error
-	heard   func(it *plannedItem, op *plannedOp, at int64) // hears of every call; nil: nobody does
+	engine    *Engine
+	active    *activeRun
+	clock     *VirtualClock
+	plan      *Plan
+	hash      hash.Hash
+	shapes    *shapes
+	friends   bool // some limit looks at who gets a call
+	capping   bool // some limit counts contacts
+	root      *tracer
+	began     time.Time
+	tally     *tally
+	line      timeline
+	timer     *planTimer // of the run's own steps
+	stops     []func()   // of strands
+	called    []*plannedChild
+	book      *plannedBook
+	tripped   map[string]int64        // accounts that are held, and until when
+	end       plannedOp               // how a conversation is handed back
+	each      func(PlannedItem) error // hears of every item, and nothing is timed; nil: nobody does
+	foreaches int
+	heard     func(it *plannedItem, op *plannedOp, at int64) // hears of every call; nil: nobody does
 
 	mu       sync.Mutex // of what walkers share
 	books    []*plannedBook
@@ -58,6 +61,9 @@ func (e *Engine) newPlanner(ctx context.Context, submission Submission, clock *V
 	now := e.Now()
 	run := Run{ID: "plan", Workflow: workflow.Name, Digest: workflow.Digest, Connection: workflow.Connection,
 		Params: submission.Params, Trigger: "plan", CreatedAt: now} // no StartedAt: nothing is too late while items are walked
+	if test := submission.Test; test != nil {
+		run.Test = &Test{Account: test.Account, Friend: test.Friend, Rows: cmp.Or(max(test.Rows, 0), defaultTestRows)}
+	}
 	own := workflows.ResolveLimits(workflow, e.Limits)
 	p := &planner{
 		engine: e, active: newActiveRun(run, workflow, params, own, e.Now), clock: clock, plan: newPlan(workflow), hash: sha256.New(),
@@ -95,6 +101,9 @@ func (p *planner) begin(params map[string]any) error {
 	}
 	workflow := p.active.workflow
 	p.digest([]byte(workflow.Digest), text)
+	if test := p.active.run.Test; test != nil {
+		p.digest([]byte("test"), []byte(test.Account), []byte(test.Friend), []byte(strconv.Itoa(test.Rows)))
+	}
 	for _, limit := range slices.Concat(p.engine.Limits, p.active.limits) {
 		p.digest([]byte(limitText(limit)))
 	}
@@ -208,11 +217,10 @@ func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.catchUp(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.time(ctx, w); err != nil {
-		return nil, err
+	if p.each == nil {
+		if err := errors.Join(p.catchUp(ctx), p.time(ctx, w)); err != nil {
+			return nil, err
+		}
 	}
 	return &result{Status: StatusSucceeded, Outputs: countNames(w.counts)}, nil
 }
@@ -222,7 +230,12 @@ func (p *planner) finish(st *standing) (*Plan, error) {
 	if st != nil && st.status == StatusFailed {
 		return nil, fmt.Errorf("the run would fail: %s", st.failure.Message)
 	}
-	p.digest(p.root.hash.Sum(nil))
+	own := p.root.hash.Sum(nil)
+	p.digest(own)
+	if p.each != nil && len(p.root.sample.Calls) > 0 {
+		show := func() (Sample, error) { return *p.root.sample, nil }
+		return nil, p.each(PlannedItem{Key: p.plan.Workflow, Text: [16]byte(own[:16]), Show: show})
+	}
 	if len(everyForeach(p.active.workflow)) == 0 {
 		p.plan.Items.Total, p.plan.Items.Selected = 1, 1
 		if len(p.root.sample.Calls) > 0 {

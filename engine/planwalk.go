@@ -108,6 +108,7 @@ type walkedRow struct {
 	failure error // the plan cannot go on
 	status  Status
 	reason  string
+	key     string
 	hash    uint64 // of the key
 	lane    string
 	variant string
@@ -171,7 +172,7 @@ func (w *walker) row(ctx context.Context, sequence int64, from *readRow, to *wal
 	if item.Status != StatusPending {
 		return
 	}
-	to.hash = w.keys.hash(item.Key)
+	to.key, to.hash = item.Key, w.keys.hash(item.Key)
 	s.item = item
 	w.names(from.row, item)
 	if to.failure = w.body(ctx, item); to.failure != nil {
