@@ -390,3 +390,16 @@ func TestHeldItemsFollowTheirRun(t *testing.T) {
 		})
 	}
 }
+
+// The window closes and the deadline passes while the platform takes its time: nobody waits for the morning to end.
+func TestADeadlineThatPassesInASliceEndsTheRun(t *testing.T) {
+	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay=8s:first=1")}}
+	bubble(t, "limits: {}", box, nil, func(t *testing.T, r *rehearsal) {
+		time.Sleep(time.Hour - 5*time.Second)
+		id := r.start(sending(`send_window: { from: "00:00", to: "01:00", timezone: UTC }`+"\ndeadline: 6s", "      concurrency: 1", list("1", 50)))
+		run := r.until(id, time.Second, over)
+		require.Less(t, since(time.Now()), time.Hour+time.Minute)
+		require.Equal(t, 50, run.Counts[engine.StatusSucceeded]+run.Counts[engine.StatusSkipped], "%v", run.Counts)
+		require.Positive(t, run.Counts[engine.StatusSkipped])
+	})
+}

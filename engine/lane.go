@@ -31,6 +31,7 @@ type laneWork struct {
 	resume  time.Time // the earliest instant a suspended item wants to go on at: until then none is begun
 	due     time.Time // the earliest instant one wants to go on at that waits alone
 	through bool      // the feed came to the end of the lane
+	late    bool      // the slice began when the run's deadline had passed
 	passed  int       // items that were passed over, since they wait for later
 	holds   bool      // whether there are such, also those that wait for somebody to let them go on
 	stopped bool      // an item was suspended until somebody resumes the run
@@ -125,6 +126,7 @@ func (w *laneWork) run(ctx context.Context) (bool, error) {
 func (w *laneWork) feed(ctx context.Context) (bool, error) {
 	filter := ItemFilter{Run: w.key.Run, Step: &w.key.Step, Lane: &w.key.Lane, Statuses: []Status{StatusPending, StatusHeld},
 		Wave: w.course.Wave}
+	w.late = w.active.expired(w.engine.Now())
 	for item, err := range w.engine.Ledger.Items(ctx, filter) {
 		if err != nil {
 			return false, fmt.Errorf("reading the lane's items: %w", err)
@@ -400,8 +402,8 @@ func (w *laneWork) again() *time.Time {
 	if !w.through && w.resume.IsZero() && !w.stopped {
 		at = now
 	}
-	if deadline := w.active.deadline(); deadline.After(now) {
-		at = sooner(at, deadline)
+	if deadline := w.active.deadline(); !w.late {
+		at = sooner(at, deadline) // also where it has passed meanwhile
 	}
 	if at.IsZero() {
 		return nil
