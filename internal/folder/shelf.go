@@ -84,12 +84,14 @@ func (s *shelf) replace(files []*file, from origin, restore func(*entry) *versio
 		next[f.name] = one
 		order = append(order, one)
 	}
+	adopt := func(e *entry) { s.adopt(e, next, restore) }
 	s.check(order, func(e *entry) {
 		e.demoted = true
-		s.adopt(e, next, restore)
+		adopt(e)
 	})
+	loaded := s.claim(order, from, adopt)
 	s.entries = next
-	return s.claim(order, from)
+	return loaded
 }
 
 // check parses what has changed, or calls something that has. Demote is told of texts with errors of their own.
@@ -159,8 +161,8 @@ func (s *shelf) adopt(e *entry, next map[string]*entry, restore func(*entry) *ve
 	}
 }
 
-// claim gives every name to one file.
-func (s *shelf) claim(order []*entry, from origin) []Loaded {
+// claim gives every name to one file. Adopt finds the last good version of a file whose text cannot have the name it wants.
+func (s *shelf) claim(order []*entry, from origin, adopt func(*entry)) []Loaded {
 	owners := map[string]*entry{}
 	for _, e := range order {
 		if name := e.claims(); name != "" {
@@ -172,6 +174,7 @@ func (s *shelf) claim(order []*entry, from origin) []Loaded {
 	for _, e := range order {
 		if name := e.claims(); name != "" && owners[name] != e && !e.broken() {
 			e.refuse(owners[name])
+			adopt(e)
 		}
 	}
 	// What has lost its new name keeps its last good version, where that has another.
@@ -188,7 +191,9 @@ func (s *shelf) claim(order []*entry, from origin) []Loaded {
 		}
 	}
 	for name, e := range owners {
-		s.owners[name] = e.name
+		if e.good != nil {
+			s.owners[name] = e.name
+		}
 	}
 	slices.SortFunc(loaded, func(a, b Loaded) int { return strings.Compare(a.Name, b.Name) })
 	return loaded
@@ -232,6 +237,7 @@ func (e *entry) load(owners map[string]*entry, from origin) (Loaded, bool) {
 		name = e.given()
 	}
 	if owner := owners[name]; owner != nil && owner != e {
+		e.good = nil // the name is another file's now, and with it what is in force
 		return Loaded{}, false
 	}
 	if !e.broken() {
