@@ -50,9 +50,13 @@ func (r *Reader) Object(node *yaml.Node, what string, known ...string) (map[stri
 	return values, ok
 }
 
-// Fields reads an object with any keys, in the order of the file.
-func (r *Reader) Fields(node *yaml.Node, what string) ([]NodeField, bool) {
-	all, ok := r.object(node, what)
+// Fields reads an object in the order of the file; with the known keys only, where there are any.
+func (r *Reader) Fields(node *yaml.Node, what string, known ...string) ([]NodeField, bool) {
+	read := r.object
+	if len(known) > 0 {
+		read = func(node *yaml.Node, what string) (fields, bool) { return r.fields(node, what, keySet{known: known}) }
+	}
+	all, ok := read(node, what)
 	list := make([]NodeField, len(all.entries))
 	for i, e := range all.entries {
 		list[i] = NodeField{e.key, e.value}

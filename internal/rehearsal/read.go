@@ -68,7 +68,7 @@ func (r reader) file(file *File, root *yaml.Node, keys map[string]*yaml.Node) {
 		if line, twice := names[test.Name.Value]; twice && test.Name.Value != "" {
 			r.Fail(node, "duplicate-key", fmt.Sprintf("the test %q is there twice: it stands on line %d already", test.Name.Value, line), "")
 		}
-		names[test.Name.Value] = test.Name.Span.Line
+		names[test.Name.Value] = node.Line
 		file.Tests = append(file.Tests, test)
 	}
 }
@@ -79,7 +79,7 @@ func defaultClock(location *time.Location) time.Time {
 }
 
 func (r reader) test(node *yaml.Node) *Test {
-	test := &Test{Seed: 1, Clock: defaultClock(r.location)}
+	test := &Test{Seed: 1, Clock: defaultClock(r.location), Name: Text{Span: r.Span(node)}}
 	keys, ok := r.Object(node, "a test", "name", "clock", "params", "audience", "answers", "limits", "faults", "approvals", "seed", "expect")
 	if !ok {
 		return test
@@ -173,13 +173,22 @@ func (r reader) rows(node *yaml.Node, audience *Audience) {
 				seen[name] = true
 				audience.Columns = append(audience.Columns, name)
 			}
-			one.values[name], _ = r.Plain(cell.Value, name)
+			one.values[name] = r.cell(cell.Value, name)
 			if cell.Value.Kind == yaml.ScalarNode && cell.Value.Tag != "!!null" {
 				one.texts[name] = cell.Value.Value
 			}
 		}
 		audience.Rows = append(audience.Rows, one)
 	}
+}
+
+// cell reads a value of a row. A number with a leading zero is an identifier, and so text.
+func (r reader) cell(node *yaml.Node, name string) any {
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!int" && len(node.Value) > 1 && node.Value[0] == '0' && strings.Trim(node.Value, "0123456789") == "" {
+		return node.Value
+	}
+	value, _ := r.Plain(node, name)
+	return value
 }
 
 func (r reader) answers(node *yaml.Node, test *Test) {

@@ -48,10 +48,7 @@ func (r reader) matches(node *yaml.Node, what string, known ...string) []Field {
 	if node.Kind == yaml.ScalarNode {
 		return []Field{{known[0], r.text(node, what)}}
 	}
-	if _, ok := r.Object(node, what, known...); !ok {
-		return nil
-	}
-	all, _ := r.Fields(node, what)
+	all, _ := r.Fields(node, what, known...)
 	var fields []Field
 	for _, field := range all {
 		fields = append(fields, Field{field.Key.Value, r.text(field.Value, field.Key.Value)})
@@ -61,10 +58,7 @@ func (r reader) matches(node *yaml.Node, what string, known ...string) []Field {
 
 func (r reader) counts(node *yaml.Node, e *Expect) {
 	known := append([]string{"total"}, itemStatuses()...)
-	if _, ok := r.Object(node, "counts", known...); !ok {
-		return
-	}
-	all, _ := r.Fields(node, "counts")
+	all, _ := r.Fields(node, "counts", known...)
 	for _, field := range all {
 		e.Counts = append(e.Counts, Count{field.Key.Value, r.number(field.Value, field.Key.Value), r.Span(field.Value)})
 	}
@@ -75,12 +69,20 @@ func (r reader) items(node *yaml.Node, e *Expect) {
 	for _, field := range all {
 		one := Item{Key: Text{field.Key.Value, r.Span(field.Key)}}
 		one.Fields = r.matches(field.Value, "an item", "status", "reason", "variant", "wave", "lane", "step")
-		for _, f := range one.Fields {
-			if f.Name == "status" && field.Value.Kind == yaml.ScalarNode {
-				r.oneOf(field.Value, "status", itemStatuses()...)
-			}
-		}
+		r.itemStatus(field.Value)
 		e.Items = append(e.Items, one)
+	}
+}
+
+// itemStatus checks the status of an item, wherever it is written.
+func (r reader) itemStatus(node *yaml.Node) {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Kind == yaml.MappingNode && node.Content[i].Value == "status" {
+			r.itemStatus(node.Content[i+1])
+		}
+	}
+	if node.Kind == yaml.ScalarNode {
+		r.oneOf(node, "status", itemStatuses()...)
 	}
 }
 
@@ -103,10 +105,7 @@ func (r reader) calls(node *yaml.Node, key string, test *Test) *Calls {
 
 func (r reader) call(node *yaml.Node, test *Test) Call {
 	call := Call{Span: r.Span(node)}
-	if _, ok := r.Object(node, "a call", "operation", "step", "account", "friend", "at", "state", "code", "attempt", "text", "body"); !ok {
-		return call
-	}
-	all, _ := r.Fields(node, "a call")
+	all, _ := r.Fields(node, "a call", "operation", "step", "account", "friend", "at", "state", "code", "attempt", "text", "body")
 	for _, field := range all {
 		switch field.Key.Value {
 		case "body":
