@@ -137,3 +137,10 @@ func TestAFolderIsLoadedAndWatched(t *testing.T) {
 		return !ok
 	})
 }
+
+func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}
+
+// rest lets virtual time pass.
+func rest(d time.Duration) { <-time.After(d) }
