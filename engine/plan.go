@@ -55,6 +55,7 @@ type PlannedCalls struct {
 type Sample struct {
 	Key     string
 	Variant string
+	Row     map[string]any // as the audience has it; nil for the run's own steps
 	Calls   []SampleCall
 	Reason  string
 }
@@ -85,6 +86,20 @@ func (e *Engine) Plan(ctx context.Context, submission Submission, clock *Virtual
 		return nil, err
 	}
 	return p.run(ctx)
+}
+
+// PlanDigest returns what Plan would give as the digest, without timing anything.
+func (e *Engine) PlanDigest(ctx context.Context, submission Submission, clock *VirtualClock) (string, error) {
+	p, err := e.newPlanner(ctx, submission, clock)
+	if err != nil {
+		return "", err
+	}
+	p.untimed = true
+	plan, err := p.run(ctx)
+	if err != nil {
+		return "", err
+	}
+	return plan.Digest, nil
 }
 
 func newPlan(workflow *workflows.Workflow) *Plan {

@@ -24,7 +24,7 @@ func (e *Engine) PlanItems(ctx context.Context, submission Submission, clock *Vi
 	if err != nil {
 		return err
 	}
-	p.each = each
+	p.untimed, p.each = true, each
 	_, err = p.run(ctx)
 	return err
 }

@@ -119,9 +119,9 @@ func (w *planWalk) item(ctx context.Context, sequence int64, from *readRow, row 
 	}
 	w.rank++
 	w.planner.hash.Write(row.digest[:])
-	if each := w.planner.each; each != nil {
+	if w.planner.untimed {
 		w.ended(row.shape, row.status, row.reason)
-		return each(w.planned(ctx, sequence, from, row))
+		return w.tell(ctx, sequence, from, row)
 	}
 	if err := w.show(ctx, sequence, from, row); err != nil {
 		return err
@@ -165,11 +165,14 @@ func (w *planWalk) ended(shape *plannedShape, status Status, reason string) {
 	}
 }
 
-// planned is an item as a comparison sees it.
-func (w *planWalk) planned(ctx context.Context, sequence int64, from *readRow, row *walkedRow) PlannedItem {
-	return PlannedItem{Foreach: w.number, Key: row.key, Text: [16]byte(row.digest[:16]), Show: func() (Sample, error) {
+// tell hands an item to whoever compares.
+func (w *planWalk) tell(ctx context.Context, sequence int64, from *readRow, row *walkedRow) error {
+	if w.planner.each == nil || row.status == StatusSkipped {
+		return nil
+	}
+	return w.planner.each(PlannedItem{Foreach: w.number, Key: row.key, Text: [16]byte(row.digest[:16]), Show: func() (Sample, error) {
 		return w.again(ctx, sequence, from, row)
-	}}
+	}})
 }
 
 // show keeps the item's calls, where it is among those that the plan shows.
@@ -206,7 +209,7 @@ func (w *planWalk) shows(row *walkedRow) bool {
 // again walks a row once more, for its calls.
 func (w *planWalk) again(ctx context.Context, sequence int64, from *readRow, row *walkedRow) (Sample, error) {
 	var again walkedRow
-	sample := &Sample{Key: row.key, Variant: row.variant, Reason: row.reason}
+	sample := &Sample{Key: row.key, Variant: row.variant, Reason: row.reason, Row: from.row}
 	w.sampler.caller.sample = sample
 	w.sampler.row(ctx, sequence, from, &again)
 	return *sample, again.failure

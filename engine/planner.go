@@ -39,7 +39,8 @@ type planner struct {
 	book      *plannedBook
 	tripped   map[string]int64        // accounts that are held, and until when
 	end       plannedOp               // how a conversation is handed back
-	each      func(PlannedItem) error // hears of every item, and nothing is timed; nil: nobody does
+	untimed   bool                    // nothing is timed: who and what is all that is asked
+	each      func(PlannedItem) error // hears of every item; nil: nobody does
 	foreaches int
 	heard     func(it *plannedItem, op *plannedOp, at int64) // hears of every call; nil: nobody does
 
@@ -217,7 +218,7 @@ func (p *planner) foreach(ctx context.Context, s *scope, step *workflows.Step) (
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	if p.each == nil {
+	if !p.untimed {
 		if err := errors.Join(p.catchUp(ctx), p.time(ctx, w)); err != nil {
 			return nil, err
 		}
@@ -234,7 +235,9 @@ func (p *planner) finish(st *standing) (*Plan, error) {
 	p.digest(own)
 	if p.each != nil && len(p.root.sample.Calls) > 0 {
 		show := func() (Sample, error) { return *p.root.sample, nil }
-		return nil, p.each(PlannedItem{Key: p.plan.Workflow, Text: [16]byte(own[:16]), Show: show})
+		if err := p.each(PlannedItem{Key: p.plan.Workflow, Text: [16]byte(own[:16]), Show: show}); err != nil {
+			return nil, err
+		}
 	}
 	if len(everyForeach(p.active.workflow)) == 0 {
 		p.plan.Items.Total, p.plan.Items.Selected = 1, 1

@@ -90,7 +90,7 @@ func (p *planner) catchUp(ctx context.Context) error {
 // perform has a strand do its last op, however long that takes. It reports whether it was done, and not left out.
 func (p *planner) perform(ctx context.Context, op int) (bool, error) {
 	me := strandOf(ctx)
-	if p.each != nil {
+	if p.untimed {
 		me.item.state[op] = opState{done: true}
 		return true, nil
 	}
@@ -110,7 +110,7 @@ func (p *planner) perform(ctx context.Context, op int) (bool, error) {
 
 // handBack ends the conversations that a run's own steps hold when it ends.
 func (p *planner) handBack(ctx context.Context, it *plannedItem) error {
-	for p.each == nil {
+	for !p.untimed {
 		stop, err := p.timer.release(ctx, it, p.line.now, false)
 		if stop == nil || err != nil {
 			return err

@@ -15,7 +15,6 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/web/result"
-	"youmiflow/steps"
 	"youmiflow/workflows"
 )
 
@@ -88,7 +87,8 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 		return err
 	}
 	if request.plan != "" {
-		if err := a.checkPlan(ctx, project, catalogue, workflow, values, request.plan); err != nil {
+		planned := planRequest{file: request.file, params: request.params, test: request.test}
+		if err := a.checkPlan(ctx, project, planned, request.plan); err != nil {
 			return err
 		}
 	}
@@ -116,15 +116,18 @@ func (a *app) warn(workflow *workflows.Workflow, project *project) {
 }
 
 // checkPlan refuses a run whose plan is not the one that was approved.
-func (a *app) checkPlan(ctx context.Context, project *project, catalogue *steps.Catalogue, workflow *workflows.Workflow,
-	values map[string]any, digest string) error {
-	plan, err := makePlan(ctx, project, catalogue, workflow, values, nil)
+func (a *app) checkPlan(ctx context.Context, project *project, request planRequest, digest string) error {
+	p, err := a.newPlanning(project, request)
 	if err != nil {
 		return err
 	}
-	if plan.Digest != digest {
+	now, err := p.digest(ctx)
+	if err != nil {
+		return err
+	}
+	if now != digest {
 		return invalid("the plan has changed: it is %s now, not %s; look at `%s` again before you run it",
-			plan.Digest, digest, project.hint("youmiflow plan "+workflow.File))
+			now, digest, project.hint("youmiflow plan "+request.file))
 	}
 	return nil
 }

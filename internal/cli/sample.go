@@ -25,14 +25,22 @@ type sampleMessage struct {
 
 // writeSample shows a call as the customer will see it, and one that is no message as it is sent.
 func writeSample(b *strings.Builder, call result.PlannedCall) {
-	var message sampleMessage
-	if err := json.Unmarshal(call.Request, &message); err != nil || message.MsgType == "" {
+	lines, message := messageLines(call)
+	if !message {
 		fmt.Fprintf(b, "  %s  %s\n", call.Operation, call.Request)
-		return
 	}
-	for _, line := range message.lines() {
+	for _, line := range lines {
 		fmt.Fprintf(b, "  %s -> %s  %s\n", call.Account, call.Friend, line)
 	}
+}
+
+// messageLines is what a customer reads of a call; message is false when that is none.
+func messageLines(call result.PlannedCall) (lines []string, message bool) {
+	var m sampleMessage
+	if err := json.Unmarshal(call.Request, &m); err != nil || m.MsgType == "" {
+		return nil, false
+	}
+	return m.lines(), true
 }
 
 func (m sampleMessage) lines() []string {
