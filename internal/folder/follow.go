@@ -16,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
@@ -332,6 +333,12 @@ func (b *Branch) observe(next Following) {
 
 // told is an error in words for whoever has to do something about it, without anything secret.
 func (b *Branch) told(err error) error {
+	if unknown, ok := errors.AsType[*knownhosts.KeyError](err); ok {
+		if len(unknown.Want) == 0 {
+			return fmt.Errorf("the host's own key is not in known_hosts: compare it with what the host publishes, then add it (%w)", err)
+		}
+		return fmt.Errorf("the host has another key than known_hosts says: somebody may be in between (%w)", err)
+	}
 	switch {
 	case errors.Is(err, errNoRef):
 		return fmt.Errorf("%w %q: name one that there is, or push it again", errNoRef, b.git.Ref)
