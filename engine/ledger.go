@@ -172,6 +172,8 @@ type (
 		LaneKey
 		At time.Time
 	}
+	// SetEventCursor keeps up to which event everything that follows from events has been done.
+	SetEventCursor struct{ Sequence int64 }
 	// AddAudit keeps who did what.
 	AddAudit struct {
 		At                    time.Time
@@ -197,6 +199,8 @@ func (SetTakeover) change() {}
 func (SetLane) change()     {}
 func (Wake) change()        {}
 func (AddAudit) change()    {}
+
+func (SetEventCursor) change() {}
 
 // Status is where a run, a step or an item is.
 type Status string
@@ -285,6 +289,8 @@ type Run struct {
 	Versions map[string]string
 	// Test, when set, is the recipient who gets every message of this run in place of the real ones.
 	Test *Test
+	// Event is what started the run, as expressions see it (Event.Names); nil when no event did.
+	Event map[string]any
 	// Outputs are what the workflow gave to whoever called it.
 	Outputs json.RawMessage
 	// NotBefore is the instant before which the run is not begun; zero: at once.

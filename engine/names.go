@@ -17,6 +17,7 @@ func runNames(run Run, params map[string]any) map[string]any {
 	}
 	return map[string]any{
 		"params": params,
+		"event":  eventOf(run),
 		"run": map[string]any{
 			"id": run.ID, "workflow": run.Workflow, "trigger": run.Trigger,
 			"scheduled_at": scheduled, "started_at": began,
@@ -28,15 +29,24 @@ func runNames(run Run, params map[string]any) map[string]any {
 }
 
 // stepNames is what `steps.ID` holds for a result.
-func stepNames(r *result) map[string]any {
-	names := make(map[string]any, len(r.Outputs)+6)
+func stepNames(r *result) map[string]any { return fillNames(nil, r) }
+
+// fillNames does so in a map that is not used any more; nil makes a new one.
+func fillNames(names map[string]any, r *result) map[string]any {
+	failure, _ := names["error"].(map[string]any)
+	if clear(names); names == nil {
+		names = make(map[string]any, len(r.Outputs)+6)
+	}
+	if failure == nil {
+		failure = make(map[string]any, 2)
+	}
 	maps.Copy(names, r.Outputs)
 	names["status"] = string(r.Status)
 	names["succeeded"] = r.Status == StatusSucceeded
 	names["failed"] = r.Status == StatusFailed
 	names["skipped"] = r.Status == StatusSkipped
 	names["unknown"] = r.Status == StatusUnknown
-	failure := map[string]any{"code": "", "message": ""}
+	failure["code"], failure["message"] = "", ""
 	if r.Error != nil {
 		failure["code"], failure["message"] = r.Error.Code, r.Error.Message
 	}

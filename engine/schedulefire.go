@@ -103,7 +103,7 @@ func (s *Scheduler) tell(w *watch, fire Fire) {
 	s.Tell(fire)
 }
 
-// FireEvent starts the run of an event trigger, once for each id of an event. Event is what expressions see of it; whether
+// FireEvent starts the run of an event trigger: one for a workflow and the id of an event, whichever trigger it is. Event is what expressions see of it; whether
 // it is the one that the trigger is meant for has been asked before. Started is false when nothing was to be started, and
 // why says so.
 func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *workflows.Trigger, id string, event map[string]any) (run Run, why string, err error) {
@@ -114,8 +114,8 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 	if err != nil {
 		return Run{}, "", fmt.Errorf("trigger %s of workflow %s, event %s: %w", trigger.Name, planned.Name, id, err)
 	}
-	submission.Sandbox, submission.Trigger = s.Sandbox, TriggerEvent
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%t", planned.Name, trigger.Name, id, s.Sandbox))
+	submission.Sandbox, submission.Trigger, submission.Event = s.Sandbox, TriggerEvent, event
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%t", planned.Name, id, s.Sandbox))
 	submission.ID = "event-" + hashText(sum[:10])
 	run, err = s.Engine.overlapping(ctx, submission, trigger.Overlap)
 	var skip *skippedFire

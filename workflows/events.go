@@ -28,7 +28,7 @@ func eventNames() map[string]string {
 func eventType() expression.Type {
 	return expression.Type{Kind: expression.Object, Fields: map[string]expression.Type{
 		"id": text1, "kind": text1, "source": text1, "type": text1, "at": time1, "received_at": time1, "merchant": text1,
-		"account": text1, "friend": text1, "content": text1, "values": any1,
+		"account": text1, "friend": text1, "from": text1, "content": text1, "task": text1, "values": any1,
 	}}
 }
 

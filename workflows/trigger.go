@@ -24,7 +24,7 @@ var triggerKeys = keySetOf(
 	key{"timezone", textShape, "The time zone of the clock, such as Asia/Shanghai. Without it, the project's."},
 	key{"overlap", described(wordShape(OverlapSkip, OverlapQueue, OverlapCancel, OverlapAllow),
 		"do not start", "start when the other has ended", "cancel the other and start", "start all the same"),
-		"What to do while another run of the workflow goes on. Without it, skip."},
+		"What to do while another run of the workflow goes on. Without it, skip, and with `event`, allow."},
 	key{"missed", described(wordShape(MissedSkip, MissedLatest, MissedAll), "forget them", "make up for the last one", "make up for each of them"),
 		"What to do about instants at which nobody was there to start a run. Without it, skip."},
 	key{"missed_within", durationShape, "With `missed`: how late a run may be made up for."},
@@ -97,6 +97,9 @@ func (p *parser) trigger(node *yaml.Node, params []*Param) *Trigger {
 		}
 	}
 	p.firing(t, all)
+	if kind == "event" && !all.has("overlap") {
+		t.Overlap = OverlapAllow // each event is somebody else's: none is passed over
+	}
 	p.triggerParams(t, all, params, names{scope: scope, explain: p.explainPlace})
 	return t
 }

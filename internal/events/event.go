@@ -43,6 +43,15 @@ const (
 // KindUnknown is of everything else; it is kept as it came.
 const KindUnknown Kind = "unknown"
 
+// Party is a side of a conversation.
+type Party string
+
+// The parties.
+const (
+	PartyAccount  Party = "account"  // the operating account: a program or a person
+	PartyCustomer Party = "customer" // the other side
+)
+
 // Event is one thing that the platform has pushed.
 type Event struct {
 	// Sequence is given by the store and grows from one event to the next; 0 before it is kept.
@@ -66,6 +75,13 @@ type Event struct {
 	Account string
 	Friend  string
 	Content string
+	// From says who spoke; "" where the payload does not tell.
+	From Party
+	// Task is the platform's number of the task that the event speaks of, "" when it names none. Done tells how it ended,
+	// nil when the event does not say, and Text why it failed.
+	Task string
+	Done *bool
+	Text string
 	// Values is the payload; nil when there is none.
 	Values json.RawMessage
 	// Raw is the body as it came.

@@ -92,6 +92,30 @@ func (e *Event) describe() {
 	e.Account = fields.text("ad_wechat_id", "wechatId", "WechatId", "WecharId", "wechat_id", "ad_original_nober", "wechat_key")
 	e.Friend = fields.text("ad_friend_wenober", "fansKe", "fansKey", "fans_key", "ToUserName", "Weixin", "friend_key")
 	e.Content = fields.text("ad_chatting_content", "content", "Content", "Text")
+	e.Task = fields.text("taskId", "TaskId", "task_id")
+	e.Text = fields.text("errdesc", "message", "Message", "errmsg")
+	if done, err := strconv.ParseBool(fields.text("succeed", "Succeed", "success")); err == nil {
+		e.Done = &done
+	}
+	e.From = e.speaker(fields)
+}
+
+// speaker tells who spoke: version 1 by the type of the callback, and a chat record by a column that no page describes.
+func (e *Event) speaker(fields object) Party {
+	switch e.Kind {
+	case KindMessageReceived:
+		return PartyCustomer
+	case KindMessageSent:
+		return PartyAccount
+	case KindChat:
+		switch strings.ToLower(fields.text("ad_chatting_issend", "isSend", "issend")) {
+		case "1", "true":
+			return PartyAccount
+		case "0", "false":
+			return PartyCustomer
+		}
+	}
+	return ""
 }
 
 // payload unwraps a payload that is sent as text.

@@ -46,18 +46,18 @@ func (g *group) addRun(r engine.Run) error {
 	if err != nil {
 		return errRefused{fmt.Errorf("the params of run %s: %w", r.ID, err)}
 	}
-	parent, versions, test, err := runDocuments(r)
+	parent, versions, test, event, err := runDocuments(r)
 	if err != nil {
 		return errRefused{fmt.Errorf("run %s: %w", r.ID, err)}
 	}
 	if _, err := g.exec(`INSERT INTO run (id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at,
 		created_at, started_at, finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs,
-		not_before, queued)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		not_before, queued, event)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, r.Workflow, r.Digest, r.Connection, boolean(r.Sandbox), string(params), r.Trigger, micros(r.ScheduledAt),
 		micros(r.CreatedAt), micros(r.StartedAt), micros(r.FinishedAt), string(r.Status), string(r.Wanted), r.Plan,
 		r.Commit, boolean(r.Foreach), failure(r.Error), parent, versions, test, document(r.Outputs),
-		micros(r.NotBefore), boolean(r.Queued)); err != nil {
+		micros(r.NotBefore), boolean(r.Queued), event); err != nil {
 		return err
 	}
 	if err := g.addItems(engine.AddItems{Run: r.ID, Items: []engine.Item{{Status: engine.StatusPending}}}); err != nil {
@@ -68,8 +68,8 @@ func (g *group) addRun(r engine.Run) error {
 }
 
 // runDocuments writes what the ledger keeps of a run as JSON; NULL where it has none.
-func runDocuments(r engine.Run) (parent, versions, test driver.Value, err error) {
-	var problems [3]error
+func runDocuments(r engine.Run) (parent, versions, test, event driver.Value, err error) {
+	var problems [4]error
 	if r.Parent != nil {
 		parent, problems[0] = jsonText(r.Parent)
 	}
@@ -79,7 +79,10 @@ func runDocuments(r engine.Run) (parent, versions, test driver.Value, err error)
 	if r.Test != nil {
 		test, problems[2] = jsonText(r.Test)
 	}
-	return parent, versions, test, errors.Join(problems[:]...)
+	if r.Event != nil {
+		event, problems[3] = jsonText(r.Event)
+	}
+	return parent, versions, test, event, errors.Join(problems[:]...)
 }
 
 func jsonText(value any) (driver.Value, error) {

@@ -14,7 +14,7 @@ import (
 )
 
 const selectRun = `SELECT id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at, created_at, started_at,
-	finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs, not_before, queued,
+	finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs, not_before, queued, event,
 	(SELECT json_group_array(json_array(kind, step, status, n)) FROM tally WHERE tally.run = run.id) FROM run`
 
 // Run implements engine.Ledger.
@@ -76,11 +76,11 @@ type scanner interface{ Scan(...any) error }
 func scanRun(row scanner) (engine.Run, error) {
 	var r engine.Run
 	var params, problem, tally string
-	var parent, versions, test, outputs sql.NullString
+	var parent, versions, test, outputs, event sql.NullString
 	var scheduled, created, started, finished, notBefore int64
 	err := row.Scan(&r.ID, &r.Workflow, &r.Digest, &r.Connection, &r.Sandbox, &params, &r.Trigger, &scheduled, &created,
 		&started, &finished, &r.Status, &r.Wanted, &r.Plan, &r.Commit, &r.Foreach, &problem,
-		&parent, &versions, &test, &outputs, &notBefore, &r.Queued, &tally)
+		&parent, &versions, &test, &outputs, &notBefore, &r.Queued, &event, &tally)
 	if err != nil {
 		return r, err
 	}
@@ -93,7 +93,7 @@ func scanRun(row scanner) (engine.Run, error) {
 	for _, document := range []struct {
 		text string
 		into any
-	}{{params, &r.Params}, {parent.String, &r.Parent}, {versions.String, &r.Versions}, {test.String, &r.Test}} {
+	}{{params, &r.Params}, {parent.String, &r.Parent}, {versions.String, &r.Versions}, {test.String, &r.Test}, {event.String, &r.Event}} {
 		if document.text == "" {
 			continue
 		}
