@@ -87,7 +87,7 @@ func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehear
 			err = errors.Join(err, stage.Close())
 		}
 	}()
-	catalogue, err := steps.New(testCatalogue(suite.project, setting, l, dir))
+	catalogue, err := steps.New(testCatalogue(h.app.Version, suite.project, setting, l, dir))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehear
 }
 
 // testCatalogue is what steps reach in a test: the simulator, the project's files, and a folder to write to that is deleted.
-func testCatalogue(project *project, setting *rehearsal.Setting, l *ledger.Ledger, dir string) steps.Config {
+func testCatalogue(version string, project *project, setting *rehearsal.Setting, l *ledger.Ledger, dir string) steps.Config {
 	return steps.Config{
 		API:     func(string) (steps.API, error) { return setting.Client, nil },
 		Resolve: project.resolve,
@@ -115,12 +115,24 @@ func testCatalogue(project *project, setting *rehearsal.Setting, l *ledger.Ledge
 			return filepath.Join(dir, "written", path), nil
 		},
 		Location: setting.Test.Location,
-		HTTP:     fetch.New(fetch.Config{}), // allows no host
+		HTTP:     offline{project.http(version)},
 		Database: func(name string) (string, error) {
 			return "", fmt.Errorf("a test reads no database: give the rows of the step under audience, in place of those of %q", name)
 		},
 		Outcomes: outcomes(l), Rehearsal: true, Secrets: project.secretNames(), Now: setting.Clock.Now,
 	}
+}
+
+// offline knows which hosts the project allows, and reaches none.
+type offline struct{ *fetch.Client }
+
+// Do implements steps.HTTP.
+func (o offline) Do(_ context.Context, request fetch.Request) (*fetch.Response, error) {
+	address, err := o.Allowed(request.URL)
+	if err != nil {
+		return nil, err
+	}
+	return nil, &fetch.Error{Place: address.Host, Code: "offline", Err: errors.New("a test reaches no other host: write what the step would give under answers, or its rows under audience")}
 }
 
 // testZone is where a test's times without an offset are: the project's zone, but not this machine's, which must not decide
