@@ -7,6 +7,9 @@ import (
 )
 
 func encodeJSON(body any) ([]byte, error) {
+	if written, ok := writeBody(body); ok {
+		return written, nil
+	}
 	var buffer bytes.Buffer // written to once, and then as large as the body
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
