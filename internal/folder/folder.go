@@ -68,7 +68,8 @@ type Folder struct {
 	files         []*file
 	problems      diagnostic.List
 	halfwayBefore map[string]string
-	unkept        bool // Texts has not got all that is in force
+	gone          map[string]Version // kept versions of files that were gone at the start, by name; nil before it is asked for
+	unkept        bool               // Texts has not got all that is in force
 
 	tree      tree  // where the files come from: without a commit for a folder on disk
 	restoring error // what Texts could not give at the start

@@ -48,7 +48,7 @@ func (p *place) write(name, text string) {
 	require.NoError(p.t, os.WriteFile(p.path(name), []byte(text), 0o644))
 }
 
-func (p *place) config(t *testing.T) folder.Config {
+func (p *place) config(t testing.TB) folder.Config {
 	t.Helper()
 	catalogue, err := steps.New(steps.Config{})
 	require.NoError(t, err)

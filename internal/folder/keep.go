@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path"
+	"slices"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
@@ -15,12 +16,7 @@ import (
 func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
 	kept, ok := f.kept[e.path]
 	if !ok {
-		name := e.given()
-		for _, file := range sortedKeys(f.kept) {
-			if f.kept[file].Name == name && f.scanner.last[path.Base(file)] == nil {
-				kept, ok = f.kept[file], true
-			}
-		}
+		kept, ok = f.moved()[e.given()]
 	}
 	if !ok {
 		return nil, nil
@@ -35,6 +31,19 @@ func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
 	}
 	from := f.origin()
 	return &version{workflow: workflow, commit: kept.Commit, root: f.rootOf(kept.Commit), since: from.now}, nil
+}
+
+// moved are the kept versions of files that are no more, by name. It is only asked for at the start.
+func (f *Folder) moved() map[string]Version {
+	if f.gone == nil {
+		f.gone = map[string]Version{}
+		for _, file := range slices.Backward(sortedKeys(f.kept)) {
+			if kept := f.kept[file]; f.scanner.last[path.Base(file)] == nil {
+				f.gone[kept.Name] = kept
+			}
+		}
+	}
+	return f.gone
 }
 
 // rootOf is the project's folder as of a commit, where its files are still there; else as it is now.

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -32,6 +33,7 @@ type entry struct {
 	problems diagnostic.List
 	good     *version // the last one that was in force; nil when there has not been one
 	demoted  bool     // the text has errors of its own: who calls it gets the last good one
+	refused  bool     // the text is good, and its name is another file's
 }
 
 // broken tells that the text as it is cannot be used.
@@ -47,6 +49,9 @@ func (e *entry) effective() []byte {
 	}
 	return e.source
 }
+
+// alone tells that nothing else decides whether the text is good.
+func (e *entry) alone() bool { return !bytes.Contains(e.source, []byte("call")) }
 
 // given is the name of a broken text, as far as it can be told.
 func (e *entry) given() string {
@@ -84,7 +89,7 @@ func (s *shelf) replace(files []*file, from origin, restore func(*entry) *versio
 		next[f.name] = one
 		order = append(order, one)
 	}
-	adopt := func(e *entry) { s.adopt(e, next, restore) }
+	adopt := s.adopting(next, restore)
 	s.check(order, func(e *entry) {
 		e.demoted = true
 		adopt(e)
@@ -106,6 +111,9 @@ func (s *shelf) check(order []*entry, demote func(*entry)) {
 			demote(e)
 		case before != nil && before.workflow != nil && before.digest == e.digest && before.path == e.path && view.same(before.workflow):
 			e.workflow, e.problems = before.workflow, before.problems
+		case before != nil && before.demoted && !before.refused && before.problem == "" && before.digest == e.digest && before.path == e.path && e.alone():
+			e.problems = before.problems
+			demote(e)
 		default:
 			open = append(open, e)
 		}
@@ -143,21 +151,22 @@ func onlyCallees(problems diagnostic.List) bool {
 	})
 }
 
-// adopt finds the last good version of a broken file that has none: that of the file that was renamed to this one, or
+// adopting finds the last good version of a broken file that has none: that of the file that was renamed to this one, or
 // one kept from an earlier process.
-func (s *shelf) adopt(e *entry, next map[string]*entry, restore func(*entry) *version) {
-	if e.good != nil {
-		return
-	}
-	name := e.given()
+func (s *shelf) adopting(next map[string]*entry, restore func(*entry) *version) func(*entry) {
+	gone := map[string]*version{} // by the names of files that are no more
 	for _, file := range sortedKeys(s.entries) {
-		if gone := s.entries[file]; next[file] == nil && gone.good != nil && gone.good.workflow.Name == name {
-			e.good = gone.good
-			return
+		if e := s.entries[file]; next[file] == nil && e.good != nil && gone[e.good.workflow.Name] == nil {
+			gone[e.good.workflow.Name] = e.good
 		}
 	}
-	if restore != nil {
-		e.good = restore(e)
+	return func(e *entry) {
+		if e.good == nil {
+			e.good = gone[e.given()]
+		}
+		if e.good == nil && restore != nil {
+			e.good = restore(e)
+		}
 	}
 }
 
@@ -227,7 +236,7 @@ func (e *entry) refuse(owner *entry) {
 		Message: fmt.Sprintf("%s is named %q as well: give this workflow another name", owner.path, e.workflow.Name),
 	})
 	e.problems.Sort()
-	e.workflow = nil
+	e.workflow, e.refused = nil, true
 }
 
 // load is the entry as readers see it. It is left out when its name is another's.
