@@ -140,6 +140,7 @@ func (p *planner) newWalker(outer *scope, step *workflows.Step, keys *keySet, bo
 	caller.book = book
 	s.caller, s.flow, s.loops = caller, tracedFlow{caller}, tracedLoops{caller}
 	s.lists = [][]*workflows.Step{step.Steps, step.Finally}
+	s.spare = map[string]map[string]any{}
 	return &walker{planner: p, step: step, keys: keys, outer: outer.steps, scope: s, caller: caller,
 		seeds: newSeeds(outer.active.workflow.Digest), steps: map[string]any{}, item: map[string]any{}}, nil
 }

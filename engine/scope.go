@@ -25,8 +25,9 @@ type scope struct {
 	record func(ctx context.Context, path string, r *result) error
 
 	names      map[string]any
-	steps      map[string]any // names["steps"]: the outer ones until a step of this scope has a result
-	own        bool           // steps belongs to this scope
+	steps      map[string]any            // names["steps"]: the outer ones until a step of this scope has a result
+	own        bool                      // steps belongs to this scope
+	spare      map[string]map[string]any // what steps held for the item before, to be filled anew; nil: this scope has one item
 	kept       *kept
 	standing   *standing           // of the list being run
 	ending     bool                // in a finally
@@ -212,7 +213,13 @@ func (s *scope) take(step *workflows.Step, r *result, st *standing) {
 }
 
 // name lets expressions see a result.
-func (s *scope) name(id string, r *result) { s.see(id, stepNames(r)) }
+func (s *scope) name(id string, r *result) {
+	names := fillNames(s.spare[id], r)
+	if s.spare != nil {
+		s.spare[id] = names
+	}
+	s.see(id, names)
+}
 
 func (s *scope) see(id string, names any) {
 	if !s.own {
