@@ -31,6 +31,8 @@ type turn struct {
 	leaving *leaving
 	// waiting, when set, hears of the item's waits, so that a lane begins no further item while one waits.
 	waiting func(bool)
+	// stops are the events that leave out the rest of the item; nil: none do.
+	stops *workflows.StopWhen
 	// slow, when set, hears that the item has to wait for long.
 	slow func()
 }

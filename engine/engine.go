@@ -42,6 +42,8 @@ type Config struct {
 	TripFor time.Duration
 	// Problems keeps what is wrong with the rows of an audience. Default: only the first few are told.
 	Problems ProblemSink
+	// Events has what the platform has pushed: what stop_when looks at. Default: nothing was pushed.
+	Events EventSource
 	// Secrets are the values that `secrets` has in expressions. They are hidden in everything that the engine keeps, logs
 	// or shows. Default: none.
 	Secrets map[string]string

@@ -292,7 +292,7 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		return err
 	}
 	s.fence, s.caller, s.flow = w.fence, liveCaller{}, liveFlow{w.engine.Orderly}
-	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, slow: w.slow, leaving: w.leaving}
+	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, slow: w.slow, leaving: w.leaving, stops: w.step.Foreach.StopWhen}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *scope) leaveOut(why *leftOut) *result {
 	if s.kept.out == nil {
 		s.kept.out = why
 	}
-	if s.kept.sent() {
+	if s.kept.sent() && why.code != codeStopped {
 		return &result{Status: StatusFailed, Error: failure}
 	}
 	return &result{Status: StatusSkipped, Error: failure}
@@ -78,6 +78,8 @@ func (s *scope) outcome(status Status, reason string) (Status, string) {
 	switch {
 	case why == nil || status != StatusSucceeded && status != StatusSkipped:
 		return status, reason
+	case s.kept.sent() && why.code == codeStopped:
+		return StatusSucceeded, "stopped: " + why.reason
 	case s.kept.sent():
 		return StatusFailed, (&Failure{Code: why.code, Message: why.reason}).text()
 	}

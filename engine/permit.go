@@ -20,6 +20,11 @@ func (s *scope) permit(ctx context.Context, request Request) error {
 		if s.active.expired(now) {
 			return &leftOut{codeDeadline, ReasonDeadline}
 		}
+		if why, err := s.stoppedBy(ctx, request); err != nil {
+			return err
+		} else if why != nil {
+			return why
+		}
 		if opens := s.active.opens(now); !opens.IsZero() {
 			return s.holdLane(opens, s.active.untilOpen(now, opens))
 		}

@@ -112,7 +112,7 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 	}
 	submission, err := s.Engine.triggered(planned, trigger, s.Engine.Now(), event)
 	if err != nil {
-		return Run{}, "", fmt.Errorf("trigger %s of workflow %s, event %s: %w", trigger.Name, planned.Name, id, err)
+		return Run{}, "its params cannot be had: " + s.Engine.redactor.Error(err).Error(), nil
 	}
 	submission.Sandbox, submission.Trigger, submission.Event = s.Sandbox, TriggerEvent, event
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%t", planned.Name, id, s.Sandbox))

@@ -110,6 +110,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
 		Problems:  problemFolder{s.project},
+		Events:    s.ledger,
 		Secrets:   s.project.secrets(),
 		Location:  s.project.config.Timezone,
 		Logger:    s.app.logger(),

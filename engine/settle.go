@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNotUnknown says that there is nothing to settle: the outcome of the call is known, or its item still goes on.
+var ErrNotUnknown = errors.New("there is nothing to settle")
+
+// Codes of calls that were settled.
+const (
+	codeSettled = "settled"  // the message was sent
+	codeNotSent = "not-sent" // it was not
+)
+
+// The bounds within which something that is told of a message can be about a call. They are chosen: no page says how late
+// the platform tells.
+const (
+	echoEarly    = 5 * time.Second  // clocks differ
+	echoLate     = 10 * time.Minute // a queue on the platform's side
+	settleWithin = 24 * time.Hour   // how long events are waited for
+	settleBatch  = 1000
+)
+
+// Verdict is what became of an unknown call.
+type Verdict struct {
+	Sent bool
+	Task string // its task, where that is known
+	Note string // how it is known
+}
+
+// settle looks whether events say what became of unknown calls. A message is delivered before its call fails as often as
+// after, so that the calls are asked about, and not each event when it comes.
+func (w *EventWork) settle(ctx context.Context) error {
+	since := w.Engine.Now().Add(-settleWithin)
+	if w.settleFrom.After(since) {
+		since = w.settleFrom
+	}
+	calls, err := w.Engine.Events.UnknownCalls(ctx, since, settleBatch)
+	if err != nil {
+		return err
+	}
+	w.settleFrom = time.Time{}
+	if len(calls) == settleBatch {
+		w.settleFrom = calls[len(calls)-1].StartedAt
+	}
+	for _, call := range calls {
+		verdict, err := w.Engine.eventVerdict(ctx, call)
+		if err == nil && verdict != nil {
+			err = w.Engine.SettleCall(ctx, call, *verdict, byEvent)
+		}
+		if err != nil && !errors.Is(err, ErrNotUnknown) {
+			return fmt.Errorf("settling %s of item %d of run %s: %w", call.Step, call.Item, call.Run, err)
+		}
+	}
+	return nil
+}
+
+// eventVerdict is what events say of an unknown call; nil when they say nothing that is certain.
+func (e *Engine) eventVerdict(ctx context.Context, call Call) (*Verdict, error) {
+	heard, err := e.Events.EventsOf(ctx, call.Friend, call.StartedAt.Add(-echoEarly), mostHeard)
+	if err != nil {
+		return nil, err
+	}
+	tasks := map[string]Event{}
+	for _, event := range heard {
+		if event.Kind == eventTaskResult && event.Task != "" && event.Done != nil {
+			tasks[event.Task] = event
+		}
+	}
+	task := call.TaskID
+	for _, event := range heard {
+		if event.From != SpokeAccount || event.Account != call.Account || event.Received.After(call.StartedAt.Add(echoLate)) {
+			continue
+		}
+		only, err := e.onlyCall(ctx, call, event.Content, event.At)
+		if err != nil {
+			return nil, err
+		}
+		if !only {
+			continue
+		}
+		if _, told := tasks[event.Task]; !told {
+			return &Verdict{Sent: true, Task: event.Task, Note: "the chat shows it (event " + event.ID + ")"}, nil
+		}
+		task = event.Task
+	}
+	if result, told := tasks[task]; told && task != "" {
+		verdict := &Verdict{Sent: *result.Done, Task: task, Note: "the result of its task (event " + result.ID + ")"}
+		if !verdict.Sent && result.Text != "" {
+			verdict.Note += ": " + result.Text
+		}
+		return verdict, nil
+	}
+	return nil, nil
+}
+
+// onlyCall reports whether a text that the chat shows at a time can be the message of this call, and of no other: two calls
+// with the same text cannot be told apart, nor can one of several messages speak for the others.
+func (e *Engine) onlyCall(ctx context.Context, call Call, text string, at time.Time) (bool, error) {
+	if text == "" || !says(call.Request, text) || several(call.Request) ||
+		at.Before(call.StartedAt.Add(-echoEarly)) || at.After(call.StartedAt.Add(echoLate)) {
+		return false, nil
+	}
+	others, err := e.Events.CallsTo(ctx, call.Account, call.Friend, at.Add(-echoLate-echoEarly), at.Add(echoLate))
+	if err != nil {
+		return false, err
+	}
+	for _, other := range others {
+		if other.CallKey != call.CallKey && says(other.Request, text) && other.State != CallFailed {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// several reports whether a request holds more than one message: a list of objects.
+func several(request json.RawMessage) bool {
+	var body map[string]any
+	if json.Unmarshal(request, &body) != nil {
+		return true
+	}
+	for _, value := range body {
+		if list, ok := value.([]any); ok && len(list) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// SettleCall keeps what became of an unknown call, and with it of its item, once none of its calls is unknown any more.
+// An audit row says who found out. ErrNotUnknown when the item still goes on, or is settled.
+func (e *Engine) SettleCall(ctx context.Context, call Call, verdict Verdict, who string) error {
+	item, err := e.itemOf(ctx, call)
+	if err != nil {
+		return err
+	}
+	if item.Status != StatusUnknown {
+		return ErrNotUnknown
+	}
+	now := e.Now()
+	change := SetCall{CallKey: call.CallKey, Run: call.Run, State: CallSucceeded, Code: codeSettled, Message: verdict.Note,
+		RequestID: call.RequestID, TaskID: call.TaskID, FinishedAt: now}
+	if verdict.Task != "" {
+		change.TaskID = verdict.Task
+	}
+	word := "sent"
+	if !verdict.Sent {
+		change.State, change.Code, word = CallFailed, codeNotSent, "not sent"
+	}
+	audit := AddAudit{At: now, Who: who, Action: "settle", On: fmt.Sprintf("run %s item %s step %s", call.Run, item.Key, call.Step),
+		Note: word + ": " + verdict.Note}
+	end, err := e.settledItem(ctx, item, call, verdict, word)
+	if err != nil {
+		return err
+	}
+	if err := e.commit(ctx, append([]Change{change, audit}, end...)...); err != nil {
+		return fmt.Errorf("keeping what became of it: %w", err)
+	}
+	return e.settledRun(ctx, call.Run)
+}
+
+func (e *Engine) itemOf(ctx context.Context, call Call) (Item, error) {
+	for item, err := range e.Ledger.Items(ctx, ItemFilter{Run: call.Run, AfterID: call.Item - 1, Limit: 1, Root: true}) {
+		if err != nil || item.ID == call.Item {
+			return item, err
+		}
+	}
+	return Item{}, fmt.Errorf("item %d of run %s: %w", call.Item, call.Run, ErrNotFound)
+}
+
+// settledItem is how the item ends once this call is settled.
+func (e *Engine) settledItem(ctx context.Context, item Item, call Call, verdict Verdict, word string) ([]Change, error) {
+	to, reason := StatusSucceeded, fmt.Sprintf("settled as %s; what was to follow was left out", word)
+	if !verdict.Sent {
+		to, reason = StatusFailed, (&Failure{Code: codeNotSent, Message: "settled as not sent: " + verdict.Note}).text()
+	}
+	for other, err := range e.Ledger.Calls(ctx, CallFilter{Run: call.Run, Item: item.ID}) {
+		switch {
+		case err != nil:
+			return nil, err
+		case other.CallKey == call.CallKey:
+		case other.State == CallUnknown:
+			to, reason = StatusUnknown, item.Reason
+		case other.State == CallFailed && other.Code == codeNotSent && to == StatusSucceeded:
+			to, reason = StatusFailed, (&Failure{Code: codeNotSent, Message: "one of its messages was settled as not sent"}).text()
+		}
+	}
+	results := map[string]*result{}
+	if len(item.Progress) > 0 {
+		if err := decodeProgress(item.Progress, &results); err != nil {
+			return nil, fmt.Errorf("reading the item's progress: %w", err)
+		}
+	}
+	if r := results[call.Step]; r != nil {
+		r.Status, r.Error = StatusSucceeded, nil
+		if !verdict.Sent {
+			r.Status, r.Error, r.Sent = StatusFailed, &Failure{Code: codeNotSent, Message: verdict.Note}, false
+		}
+	}
+	change := SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusUnknown, To: to, Reason: reason}
+	if len(results) > 0 {
+		text, err := json.Marshal(results)
+		if err != nil {
+			return nil, fmt.Errorf("writing the item's progress: %w", err)
+		}
+		change.Progress = text
+	}
+	return []Change{change}, nil
+}
+
+// settledRun has a run that ended as partial succeed once nothing of it is failed or unknown any more.
+func (e *Engine) settledRun(ctx context.Context, id string) error {
+	run, err := e.Ledger.Run(ctx, id)
+	if err != nil || run.Status != StatusPartial || run.Counts[StatusFailed]+run.Counts[StatusUnknown] > 0 {
+		return err
+	}
+	succeeded := StatusSucceeded
+	return e.commit(ctx, SetRun{ID: id, Status: &succeeded})
+}
