@@ -47,6 +47,8 @@ type Config struct {
 	// Secrets are the values that `secrets` has in expressions. They are hidden in everything that the engine keeps, logs
 	// or shows. Default: none.
 	Secrets map[string]string
+	// Notice, when set, hears of what people have to know, once it is durable. It must return at once. Default: nobody hears.
+	Notice func(Notice)
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
 	// Timer waits for a length of time: what it returns is ready when that has passed, and stop ends it before. Default
@@ -126,6 +128,9 @@ type Engine struct {
 func New(config Config) *Engine {
 	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations(), accounts: newAccounts()}
 	e.secrets = secretNames(config.Secrets)
+	if e.Notice != nil && e.Ledger != nil {
+		e.Ledger = noticingLedger{e.Ledger, e.Notice}
+	}
 	if e.redactor = newRedactor(config.Secrets); e.redactor != nil {
 		e.Logger = slog.New(e.redactor.Handler(e.Logger.Handler()))
 		if e.Ledger != nil {

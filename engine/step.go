@@ -53,6 +53,8 @@ type Request struct {
 	Friend    string // ToUserName; "" when the call concerns none
 	Body      json.RawMessage
 	Takeover  TakeoverUse
+	// Team says that the call reaches the people who run campaigns, and no customer: no send window holds it.
+	Team bool
 }
 
 // TakeoverUse says what a request does to the takeover of its account and friend.

@@ -83,7 +83,7 @@ func clockText(now, at time.Time, location *time.Location) string {
 // windowed reports whether a call has to keep to the send window and the deadline: whatever changes something, but for
 // what hands a conversation back.
 func windowed(request Request) bool {
-	return request.Takeover != TakeoverEnds &&
+	return request.Takeover != TakeoverEnds && !request.Team &&
 		(request.Effect == workflows.EffectMessage || request.Effect == workflows.EffectIdempotent)
 }
 

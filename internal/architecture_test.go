@@ -46,6 +46,7 @@ func floors() map[string]int {
 		"internal/calendar":   1,
 		"internal/diagnostic": 1,
 		"internal/fetch":      1,
+		"internal/notify":     1,
 		"internal/redact":     1,
 		"internal/sheet":      1,
 		"examples":            0,
@@ -70,7 +71,7 @@ func reserved() []reservation {
 		{"github.com/pressly/goose", stores, false},
 		{"github.com/fsnotify/fsnotify", []string{"internal/folder"}, false},
 		{"github.com/go-git", []string{"internal/folder", "internal/cli"}, false},
-		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
+		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/notify", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}
 }

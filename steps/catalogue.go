@@ -11,6 +11,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/fetch"
+	"youmiflow/internal/notify"
 	"youmiflow/internal/youmi"
 	"youmiflow/workflows"
 )
@@ -41,6 +42,10 @@ type Config struct {
 	Database func(name string) (string, error)
 	// Outcomes reads what the ledger holds of the items of a run's step, by sequence. Default: nothing.
 	Outcomes func(ctx context.Context, run, step string) iter.Seq2[ItemOutcome, error]
+	// Notify tells the people of a channel. Default: there is no channel.
+	Notify func(ctx context.Context, channel string, message notify.Message) error
+	// Channels are the names of the project's channels; nil when nobody can say which there are.
+	Channels []string
 	// Rehearsal keeps http.request from changing anything: in the sandbox, and wherever nothing is to be done for real.
 	Rehearsal bool
 	// Now is the time from which a repetition of a read is put off. Default: time.Now.
@@ -75,6 +80,11 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	if c.Database == nil {
 		c.Database = func(name string) (string, error) { return "", fmt.Errorf("there is no database %q", name) }
+	}
+	if c.Notify == nil {
+		c.Notify = func(_ context.Context, channel string, _ notify.Message) error {
+			return fmt.Errorf("there is no channel %q under notify.channels in youmiflow.yaml", channel)
+		}
 	}
 	if c.Outcomes == nil {
 		c.Outcomes = func(context.Context, string, string) iter.Seq2[ItemOutcome, error] {
@@ -154,11 +164,12 @@ func all(config Config) []*entry {
 		audienceHTTP(config),
 		httpRequest(config),
 		reportWrite(config),
+		notifySend(config),
 		assert(),
 		log(config),
 	}
 	for _, operation := range []operation{
-		activate(config), notify(config), chatRead(config),
+		activate(config), remind(config), chatRead(config),
 		reportActivations(config),
 		systemDepartments(config), systemGroups(config), systemGroupStaff(config), systemStaff(config),
 		friendCount(config),

@@ -50,8 +50,8 @@ func checkActivation(in inputs) error {
 	return nil
 }
 
-// notify is a message: it reaches somebody, and a second call would do so again.
-func notify(Config) operation {
+// remind is a message: it reaches somebody, and a second call would do so again.
+func remind(Config) operation {
 	return operation{
 		name: "notification.send", id: youmi.OperationSendNotification, effect: workflows.EffectMessage,
 		summary: "Sends a notification to staff (发送通知).",

@@ -31,10 +31,8 @@ var (
 		key{"http", orNothing(refShape("http")), "Which hosts audience.http and http.request may reach. Without it, none."},
 		key{"databases", orNothing(identifiedShape(textShape)), "Databases that audience.query reads, by name: postgres://, mysql:// or sqlite://PATH."},
 		key{"server", orNothing(refShape("server")), "The daemon: where it listens, and who may sign in."},
-		key{"notify", anythingShape, "Where notifications go."},
+		key{"notify", orNothing(refShape("notify")), "Who is told when something needs a person, and how."},
 	)
-	// projectLater are keys that are kept and not in force yet.
-	projectLater = []string{"notify"}
 )
 
 // Project is a folder with its youmiflow.yaml, or a folder without one and every setting at its default.
@@ -50,13 +48,14 @@ type Project struct {
 
 	// HTTP says which hosts audience.http and http.request may reach.
 	HTTP HTTP
+	// Notify says whom to tell of what.
+	Notify Notify
 	// Server says where the daemon listens, and who may use it.
 	Server Server
 
 	database  setting
 	secrets   map[string]setting
 	databases map[string]setting
-	later     map[string]*yaml.Node
 	lookup    Lookup
 }
 
@@ -90,7 +89,7 @@ func FindProject(start string) (dir string, found bool) {
 func LoadProject(dir string, environment func(string) (string, bool)) (*Project, diagnostic.List) {
 	lookup, list := withDotEnv(dir, environment)
 	p := &Project{Dir: dir, Workflows: filepath.Join(dir, "workflows"), Timezone: time.Local, Server: Server{Listen: DefaultListen}, lookup: lookup}
-	p.Connections, p.later = map[string]*Connection{}, map[string]*yaml.Node{}
+	p.Connections = map[string]*Connection{}
 	p.secrets, p.databases = map[string]setting{}, map[string]setting{}
 	for _, name := range slices.Backward(projectFiles) {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
@@ -166,12 +165,6 @@ func (p *Project) read(d *decoder, all fields) {
 		p.readConnections(d, node)
 	}
 	p.readSources(d, all)
-	for _, key := range projectLater {
-		if e, ok := all.byName[key]; ok {
-			p.later[key] = e.value
-			d.warn(d.text.spanOf(e.key), "not-yet", fmt.Sprintf("%q is not in force yet", key))
-		}
-	}
 }
 
 // setting reads text that may hold ${NAME}.

@@ -152,7 +152,7 @@ timezone: Asia/Shanhai
 workflows: ${NOWHERE}
 limits: { account: { rat: 3 } }
 server: { listen: x }
-notify: {}
+notify: { channels: { team: { slck: x } }, rules: [{ on: [run-faild], to: [ops] }] }
 `
 	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": source, ".env": "ok=1\nno value\n"}, map[string]string{"YOUMIFLOW_LIMITS_ACCOUNT_HOURLY": "many"})
 	require.Nil(t, p)
@@ -160,7 +160,7 @@ notify: {}
 	for _, want := range []string{
 		`unknown-key: youmiflow.yaml has no key "connection" (did you mean "connections"?) <<connection>>`,
 		`did you mean "base_url"?) <<base_ulr>>`, "client_id needs text", "plain-secret", "a path begins with /", "method is GET or POST",
-		"confirmed needs true or false", "<<my-own>>", "no time zone", "NOWHERE is not set", "YOUMIFLOW_LIMITS_ACCOUNT_HOURLY", `no key "rat"`, `listen: "x" is no address`, `"notify" is not in force yet`,
+		"confirmed needs true or false", "<<my-own>>", "no time zone", "NOWHERE is not set", "YOUMIFLOW_LIMITS_ACCOUNT_HOURLY", `no key "rat"`, `listen: "x" is no address`, `did you mean "slack"?) <<slck>>`, `did you mean "run-failed"?)`, `no channel "ops"`,
 	} {
 		require.Contains(t, got, want)
 	}

@@ -77,6 +77,11 @@ func objectKinds() []objectKind {
 		{"server", "the daemon", serverKeys},
 		{"tls", "a certificate", tlsKeys},
 		{"token", "a token", tokenKeys},
+		{"notify", "notifications", notifyKeys},
+		{"channel", "a channel", channelKeys},
+		{"robot", "a robot", robotKeys},
+		{"mail", "mail", mailKeys},
+		{"notify_rule", "a rule of notifications", notifyRuleKeys},
 	}
 }
 

@@ -273,7 +273,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 func projectProblems(t *testing.T, source string) diagnostic.List {
 	t.Helper()
 	p := &Project{File: "youmiflow.yaml", Source: []byte(source), lookup: func(string) (string, bool) { return "", false }}
-	p.Connections, p.later = map[string]*Connection{}, map[string]*yaml.Node{}
+	p.Connections = map[string]*Connection{}
 	p.secrets, p.databases = map[string]setting{}, map[string]setting{}
 	return p.parse()
 }

@@ -32,6 +32,7 @@ type session struct {
 	dispatcher  *dispatch.Dispatcher
 	ownership   *ledger.Ownership
 	suppression *suppression
+	telling     *telling       // nil when nobody is told
 	suspended   []string       // runs of dead processes that this one brings to rest
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
@@ -97,7 +98,9 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		return err
 	}
 	s.suppression = newSuppression(s.project, s.app.logger())
+	s.tellPeople(ctx)
 	config := s.app.catalogueConfig(s.project, s.clients)
+	config.Notify = s.notifyNow
 	config.Logger, config.Operations, config.Outcomes = s.app.stepLogger(), operations, outcomes(s.ledger)
 	catalogue, err := steps.New(config)
 	if err != nil {
@@ -116,6 +119,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		Logger:    s.app.logger(),
 
 		Suppressed: s.suppression.has,
+		Notice:     s.notice,
 	})
 	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {

@@ -25,6 +25,7 @@ func (a *app) catalogueConfig(project *project, clients *clients) steps.Config {
 	return steps.Config{
 		API: clients.api, Resolve: project.resolve, ResolveAt: project.resolveAt, ResolveNew: project.resolveNew, Location: project.config.Timezone,
 		HTTP: project.http(a.Version), Database: project.source, Rehearsal: clients.sandboxed, Secrets: project.secretNames(),
+		Channels: project.channels(),
 	}
 }
 

@@ -1,0 +1,211 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Rule says whom to tell of what.
+type Rule struct {
+	On        []On
+	Workflows []string // of these alone; none: of all
+	To        []string // channels
+	Language  Language
+}
+
+func (r Rule) wants(o Occasion) bool {
+	return slices.Contains(r.On, o.On) && (len(r.Workflows) == 0 || slices.Contains(r.Workflows, o.Workflow))
+}
+
+// Config is what a Notifier needs.
+type Config struct {
+	Channels map[string]Channel
+	Rules    []Rule
+	// Quiet is how long nothing more is told of one subject (a run, an account) after it was told of. Default 1h.
+	Quiet time.Duration
+	// Backoff is the wait before a second attempt; it doubles with each. Default 2s.
+	Backoff time.Duration
+	// Logger hears of what could not be delivered. Default: discarded.
+	Logger *slog.Logger
+}
+
+const (
+	// queued is how many messages may wait for one channel. What comes when it is full is dropped, and counted in the next.
+	queued = 100
+	// attempts is how often a delivery is tried.
+	attempts = 4
+	// subjects bounds what is remembered of what was told.
+	subjects = 10_000
+)
+
+// perChannel is the pace of a channel: the robots of WeCom and DingTalk take 20 messages a minute.
+func perChannel() *rate.Limiter { return rate.NewLimiter(rate.Every(3*time.Second), 10) }
+
+// Notifier tells people of occasions, by rules. Tell never waits and never fails: a run must not depend on it.
+type Notifier struct {
+	config Config
+	lines  map[string]*line
+
+	ctx  context.Context // ends when what is not delivered by then is given up
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	told    map[string]time.Time // by line and subject
+	left    map[string]int       // occasions that were left out, by line and kind
+	closed  bool
+	running sync.WaitGroup
+}
+
+// line is what waits for one channel.
+type line struct {
+	name    string
+	channel Channel
+	pace    *rate.Limiter
+	waiting chan Message
+}
+
+// New returns a notifier and starts delivering. Close ends it.
+func New(config Config) *Notifier {
+	if config.Quiet == 0 {
+		config.Quiet = time.Hour
+	}
+	if config.Backoff == 0 {
+		config.Backoff = 2 * time.Second
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	n := &Notifier{config: config, lines: map[string]*line{}, told: map[string]time.Time{}, left: map[string]int{}}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	for name, channel := range config.Channels {
+		l := &line{name: name, channel: channel, pace: perChannel(), waiting: make(chan Message, queued)}
+		n.lines[name] = l
+		n.running.Go(func() { n.deliver(l) })
+	}
+	return n
+}
+
+// Tell has everybody told whom a rule names. It returns at once.
+func (n *Notifier) Tell(o Occasion) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	reached := map[string]bool{}
+	for _, rule := range n.config.Rules {
+		if !rule.wants(o) {
+			continue
+		}
+		for _, name := range rule.To {
+			if l := n.lines[name]; l != nil && !reached[name] {
+				reached[name] = true
+				n.queue(l, o, rule.Language)
+			}
+		}
+	}
+}
+
+// queue puts an occasion into a line, unless its subject was told of just now.
+func (n *Notifier) queue(l *line, o Occasion, language Language) {
+	now := time.Now()
+	subject, kind := l.name+"\x00"+o.subject(), l.name+"\x00"+string(o.On)
+	if at, ok := n.told[subject]; ok && now.Sub(at) < n.config.Quiet {
+		n.left[kind]++
+		return
+	}
+	select {
+	case l.waiting <- o.Text(language, n.left[kind]):
+		n.left[kind] = 0
+		n.remember(subject, now)
+	default:
+		n.left[kind]++
+	}
+}
+
+func (n *Notifier) remember(subject string, now time.Time) {
+	if len(n.told) >= subjects {
+		for one, at := range n.told {
+			if now.Sub(at) >= n.config.Quiet || len(n.told) >= subjects {
+				delete(n.told, one)
+			}
+		}
+	}
+	n.told[subject] = now
+}
+
+// Send delivers a message to a channel now, once, and waits for it.
+func (n *Notifier) Send(ctx context.Context, name string, message Message) error {
+	l := n.lines[name]
+	if l == nil {
+		return fmt.Errorf("there is no channel %q under notify.channels in youmiflow.yaml", name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	defer cancel()
+	if err := l.pace.Wait(ctx); err != nil {
+		return fmt.Errorf("channel %s: it has as many messages as it takes for now", name)
+	}
+	if err := l.channel.Send(ctx, message); err != nil {
+		return fmt.Errorf("channel %s: %w", name, err)
+	}
+	return nil
+}
+
+// Close ends the notifier: what waits is delivered as long as ctx lasts.
+func (n *Notifier) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if !n.closed {
+		n.closed = true
+		for _, l := range n.lines {
+			close(l.waiting)
+		}
+	}
+	n.mu.Unlock()
+	giveUp := context.AfterFunc(ctx, n.stop)
+	n.running.Wait()
+	n.stop()
+	if !giveUp() {
+		return fmt.Errorf("some notifications could not be delivered in time: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// deliver sends what comes into a line, one message after the other.
+func (n *Notifier) deliver(l *line) {
+	for message := range l.waiting {
+		if err := n.try(l, message); err != nil {
+			n.config.Logger.Warn("a notification was not delivered", "channel", l.name, "title", message.Title, "error", err)
+		}
+	}
+}
+
+// try delivers one message, with a few attempts: a channel that refuses it is not asked again.
+func (n *Notifier) try(l *line, message Message) error {
+	var err error
+	wait := n.config.Backoff
+	for attempt := 1; ; attempt++ {
+		ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
+		if err = l.pace.Wait(ctx); err == nil {
+			err = l.channel.Send(ctx, message)
+		}
+		cancel()
+		if refused := (*Refused)(nil); err == nil || errors.As(err, &refused) || attempt == attempts {
+			return err
+		}
+		pause := time.NewTimer(wait)
+		select {
+		case <-pause.C:
+		case <-n.ctx.Done():
+			pause.Stop()
+			return err
+		}
+		wait *= 2
+	}
+}
