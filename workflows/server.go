@@ -19,6 +19,7 @@ type Server struct {
 	Cert, Key string
 
 	tokens []tokenSetting
+	events setting
 }
 
 // DefaultListen is where the daemon listens unless it is told: no other machine reaches it.
@@ -70,6 +71,7 @@ var (
 		key{"listen", textShape, "Where the daemon listens, as HOST:PORT. Without it, " + DefaultListen + ", which no other machine reaches."},
 		key{"tls", orNothing(refShape("tls")), "A certificate, for a daemon that other machines reach."},
 		key{"tokens", orNothing(listShape(refShape("token"))), "Who may use the API. Without a token there is none."},
+		key{"events", textShape, "The last part of the address /events/... that the platform pushes events to, at least 22 letters and digits that nobody can guess. Write ${NAME}. Without it, no events."},
 		key{"users", anythingShape, "Who may sign in to the pages."},
 	)
 	tlsKeys = keySetOf(
@@ -100,6 +102,9 @@ func (p *Project) readServer(d *decoder, node *yaml.Node) {
 	if node := all.get("tokens"); node != nil && !isNull(node) {
 		p.readTokens(d, node)
 	}
+	if e, ok := all.byName["events"]; ok {
+		p.readEvents(d, e)
+	}
 	if e, ok := all.byName["users"]; ok {
 		d.warn(d.text.spanOf(e.key), "not-yet", `"users" is not in force yet`)
 	}
@@ -128,6 +133,34 @@ func (p *Project) readTLS(d *decoder, node *yaml.Node) {
 			}
 		}
 	}
+}
+
+// readEvents reads the secret of the address that events are pushed to. What is wrong with it is reported at the key: a
+// diagnostic shows the line it points to.
+func (p *Project) readEvents(d *decoder, e entry) {
+	place := d.text.spanOf(e.key)
+	if e.value.Kind != yaml.ScalarNode || e.value.Tag != "!!str" && e.value.Tag != "!!timestamp" || strings.TrimSpace(e.value.Value) == "" {
+		d.add(place, "wrong-type", fmt.Sprintf("events needs text, and this is %s: write ${NAME}, in quotes", kindOf(e.value)), "")
+		return
+	}
+	if !strings.Contains(e.value.Value, "${") {
+		d.warn(place, "plain-secret", "the secret of events stands in the file: keep it in the environment or in .env, and write ${NAME} here")
+	}
+	p.Server.events = setting{text: e.value.Value, file: d.file, span: place}
+}
+
+// EventSecret looks up the secret of the address that events are pushed to; an empty one when the project has none. The
+// error is a diagnostic.List and names each variable that is not set.
+func (p *Project) EventSecret() (Secret, error) {
+	if p.Server.events.text == "" {
+		return Secret{}, nil
+	}
+	found := &problems{file: p.File}
+	text := p.Server.events.expand(p.lookup, found)
+	if found.bad {
+		return Secret{}, found.sorted().Err()
+	}
+	return NewSecret(text), nil
 }
 
 // complete reports each key that an object cannot be without and that it has not.

@@ -75,6 +75,7 @@ type daemon struct {
 	web       *web.Server
 	folder    *folder.Folder
 	scheduler *engine.Scheduler
+	events    *engine.EventWork
 }
 
 // service is a part of the daemon that runs beside the others. Run returns soon once its context ends, and nil when that
@@ -90,6 +91,8 @@ func (d *daemon) services() []service {
 		{"http", d.web.Run},
 		{"folder", d.folder.Run},
 		{"scheduler", d.schedule},
+		{"events", d.events.Run},
+		{"old events", d.forgetEvents},
 	}
 }
 
@@ -103,6 +106,9 @@ func newDaemon(ctx context.Context, s *session, served *served, listener net.Lis
 		{Name: "ledger", Do: d.ledgerWritable},
 		{Name: "engine", Do: d.engineRunning},
 	}})
+	if err := d.openEvents(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
