@@ -31,6 +31,8 @@ func bad(name string) string {
 type place struct {
 	t    *testing.T
 	root string
+	// signs leaves the system's signs alone to tell of changes.
+	signs bool
 }
 
 func newPlace(t *testing.T) *place {
@@ -38,7 +40,7 @@ func newPlace(t *testing.T) *place {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "workflows"), 0o755))
-	return &place{t, root}
+	return &place{t: t, root: root}
 }
 
 func (p *place) path(name string) string { return filepath.Join(p.root, "workflows", name) }
@@ -52,7 +54,11 @@ func (p *place) config(t testing.TB) folder.Config {
 	t.Helper()
 	catalogue, err := steps.New(steps.Config{})
 	require.NoError(t, err)
-	return folder.Config{Root: p.root, Dir: filepath.Join(p.root, "workflows"), Catalogue: catalogue}
+	config := folder.Config{Root: p.root, Dir: filepath.Join(p.root, "workflows"), Catalogue: catalogue}
+	if p.signs {
+		config.Rescan = time.Hour
+	}
+	return config
 }
 
 func (p *place) open(t *testing.T) *folder.Folder {

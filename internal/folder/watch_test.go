@@ -1,6 +1,7 @@
 package folder_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ func in(name, text string) func(*folder.Snapshot) bool {
 
 func TestWaysOfWritingAFile(t *testing.T) {
 	p := newPlace(t)
+	p.signs = true
 	p.write("a.yaml", good("a", "zero"))
 	f := p.open(t)
 	run(t, f)
@@ -71,6 +73,7 @@ func TestWaysOfWritingAFile(t *testing.T) {
 // A mounted ConfigMap: the files are links into a folder that a link names, and that link is exchanged.
 func TestLinksThatAreExchanged(t *testing.T) {
 	p := newPlace(t)
+	p.signs = true
 	version := func(n int) {
 		dir := fmt.Sprintf("..version%d", n)
 		require.NoError(t, os.Mkdir(p.path(dir), 0o755))
@@ -89,6 +92,7 @@ func TestLinksThatAreExchanged(t *testing.T) {
 
 func TestAFolderThatComesAndGoes(t *testing.T) {
 	p := newPlace(t)
+	p.signs = true
 	dir := filepath.Join(p.root, "workflows")
 	require.NoError(t, os.Remove(dir))
 	f := p.open(t)
@@ -227,4 +231,122 @@ func TestWhatIsNoWorkflowIsNoSign(t *testing.T) {
 		}
 		require.Equal(t, 1, f.Snapshot().Number)
 	})
+}
+
+// Two writes within one tick of the file system's clock leave the same time and size.
+func TestTwoWritesWithinATick(t *testing.T) {
+	p := newPlace(t)
+	tick := time.Now()
+	write := func(text string) {
+		p.write("a.yaml", good("a", text))
+		require.NoError(t, os.Chtimes(p.path("a.yaml"), tick, tick))
+	}
+	write("one")
+	f := p.open(t)
+	write("two")
+	f.Look(t.Context())
+	require.True(t, in("a", "two")(f.Snapshot()))
+}
+
+// What was good is there again after a restart, with what it called then.
+func TestARestartWithBrokenFiles(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.yaml", "name: a\nsteps:\n  - call: b\n")
+	p.write("b.yaml", good("b", "one"))
+	p.write("c.yaml", good("c", "one"))
+	config, kept, said := p.config(t), newTexts(), &log{}
+	config.Texts, config.Logger = kept, said.logger()
+	_, err := folder.Open(t.Context(), config)
+	require.NoError(t, err)
+	p.write("a.yaml", "name: a\nsteps:\n  - call: nobody\n")
+	p.write("b.yaml", good("b", "two"))
+	require.NoError(t, os.Remove(p.path("c.yaml")))
+	p.write("moved.yaml", bad("c"))
+	f, err := folder.Open(t.Context(), config)
+	require.NoError(t, err)
+	a, _ := f.Snapshot().Find("a")
+	require.True(t, a.Broken)
+	require.Contains(t, string(a.Workflow.Calls["b"].Source), "one", "it goes on with what it was checked with")
+	require.True(t, in("b", "two")(f.Snapshot()))
+	require.True(t, in("c", "one")(f.Snapshot()))
+	c, _ := f.Snapshot().Find("c")
+	require.Equal(t, "workflows/moved.yaml", c.File)
+
+	// A version that this youmiflow does not understand any more is none, and said so.
+	for digest := range kept.byHash {
+		kept.byHash[digest] = []byte(bad("old"))
+	}
+	f, err = folder.Open(t.Context(), config)
+	require.NoError(t, err)
+	a, _ = f.Snapshot().Find("a")
+	require.Nil(t, a.Workflow)
+	require.NotZero(t, said.count("cannot be used any more"))
+
+	kept.err = errors.New("the ledger is away")
+	_, err = folder.Open(t.Context(), config)
+	require.ErrorContains(t, err, "the ledger is away")
+}
+
+func TestWhatCannotBeKeptIsTriedAgain(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.yaml", good("a", "one"))
+	config, kept, said := p.config(t), newTexts(), &log{}
+	config.Texts, config.Logger = kept, said.logger()
+	f, err := folder.Open(t.Context(), config)
+	require.NoError(t, err)
+	kept.err = errors.New("the disk is full")
+	p.write("a.yaml", good("a", "two"))
+	f.Look(t.Context())
+	require.True(t, in("a", "two")(f.Snapshot()), "it is in force all the same")
+	f.Look(t.Context())
+	require.Equal(t, 1, said.count("the disk is full"))
+	kept.err = nil
+	f.Look(t.Context())
+	two, _ := f.Snapshot().Find("a")
+	require.Equal(t, two.Digest(), kept.current["workflows/a.yaml"].Digest)
+}
+
+func TestReadersGetTheNewest(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.yaml", good("a", "one"))
+	f := p.open(t)
+	changes, stop := f.Subscribe()
+	for i := range 3 {
+		p.write("a.yaml", good("a", fmt.Sprint("number ", i)))
+		f.Look(t.Context())
+	}
+	s := <-changes
+	require.True(t, in("a", "number 2")(s))
+	require.Same(t, f.Snapshot(), s)
+	stop()
+	stop()
+	p.write("a.yaml", good("a", "last"))
+	f.Look(t.Context())
+	require.Empty(t, changes)
+	source, err := f.Snapshot().Source("workflows/a.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(source), "last")
+	_, err = f.Snapshot().Source("workflows/b.yaml")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	p := newPlace(t)
+	require.NoError(t, os.Mkdir(p.path("folder.yaml"), 0o755))
+	require.NoError(t, os.Symlink("nowhere", p.path("dangling.yaml")))
+	require.NoError(t, os.Symlink(filepath.Join(p.root), p.path("linked.yaml")))
+	p.write("large.yaml", "name: large\n"+strings.Repeat("#", 2<<20))
+	p.write("twice.yaml", good("a", "one"))
+	p.write("twice2.yaml", good("a", "two"))
+	f := p.open(t)
+	var problems []string
+	for _, problem := range f.Problems() {
+		problems = append(problems, problem.String())
+	}
+	require.Len(t, problems, 4, problems)
+	require.Equal(t, "workflows/dangling.yaml: the file cannot be read: it is a link that leads nowhere [unreadable]", problems[0])
+	require.Contains(t, problems[1], "workflows/large.yaml")
+	require.Contains(t, problems[1], "too-large")
+	require.Equal(t, "workflows/linked.yaml: the file cannot be read: it is not a regular file [unreadable]", problems[2])
+	require.Equal(t, `workflows/twice2.yaml:1:1: workflows/twice.yaml is named "a" as well: give this workflow another name [duplicate-name]`, problems[3])
 }
