@@ -34,6 +34,7 @@ func floors() map[string]int {
 		"internal/ledger":     4,
 		"internal/dispatch":   4,
 		"internal/limit":      4,
+		"internal/metrics":    4,
 		"internal/rehearsal":  4,
 		"engine":              3,
 		"internal/events":     3,
@@ -71,7 +72,7 @@ func reserved() []reservation {
 		{"github.com/pressly/goose", stores, false},
 		{"github.com/fsnotify/fsnotify", []string{"internal/folder"}, false},
 		{"github.com/go-git", []string{"internal/folder", "internal/cli"}, false},
-		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/notify", "internal/sandbox", "internal/events", "internal/web", "internal/cli", "internal/bench"}, false},
+		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/notify", "internal/sandbox", "internal/events", "internal/metrics", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}
 }

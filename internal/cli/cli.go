@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/metrics"
 	"youmiflow/internal/redact"
 )
 
@@ -38,6 +39,7 @@ type app struct {
 	quiet   bool             // --quiet
 	verbose bool             // --verbose
 	project string           // --project
+	metrics *metrics.Metrics // of a daemon; nil: nobody counts
 	hide    *redact.Redactor // hides the secrets of the project that is open
 }
 

@@ -199,8 +199,11 @@ func (p *project) channels() []string {
 	return append([]string{}, p.config.Channels()...)
 }
 
-// missed hears what came of an instant of a schedule.
-func (s *session) missed(fire engine.Fire) {
+// fired hears what came of an instant of a schedule.
+func (s *session) fired(fire engine.Fire) {
+	if s.app.metrics != nil {
+		s.app.metrics.Fire(fire)
+	}
 	if s.telling != nil {
 		s.telling.missed(fire)
 	}

@@ -15,7 +15,7 @@ func (d *daemon) openFolder(ctx context.Context) error {
 		return err
 	}
 	d.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: d.engine, Schedules: d.ledger,
-		Planner: folderPlanner{d.folder}, Sandbox: d.sandboxed, Tell: d.missed})
+		Planner: folderPlanner{d.folder}, Sandbox: d.sandboxed, Tell: d.fired})
 	return nil
 }
 

@@ -109,6 +109,7 @@ func newDaemon(ctx context.Context, s *session, served *served, listener net.Lis
 	if err := d.openEvents(); err != nil {
 		return nil, err
 	}
+	d.openMetrics()
 	return d, nil
 }
 
@@ -126,6 +127,7 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 			err = errors.Join(err, closing)
 		}
 	}()
+	a.count()
 	s, err := a.openSession(ctx, served.project, "", request.sandboxed, request.options)
 	if err != nil {
 		return err

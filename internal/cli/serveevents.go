@@ -18,7 +18,7 @@ func (d *daemon) openEvents() error {
 	if err != nil || secret.Empty() {
 		return asInvalid(err)
 	}
-	receiver, err := events.New(events.Config{Store: pokingStore{d.ledger, d.events}, Secret: secret.Reveal(), Logger: d.app.logger()})
+	receiver, err := events.New(events.Config{Store: pokingStore{d.ledger, d.events, d.app.metrics.Event}, Secret: secret.Reveal(), Logger: d.app.logger()})
 	if err != nil {
 		return invalid("server.events: %w", err)
 	}
@@ -42,13 +42,15 @@ func (d *daemon) forgetEvents(ctx context.Context) error {
 // pokingStore tells who acts on events that there is one.
 type pokingStore struct {
 	events.Store
-	work *engine.EventWork
+	work  *engine.EventWork
+	count func()
 }
 
 // AddEvent implements events.Store.
 func (p pokingStore) AddEvent(ctx context.Context, event events.Event) (bool, error) {
 	added, err := p.Store.AddEvent(ctx, event)
 	if added {
+		p.count()
 		p.work.Poke()
 	}
 	return added, err

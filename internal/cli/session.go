@@ -60,7 +60,7 @@ func (a *app) openSession(ctx context.Context, project *project, connection stri
 	if s.database, err = project.database(); err != nil {
 		return nil, err
 	}
-	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: s.database, Logger: a.logger()}); err != nil {
+	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: s.database, Logger: a.logger(), Observe: a.observe()}); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.ledger.Close)
@@ -108,8 +108,8 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	}
 	s.engine = engine.New(engine.Config{
 		Ledger:    s.ledger,
-		Limiter:   limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone}),
-		Steps:     catalogue,
+		Limiter:   s.app.counted(limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})),
+		Steps:     s.app.countedSteps(catalogue),
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
 		Problems:  problemFolder{s.project},
@@ -187,6 +187,9 @@ func (s *session) work(ctx context.Context, lane engine.LaneKey) (*time.Time, er
 	}
 	if err == nil && run.Sandbox != s.sandboxed {
 		return nil, nil
+	}
+	if s.app.metrics != nil {
+		defer s.app.metrics.Working()()
 	}
 	return s.engine.Work(ctx, lane)
 }

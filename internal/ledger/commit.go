@@ -13,7 +13,11 @@ import (
 // commit commits the batch and finishes every receipt. When a statement fails, it starts again with a savepoint around
 // each entry, so that the error is only the guilty one's. What passes by itself (disk full, locked) is waited for.
 func (w *writer) commit(batch []*pending) {
+	began := time.Now()
 	w.settle(batch)
+	if w.observe != nil {
+		w.observe(time.Since(began), len(batch))
+	}
 	for _, p := range batch {
 		close(p.done)
 	}

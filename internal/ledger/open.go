@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"time"
 	"youmiflow/engine"
 )
 
@@ -40,6 +41,8 @@ type Config struct {
 	Wake WakeFunc
 	// Logger is slog.Default() unless set.
 	Logger *slog.Logger
+	// Observe, when set, hears of each commit: how long it took, and how many entries it had. It must return at once.
+	Observe func(took time.Duration, entries int)
 }
 
 // Ledger is a ledger in a SQLite file.
@@ -84,7 +87,7 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	if err := l.migrate(ctx); err != nil {
 		return nil, errors.Join(explain(path, err), l.write.Close(), l.read.Close())
 	}
-	l.writer = startWriter(l.write, config.Logger.With("ledger", path))
+	l.writer = startWriter(l.write, config.Logger.With("ledger", path), config.Observe)
 	l.writer.wake.Store(&config.Wake)
 	return l, nil
 }

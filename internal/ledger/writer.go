@@ -35,11 +35,12 @@ type writer struct {
 	done    chan struct{} // closed when the goroutine has ended
 	once    sync.Once
 	session session
+	observe func(took time.Duration, entries int) // nil: nobody hears
 }
 
-func startWriter(db *sql.DB, logger *slog.Logger) *writer {
+func startWriter(db *sql.DB, logger *slog.Logger, observe func(time.Duration, int)) *writer {
 	w := &writer{
-		db: db, logger: logger,
+		db: db, logger: logger, observe: observe,
 		queue:   make(chan *pending, queueSize),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),

@@ -1,0 +1,92 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"youmiflow/engine"
+)
+
+// Source is where the state of the runs that are not over is read, at each look of Prometheus.
+type Source interface {
+	Runs(ctx context.Context, filter engine.RunFilter) ([]engine.Run, error)
+	Takeovers(ctx context.Context, filter engine.TakeoverFilter) ([]engine.Takeover, error)
+	Accounts(ctx context.Context) ([]engine.Account, error)
+}
+
+// lookWithin bounds one look at the ledger.
+const lookWithin = 5 * time.Second
+
+// Watch adds what the ledger says of runs, items, takeovers and accounts, and how many workflow files are broken.
+func (m *Metrics) Watch(source Source, broken func() int) {
+	m.registry.MustRegister(&state{source: source, broken: broken,
+		runs:      prometheus.NewDesc("youmiflow_runs", "Runs that are not over, by status.", []string{"status"}, nil),
+		items:     prometheus.NewDesc("youmiflow_items", "Items of runs that are not over, by status.", []string{"status"}, nil),
+		takeovers: prometheus.NewDesc("youmiflow_takeovers", "Conversations that are taken over (held), may be (intended), or could not be handed back (stuck).", []string{"state"}, nil),
+		tripped:   prometheus.NewDesc("youmiflow_accounts_tripped", "Accounts that are held.", nil, nil),
+		files:     prometheus.NewDesc("youmiflow_workflows_broken", "Workflow files with errors.", nil, nil),
+	})
+}
+
+// state reads what stands in the ledger.
+type state struct {
+	source                                 Source
+	broken                                 func() int
+	runs, items, takeovers, tripped, files *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (s *state) Describe(to chan<- *prometheus.Desc) {
+	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files} {
+		to <- one
+	}
+}
+
+// Collect implements prometheus.Collector. What cannot be read is told as an invalid metric, which fails the look.
+func (s *state) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookWithin)
+	defer cancel()
+	gauge := func(desc *prometheus.Desc, n int, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), labels...)
+	}
+	gauge(s.files, s.broken())
+	runs, err := s.source.Runs(ctx, engine.RunFilter{Statuses: []engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusPaused}})
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(s.runs, err)
+		return
+	}
+	statuses, items := map[engine.Status]int{engine.StatusPending: 0, engine.StatusRunning: 0, engine.StatusPaused: 0},
+		map[engine.Status]int{engine.StatusPending: 0, engine.StatusHeld: 0}
+	for _, run := range runs {
+		statuses[run.Status]++
+		for status, n := range run.Counts {
+			items[status] += n
+		}
+	}
+	for status, n := range statuses {
+		gauge(s.runs, n, string(status))
+	}
+	for status, n := range items {
+		gauge(s.items, n, string(status))
+	}
+	s.collectRest(ctx, to, gauge)
+}
+
+func (s *state) collectRest(ctx context.Context, to chan<- prometheus.Metric, gauge func(*prometheus.Desc, int, ...string)) {
+	accounts, err := s.source.Accounts(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(s.tripped, err)
+		return
+	}
+	gauge(s.tripped, len(accounts))
+	for _, status := range []engine.TakeoverState{engine.TakeoverIntended, engine.TakeoverHeld, engine.TakeoverStuck} {
+		open, err := s.source.Takeovers(ctx, engine.TakeoverFilter{States: []engine.TakeoverState{status}})
+		if err != nil {
+			to <- prometheus.NewInvalidMetric(s.takeovers, err)
+			return
+		}
+		gauge(s.takeovers, len(open), string(status))
+	}
+}
