@@ -19,6 +19,8 @@ type plannedBook struct {
 	call    LimitedCall      // what its calls have in common
 	talks   []talk
 
+	earliest func(time.Time) time.Time // window.Next
+
 	minute int64 // the last at which the window was asked, and what it said
 	opens  int64
 }
@@ -31,6 +33,9 @@ func (p *planner) newBook(active *activeRun, window *calendar.Window) *plannedBo
 	}
 	if run.Test != nil {
 		book.window = nil
+	}
+	if book.window != nil {
+		book.earliest = book.window.Next
 	}
 	book.talks = talks(active.workflow.Steps, active.workflow.Finally)
 	p.books = append(p.books, book)
@@ -62,7 +67,7 @@ func (b *plannedBook) reserve(ctx context.Context, now int64, call LimitedCall, 
 			call.Until = time.Unix(0, deadline)
 		}
 		if b.window != nil {
-			call.Earliest = b.window.Next
+			call.Earliest = b.earliest
 		}
 	}
 	slot, err := p.engine.Limiter.Reserve(ctx, call, b.active.limits)

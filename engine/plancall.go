@@ -85,21 +85,27 @@ func (t *tracer) digest(key string, to []byte) {
 	t.hash.Sum(to[:0])
 }
 
-// assumed is the result of a call that a plan takes as succeeded.
+// assumed is the result of a call that a plan takes as succeeded. What is kept of it is nobody else's, so that it needs no
+// copies.
 func assumed(s *scope, step *workflows.Step, action Action) *result {
 	request := action.Request
 	r := &result{Status: StatusSucceeded, Outputs: action.Assumed}
-	switch request.Takeover {
-	case TakeoverApplies:
-		r.Takeover, r.Held = TakeoverHeld, Handle{"account": request.Account, "friend": request.Friend}
-		s.keep(step.Path, r)
-	case TakeoverEnds:
-		for _, path := range s.holding() {
-			held := s.result(path)
-			if held.Held["account"] == request.Account && held.Held["friend"] == request.Friend {
-				held.Takeover = TakeoverEnded
-				s.keep(path, held)
-			}
+	if request.Takeover == TakeoverNone {
+		return r
+	}
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	if request.Takeover == TakeoverApplies {
+		r.Takeover = TakeoverHeld
+		if r.Held, _ = action.Assumed["takeover"].(map[string]any); r.Held == nil {
+			r.Held = Handle{"account": request.Account, "friend": request.Friend}
+		}
+		s.kept.results[step.Path] = r
+		return r
+	}
+	for _, other := range s.kept.results {
+		if other.Takeover == TakeoverHeld && other.Held["account"] == request.Account && other.Held["friend"] == request.Friend {
+			other.Takeover = TakeoverEnded
 		}
 	}
 	return r

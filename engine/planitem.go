@@ -277,17 +277,24 @@ func (t *planTimer) ask(ctx context.Context, it *plannedItem, op *plannedOp, pat
 		call.Effect = workflows.EffectMessage
 	}
 	slot, err := op.book.reserve(ctx, now, call, peek || op.windowed(), it.deadline)
+	if err != nil {
+		stop, err := refusal(err)
+		return slot, stop, err
+	}
+	return slot, nil, nil
+}
+
+// refusal is what the answer of a limit that gives no slot means for the item, as scope.asked has it.
+func refusal(err error) (*planStop, error) {
 	var capped *CapError
 	var late *LateError
 	switch {
 	case errors.As(err, &capped):
-		return slot, &planStop{left: &leftOut{codeCapped, "the limit " + capped.Limit + " is reached"}}, nil
+		return &planStop{left: &leftOut{codeCapped, "the limit " + capped.Limit + " is reached"}}, nil
 	case errors.As(err, &late):
-		return slot, &planStop{left: &leftOut{codeDeadline, ReasonDeadline}}, nil
-	case err != nil:
-		return slot, nil, fmt.Errorf("timing the plan: %w", err)
+		return &planStop{left: &leftOut{codeDeadline, ReasonDeadline}}, nil
 	}
-	return slot, nil, nil
+	return nil, fmt.Errorf("timing the plan: %w", err)
 }
 
 // takeOver is scope.takeOver: a conversation is applied for when its first message may leave soon.

@@ -36,13 +36,14 @@ func (c call) action(config Config, connection string) (engine.Action, error) {
 	if err != nil {
 		return engine.Action{}, err
 	}
+	client := config.API // alone: what a million calls hold on to is copied a million times
 	return engine.Action{
 		Request: &engine.Request{
 			Operation: c.operation, Effect: c.effect, Account: c.account, Friend: c.friend, Body: body, Takeover: c.takeover,
 		},
 		Assumed: c.assumed,
 		Perform: func(ctx context.Context) engine.Outcome {
-			api, err := config.API(connection)
+			api, err := client(connection)
 			if err != nil {
 				return engine.Outcome{State: engine.NotSent, Code: "connection", Message: fmt.Sprintf("connection %q: %v", connection, err)}
 			}

@@ -11,7 +11,7 @@ func writeBody(body any) ([]byte, bool) {
 	o := object{}
 	switch body := body.(type) {
 	case *Message:
-		o.out = make([]byte, 0, 256+256*len(body.Batch))
+		o.out = make([]byte, 0, 192+144*len(body.Batch))
 		o.message(body)
 	case *TakeoverApplication:
 		o.out = make([]byte, 0, 192)
