@@ -273,19 +273,30 @@ func TestSuppressedCustomersAreSkippedBeforeAnything(t *testing.T) {
 }
 
 func TestAnAccountThatKeepsFailingIsHeld(t *testing.T) {
+	for name, lane := range map[string]string{"with its lane": "", "its items alone": "\n      lane: '\"all\"'"} {
+		t.Run(name, func(t *testing.T) { accountIsHeld(t, lane) })
+	}
+}
+
+func accountIsHeld(t *testing.T, lane string) {
 	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:code=200013:account=1")}}
 	bubble(t, "limits: {}", box, func(c *engine.Config) { c.TripAfter = 3; c.TripFor = 2 * time.Hour }, func(t *testing.T, r *rehearsal) {
 		in := strings.TrimSuffix(list("1", 20), "]") + ", " + strings.TrimPrefix(strings.ReplaceAll(list("2", 20), "friend: f", "friend: g"), "[")
-		id := r.start(sending("", "      concurrency: 1", in))
-		run := r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusSucceeded] == 20 })
+		id := r.start(sending("", "      concurrency: 1"+lane, in))
+		r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusSucceeded] == 20 })
 		time.Sleep(time.Hour)
-		run = r.run(id)
+		run := r.run(id)
 		require.InDelta(t, 3, run.Counts[engine.StatusFailed], 1)
+		why := r.engine.Waiting(id)
+		if lane != "" {
+			require.Equal(t, 20-run.Counts[engine.StatusFailed], run.Counts[engine.StatusHeld])
+			why = r.items(id)["f019"].Reason
+		}
 		accounts, err := r.ledger.Accounts(t.Context())
 		require.NoError(t, err)
 		require.Len(t, accounts, 1)
 		require.Equal(t, "1", accounts[0].Account)
-		require.Contains(t, r.engine.Waiting(id), "the account 1 is held until 2000-01-01 02:00: 3 failures in a row")
+		require.Contains(t, why, "the account 1 is held until 2000-01-01 02:00: 3 failures in a row")
 		r.box.SetFaults(nil)
 		cleared, err := r.engine.ClearAccount(t.Context(), "default", "1", "lee")
 		require.NoError(t, err)
@@ -401,5 +412,18 @@ func TestADeadlineThatPassesInASliceEndsTheRun(t *testing.T) {
 		require.Less(t, since(time.Now()), time.Hour+time.Minute)
 		require.Equal(t, 50, run.Counts[engine.StatusSucceeded]+run.Counts[engine.StatusSkipped], "%v", run.Counts)
 		require.Positive(t, run.Counts[engine.StatusSkipped])
+	})
+}
+
+// Out of hours a cancelled run does without the messages of its finally: it does not wait for the morning.
+func TestACancelDoesNotWaitForTheWindow(t *testing.T) {
+	bubble(t, "limits: {}", sandbox.Config{Seed: 1}, nil, func(t *testing.T, r *rehearsal) {
+		id := r.start(`send_window: { from: "00:00", to: "01:00", timezone: UTC }` + waitingBetween)
+		r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusHeld] == 2 })
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, r.engine.Cancel(t.Context(), id))
+		r.until(id, time.Second, over)
+		require.Less(t, since(time.Now()), 3*time.Hour)
+		require.Len(t, r.box.Deliveries(), 2)
 	})
 }
