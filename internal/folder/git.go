@@ -105,6 +105,7 @@ type address struct {
 	scheme string
 	user   string
 	token  workflows.Secret // the password, or what stood in its place
+	lone   workflows.Secret // what stood there alone: a token, or with a token from elsewhere the user
 }
 
 // parseAddress reads a URL. The error never holds what may be secret in it.
@@ -138,7 +139,7 @@ func parseAddress(text string) (address, error) {
 		case has:
 			a.token = workflows.NewSecret(password)
 		case a.user != "": // https://TOKEN@host
-			a.token, a.user = workflows.NewSecret(a.user), ""
+			a.token, a.lone, a.user = workflows.NewSecret(a.user), workflows.NewSecret(a.user), ""
 		}
 		parsed.User, parsed.RawQuery, parsed.Fragment = nil, "", ""
 		a.wire, a.shown = parsed.String(), parsed.String()

@@ -41,6 +41,9 @@ func openRepository(g Git) (*repository, error) {
 	}
 	if !g.Token.Empty() {
 		address.token = g.Token
+		if address.user == "" {
+			address.user = address.lone.Reveal()
+		}
 	}
 	if !address.token.Empty() {
 		if err := address.checkToken(); err != nil {

@@ -40,7 +40,8 @@ func overHTTP(t *testing.T, o *origin) (server *httptest.Server, fetched *atomic
 		"GIT_PROJECT_ROOT=" + filepath.Dir(o.dir), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 	}, Stderr: io.Discard}
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); password != token {
+		user, password, _ := r.BasicAuth()
+		if password != token || user != "git" && user != "oauth2" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -118,6 +119,9 @@ func TestTokensAreNeverShown(t *testing.T) {
 		following, _ := f.Following()
 		require.Equal(t, server.URL+path, following.URL)
 	}
+	named := newFollower(t, "http://oauth2@"+host+path)
+	named.git.Token, named.git.User = workflows.NewSecret(token), "somebody-else"
+	named.must()
 	for _, address := range []string{
 		"http://" + host + path, "http://wrong-token@" + host + path, "http://wrong-token@" + host + "/nowhere", "http://wrong-token@127.0.0.1:1/x",
 		"https://wrong-token@" + host + path, "http://wrong-token@example.com/x.git", "https://u:wrong-token@[bad/x", "https://wrong-token@/x", "ssh://u:wrong-token@host/x",
