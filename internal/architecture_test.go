@@ -50,6 +50,7 @@ func floors() map[string]int {
 		"internal/notify":     1,
 		"internal/redact":     1,
 		"internal/sheet":      1,
+		"internal/systemd":    1,
 		"examples":            0,
 		"docs":                0,
 		"internal/bench":      0, // a program that measures the other from outside

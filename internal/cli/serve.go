@@ -91,6 +91,7 @@ func (d *daemon) services() []service {
 		{"http", d.web.Run},
 		{"folder", d.folder.Run},
 		{"scheduler", d.schedule},
+		{"watchdog", d.watchdog},
 		{"events", d.events.Run},
 		{"old events", d.forgetEvents},
 	}
@@ -175,7 +176,9 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 		})
 	}
 	d.app.say("serving %s at http://%s; Ctrl-C stops it in order", d.project.dir, address)
+	d.ready()
 	err := group.Wait()
+	d.stopping()
 	if err != nil && errors.Is(context.Cause(ctx), errStopped) && errors.Is(err, context.Canceled) {
 		err = nil
 	}
