@@ -23,7 +23,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel(),
+	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel(), a.runsSettle(),
 		a.runsApprove(), a.runsReject())
 	return c
 }
