@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +38,7 @@ type app struct {
 	quiet   bool             // --quiet
 	verbose bool             // --verbose
 	project string           // --project
+	log     logFlags         // of a daemon
 	metrics *metrics.Metrics // of a daemon; nil: nobody counts
 	hide    *redact.Redactor // hides the secrets of the project that is open
 }
@@ -154,23 +154,4 @@ func (a *app) stepLogger() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return a.loggerAt(slog.LevelInfo)
-}
-
-// logger writes what the parts below have to tell an operator.
-func (a *app) logger() *slog.Logger {
-	level := slog.LevelWarn
-	if a.verbose {
-		level = slog.LevelDebug
-	}
-	return a.loggerAt(level)
-}
-
-func (a *app) loggerAt(level slog.Level) *slog.Logger {
-	return slog.New(a.hide.Handler(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level,
-		ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
-			if attr.Key == slog.TimeKey {
-				return slog.String("time", attr.Value.Time().Format(time.TimeOnly))
-			}
-			return attr
-		}})))
 }

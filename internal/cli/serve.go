@@ -29,6 +29,7 @@ const (
 func (a *app) serveCommand() *cobra.Command {
 	var options sandboxFlags
 	request := serveRequest{}
+	var logs logFlags
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "The daemon: works on the runs of a project until it is stopped",
@@ -44,10 +45,11 @@ finished. What is left goes on when it is started again. A second signal leaves 
 					return err
 				}
 			}
-			if err := request.git.check(c); err != nil {
+			if err := errors.Join(request.git.check(c), logs.check()); err != nil {
 				return err
 			}
 			request.options = options
+			a.log = logs
 			return a.serve(c.Context(), request)
 		},
 	}
@@ -56,6 +58,7 @@ finished. What is left goes on when it is started again. A second signal leaves 
 	flags.BoolVar(&request.sandboxed, "sandbox", false, "work against the built-in simulator: nobody is messaged")
 	flags.DurationVar(&request.wait, "wait", time.Minute, "how long to wait for another process to let go of the ledger")
 	request.git.add(c)
+	logs.add(c)
 	options.add(c)
 	return c
 }
