@@ -222,7 +222,7 @@ func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.
 		next.sources[e.path] = e.source
 	}
 	next.Problems.Sort()
-	f.report(before, next)
+	f.report(ctx, before, next)
 	f.keep(ctx)
 	f.publish(next)
 }

@@ -3,7 +3,6 @@ package folder
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"path"
 	"slices"
 
@@ -90,52 +89,11 @@ func (f *Folder) keep(ctx context.Context) {
 		return
 	}
 	if err := f.config.Texts.Keep(ctx, texts, changed, gone); err != nil {
-		if !f.unkept {
+		if !f.unkept && ctx.Err() == nil {
 			f.config.Logger.Error("the workflows in force cannot be kept for the next start; this is tried again", "error", err)
 		}
 		f.unkept = true
 		return
 	}
 	f.kept, f.unkept = current, false
-}
-
-// report logs what is new in a Snapshot: each change of a file's state once.
-func (f *Folder) report(before, next *Snapshot) {
-	if before == nil {
-		before = &Snapshot{}
-	}
-	known := map[string]bool{}
-	for _, problem := range before.Problems {
-		known[problem.String()] = true
-	}
-	for _, problem := range next.Problems {
-		if known[problem.String()] {
-			delete(known, problem.String())
-			continue
-		}
-		level := slog.LevelError
-		if problem.Severity == diagnostic.Warning {
-			level = slog.LevelWarn
-		}
-		f.config.Logger.Log(context.Background(), level, problem.Message, "file", problem.File, "line", problem.Line,
-			"column", problem.Column, "code", problem.Code)
-	}
-	for _, loaded := range next.Workflows {
-		old, there := before.Find(loaded.Name)
-		switch {
-		case loaded.Broken && !old.Broken && loaded.Workflow != nil:
-			f.config.Logger.Warn("a workflow has errors: its last good version stays in force", "workflow", loaded.Name, "file", loaded.File)
-		case loaded.Broken && !(there && old.Broken):
-			f.config.Logger.Warn("a workflow has errors, and never had a good version", "workflow", loaded.Name, "file", loaded.File)
-		case before.Number > 0 && !loaded.Broken && loaded.Digest() != old.Digest():
-			f.config.Logger.Info("a workflow was loaded", "workflow", loaded.Name, "file", loaded.File, "digest", loaded.Digest())
-		case before.Number > 0 && !loaded.Broken && old.Broken:
-			f.config.Logger.Info("a workflow has no errors any more", "workflow", loaded.Name, "file", loaded.File)
-		}
-	}
-	for _, old := range before.Workflows {
-		if _, there := next.Find(old.Name); !there {
-			f.config.Logger.Info("a workflow is gone and starts nothing any more", "workflow", old.Name, "file", old.File)
-		}
-	}
 }

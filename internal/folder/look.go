@@ -41,7 +41,7 @@ func (f *Folder) changed(files []*file, problems diagnostic.List) bool {
 }
 
 // same tells that two readings of a file have found the same.
-func (a *file) same(b *file) bool { return a.digest == b.digest && a.problem == b.problem }
+func (f *file) same(other *file) bool { return f.digest == other.digest && f.problem == other.problem }
 
 // manyChanges is from how many changed files on none is checked for being half written: there, somebody works on all of
 // them, and one more look is the cheaper way.

@@ -134,7 +134,7 @@ func TestRandomEdits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		root, err := os.MkdirTemp("", "folder")
 		require.NoError(t, err)
-		defer os.RemoveAll(root)
+		defer func() { require.NoError(t, os.RemoveAll(root)) }()
 		dir := filepath.Join(root, "workflows")
 		require.NoError(t, os.Mkdir(dir, 0o755))
 		config := folder.Config{Root: root, Dir: dir, Catalogue: catalogue, Texts: newTexts()}

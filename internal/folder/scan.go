@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"youmiflow/internal/diagnostic"
@@ -80,17 +79,12 @@ func listing(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		if !entry.IsDir() && isWorkflow(entry.Name()) {
+		if !entry.IsDir() && workflows.IsWorkflowFile(entry.Name()) {
 			names = append(names, entry.Name())
 		}
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// isWorkflow tells by its name whether a file is a workflow. Tests of workflows stand beside them and are none.
-func isWorkflow(name string) bool {
-	return workflows.IsWorkflowFile(name) && !strings.HasSuffix(strings.TrimSuffix(name, filepath.Ext(name)), ".test")
 }
 
 // one reads a file unless it is as it was; nil when there is none.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"youmiflow/workflows"
 )
 
 // Bounds of looking at a change.
@@ -82,7 +84,7 @@ func (f *Folder) concerns(path string) bool {
 		return true
 	}
 	name := filepath.Base(path)
-	return filepath.Dir(path) == filepath.Clean(f.config.Dir) && (isWorkflow(name) || strings.HasPrefix(name, ".."))
+	return filepath.Dir(path) == filepath.Clean(f.config.Dir) && (workflows.IsWorkflowFile(name) || strings.HasPrefix(name, ".."))
 }
 
 // signs are what the system says of changes.
@@ -114,7 +116,7 @@ func (s *signs) renew(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		s.dir = nil
-		return nil // whoever looks at it says so; when it comes, there is a sign of that
+		return nil //nolint:nilerr // whoever looks at the folder says so; when it comes, there is a sign of that
 	}
 	if s.dir != nil && os.SameFile(info, s.dir) {
 		return nil
