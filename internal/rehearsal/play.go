@@ -41,7 +41,8 @@ type Stage struct {
 	Close func() error
 }
 
-// Configure makes a real engine's configuration one of the test: its clock, its chances, its stand-ins.
+// Configure makes a real engine's configuration one of the test: its clock, its chances, its stand-ins. Which limits there
+// are is left to whoever has the limiter (Test.NoLimits).
 func (s *Setting) Configure(config engine.Config) engine.Config {
 	random := rand.New(rand.NewPCG(s.Test.Seed, 0))
 	config.Now, config.Timer, config.WithTimeout = s.Clock.Now, s.Clock.Timer, s.Clock.WithTimeout
@@ -49,9 +50,6 @@ func (s *Setting) Configure(config engine.Config) engine.Config {
 	config.Slice, config.Grace, config.Orderly = time.Millisecond, time.Millisecond, true
 	config.Steps = standIn(config.Steps, s.Test)
 	config.Location, config.Secrets = s.Test.Location, secrets(s.Workflow)
-	if s.Test.NoLimits {
-		config.Limits = nil
-	}
 	return config
 }
 
