@@ -8,7 +8,7 @@ import (
 )
 
 // supervisor is the service manager that started the process, if one has.
-func (a *app) supervisor() systemd.Manager { return systemd.Find(a.Lookup) }
+func (a *app) supervisor() systemd.Supervisor { return systemd.Find(a.Lookup) }
 
 // ready tells the service manager that the daemon does its work.
 func (d *daemon) ready() {

@@ -10,37 +10,37 @@ import (
 	"time"
 )
 
-// Manager is the service manager that started this process. The zero Manager is none.
-type Manager struct {
+// Supervisor is the service manager that started this process. The zero Supervisor is none.
+type Supervisor struct {
 	socket   string
 	watchdog time.Duration
 }
 
 // Find reads from the environment whether there is a service manager that wants to be told.
-func Find(lookup func(string) (string, bool)) Manager {
+func Find(lookup func(string) (string, bool)) Supervisor {
 	socket, _ := lookup("NOTIFY_SOCKET")
-	m := Manager{socket: socket}
+	s := Supervisor{socket: socket}
 	if text, ok := lookup("WATCHDOG_USEC"); ok {
 		if usec, err := strconv.ParseInt(text, 10, 64); err == nil && usec > 0 {
-			m.watchdog = time.Duration(usec) * time.Microsecond
+			s.watchdog = time.Duration(usec) * time.Microsecond
 		}
 	}
-	return m
+	return s
 }
 
 // Ready says that the daemon does its work now.
-func (m Manager) Ready(status string) error { return m.tell("READY=1\nSTATUS=" + status) }
+func (s Supervisor) Ready(status string) error { return s.tell("READY=1\nSTATUS=" + status) }
 
 // Stopping says that it is about to end.
-func (m Manager) Stopping() error { return m.tell("STOPPING=1") }
+func (s Supervisor) Stopping() error { return s.tell("STOPPING=1") }
 
 // Watch says, twice within the time that the manager allows, that the daemon is alive, as long as alive gives no error.
 // It returns when ctx ends. A daemon that is not alive is silent, and the manager starts it again.
-func (m Manager) Watch(ctx context.Context, alive func(context.Context) error, complain func(error)) {
-	if m.socket == "" || m.watchdog == 0 {
+func (s Supervisor) Watch(ctx context.Context, alive func(context.Context) error, complain func(error)) {
+	if s.socket == "" || s.watchdog == 0 {
 		return
 	}
-	tick := time.NewTicker(m.watchdog / 2)
+	tick := time.NewTicker(s.watchdog / 2)
 	defer tick.Stop()
 	for {
 		select {
@@ -48,28 +48,28 @@ func (m Manager) Watch(ctx context.Context, alive func(context.Context) error, c
 			return
 		case <-tick.C:
 		}
-		err := m.pat(ctx, alive)
+		err := s.pat(ctx, alive)
 		if err != nil && ctx.Err() == nil {
 			complain(err)
 		}
 	}
 }
 
-func (m Manager) pat(ctx context.Context, alive func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, m.watchdog/2)
+func (s Supervisor) pat(ctx context.Context, alive func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.watchdog/2)
 	defer cancel()
 	if err := alive(ctx); err != nil {
 		return fmt.Errorf("not well, so the service manager is not told that all is: %w", err)
 	}
-	return m.tell("WATCHDOG=1")
+	return s.tell("WATCHDOG=1")
 }
 
 // tell sends one datagram. A socket whose name begins with @ is an abstract one.
-func (m Manager) tell(state string) error {
-	if m.socket == "" {
+func (s Supervisor) tell(state string) error {
+	if s.socket == "" {
 		return nil
 	}
-	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
+	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.socket, Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("telling the service manager: %w", err)
 	}
