@@ -44,6 +44,8 @@ Exit codes: 0 all tests passed, 1 some failed, 2 bad usage, 3 a file is invalid 
 // test runs the tests of all files that the arguments name.
 func (a *app) test(ctx context.Context, arguments []string, only *regexp.Regexp) (err error) {
 	began := time.Now()
+	ctx, stop := a.interruptible(ctx)
+	defer stop()
 	suites, err := a.testSuites(arguments)
 	if err != nil {
 		return err
@@ -81,6 +83,20 @@ func (a *app) test(ctx context.Context, arguments []string, only *regexp.Regexp)
 		return usage("no test's name is found by --run %s", only)
 	}
 	return nil
+}
+
+// interruptible is ended by the signals that ask the process to stop, until stop is called.
+func (a *app) interruptible(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-a.Interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { cancel(); watching.Wait() }
 }
 
 // testCase is one test to run.

@@ -36,3 +36,22 @@ func BenchmarkTests(b *testing.B) {
 		cli.Environment{Stdout: &out, Stderr: &problems, Lookup: func(string) (string, bool) { return "", false }})
 	require.Zero(b, code, out.String()+problems.String())
 }
+
+// Whoever asks the tests to stop does not wait for those that are left.
+func TestTestsCanBeInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "w.yaml"), []byte("steps:\n  - uses: log\n    with: { message: hi }\n"), 0o600))
+	var text strings.Builder
+	text.WriteString("tests:\n")
+	for n := range 5000 {
+		fmt.Fprintf(&text, "  - { name: test %d, expect: { status: succeeded } }\n", n)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "w.test.yaml"), []byte(text.String()), 0o600))
+	interrupts := make(chan os.Signal, 1)
+	interrupts <- os.Interrupt
+	var out, problems bytes.Buffer
+	code := cli.Main(context.Background(), []string{"--project", dir, "test", dir},
+		cli.Environment{Stdout: &out, Stderr: &problems, Interrupts: interrupts, Lookup: func(string) (string, bool) { return "", false }})
+	require.Equal(t, 5, code, problems.String())
+	require.Less(t, strings.Count(out.String(), "\n"), 5000)
+}
