@@ -122,6 +122,7 @@ type depot struct {
 	catalogue *steps.Catalogue
 	shelf     shelf
 	tell      func(engine.Fire)
+	ahead     time.Duration // how far the clock of a process that starts is ahead
 }
 
 func newDepot(t testing.TB, dir string) *depot {
@@ -146,7 +147,8 @@ func (d *depot) start() *process {
 	l, err := ledger.Open(d.t.Context(), ledger.Config{DSN: d.path, Durability: ledger.Normal, Logger: logger})
 	require.NoError(d.t, err)
 	p := &process{mortal: &mortal{Ledger: l}, desk: newDesk(), began: time.Now()}
-	p.engine = engine.New(engine.Config{Ledger: p.mortal, Steps: d.catalogue, Catalogue: d.catalogue, Logger: logger, Location: time.UTC,
+	ahead := d.ahead
+	p.engine = engine.New(engine.Config{Now: func() time.Time { return time.Now().Add(ahead) }, Ledger: p.mortal, Steps: d.catalogue, Catalogue: d.catalogue, Logger: logger, Location: time.UTC,
 		Limiter: limit.New(limit.Config{Store: l})})
 	p.desk.work = p.engine.Work
 	l.SetWake(p.desk.wake)
