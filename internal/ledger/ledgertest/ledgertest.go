@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"one decides":              testDecideAtOnce,
 		"accounts":                 testAccounts,
 		"called runs":              testCalledRuns,
+		"schedules":                testSchedules,
+		"idle workflows":           testIdle,
 		"items stream":             testItems,
 		"items change meanwhile":   testItemsMeanwhile,
 		"lanes":                    testLanes,
