@@ -85,7 +85,7 @@ func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *work
 	open func(context.Context, *Setting) (*Stage, error)) (result Result) {
 	result = Result{File: file, Test: test}
 	clock := NewClock(test.Clock)
-	box, err := sandbox.New(sandbox.Config{Seed: test.Seed, Faults: test.Faults, Clock: clock.Now, Sleep: clock.Sleep, Spec: r.spec})
+	box, err := sandbox.New(sandbox.Config{Seed: test.Seed, Faults: test.Faults, Clock: clock.Now, Sleep: clock.Sleep, Spec: r.spec}) //nolint:contextcheck // it ends with Close
 	if err != nil {
 		result.Err = err
 		return result
