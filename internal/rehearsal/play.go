@@ -79,8 +79,8 @@ func NewRunner() (*Runner, error) {
 	return &Runner{spec}, nil
 }
 
-// Run runs one test on the stage that open makes for it. The result's error says why it could not be run to its end; what differs from what is expected are its
-// mismatches.
+// Run runs one test on the stage that open makes for it. The result's error says why it could not be run to its end; what
+// differs from what is expected are its mismatches.
 func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *workflows.Workflow,
 	open func(context.Context, *Setting) (*Stage, error)) (result Result) {
 	result = Result{File: file, Test: test}
@@ -91,12 +91,7 @@ func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *work
 		return result
 	}
 	defer func() { result.Err = errors.Join(result.Err, box.Close()) }()
-	const url = "http://simulator.invalid"
-	client, err := youmi.New(youmi.Config{
-		BaseURL: url, TokenURL: url + "/connect/token", ClientID: "test", ClientSecret: "test",
-		V1:        youmi.V1Config{BaseURL: url + "/publicapi/v1", AppID: "test", AppKey: sandbox.V1AppKey},
-		Transport: sandbox.Transport{Sandbox: box}, Now: clock.Now, WithTimeout: clock.WithTimeout,
-	})
+	client, err := clientOf(box, clock)
 	if err != nil {
 		result.Err = err
 		return result
@@ -113,6 +108,16 @@ func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *work
 		result.Mismatches, result.Err = p.compare(ctx)
 	}
 	return result
+}
+
+// clientOf makes a client of the simulator, on the test's clock.
+func clientOf(box *sandbox.Sandbox, clock *Clock) (*youmi.Client, error) {
+	const url = "http://simulator.invalid"
+	return youmi.New(youmi.Config{
+		BaseURL: url, TokenURL: url + "/connect/token", ClientID: "test", ClientSecret: "test",
+		V1:        youmi.V1Config{BaseURL: url + "/publicapi/v1", AppID: "test", AppKey: sandbox.V1AppKey},
+		Transport: sandbox.Transport{Sandbox: box}, Now: clock.Now, WithTimeout: clock.WithTimeout,
+	})
 }
 
 // play is a run being driven.
