@@ -38,7 +38,7 @@ func TestEveryKeyIsExplainedWithAnExample(t *testing.T) {
 	for _, set := range workflows.KeySets() {
 		for _, key := range set.Keys {
 			require.True(t, used[set.Of+"."+key], "no example has the key %q of %s", key, set.Of)
-			require.True(t, strings.Contains(explained, "`"+key+"`"), "the key %q of %s is not explained", key, set.Of)
+			require.Contains(t, explained, "`"+key+"`", "the key %q of %s is not explained", key, set.Of)
 		}
 	}
 }

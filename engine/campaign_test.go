@@ -297,7 +297,7 @@ func accountIsHeld(t *testing.T, lane string) {
 		require.Len(t, accounts, 1)
 		require.Equal(t, "1", accounts[0].Account)
 		require.Contains(t, why, "the account 1 is held until 2000-01-01 02:00: 3 failures in a row")
-		r.box.SetFaults(nil)
+		require.NoError(t, r.box.SetFaults(nil))
 		cleared, err := r.engine.ClearAccount(t.Context(), "default", "1", "lee")
 		require.NoError(t, err)
 		require.True(t, cleared)

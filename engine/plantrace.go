@@ -202,7 +202,8 @@ func (t *trace) writeKey() {
 	}
 	key = append(append(key, t.variant...), 0)
 	key = append(append(key, t.outcome...), 0)
-	t.key = append(key, t.reason...)
+	key = append(key, t.reason...)
+	t.key = key
 }
 
 // appendRecord writes what is the item's own behind its shape: the seed of its key, whom it concerns, and how long it waits.

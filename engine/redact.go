@@ -144,6 +144,9 @@ func (h hidingLedger) change(change Change) Change {
 	case SetCall:
 		c.Code, c.Message, c.RequestID, c.TaskID = r.Text(c.Code), r.Text(c.Message), r.Text(c.RequestID), r.Text(c.TaskID)
 		return c
+	case SetSchedule:
+		c.LastReason = r.Text(c.LastReason)
+		return c
 	case SetTakeover:
 		c.Message = r.Text(c.Message)
 		return c

@@ -26,7 +26,7 @@ func own() []string {
 	return []string{
 		"Digest", "Name", "File", "Commit", "Source", "ID", "Workflow", "Connection", "Params", "Trigger", "Status", "Wanted", "Plan", "Versions", "Run", "Step",
 		"Lane", "Path", "Key", "Data", "Variant", "From", "To", "State", "Operation", "Effect", "Handle", "Decision", "Who", "Parent", "Test", "Account", "Friend",
-		"Counts", "Calls", "Takeovers",
+		"Counts", "Calls", "Takeovers", "Definition", "FiredRun", "LastOutcome",
 	}
 }
 
@@ -86,7 +86,8 @@ func seen(v reflect.Value, name string) []string {
 // changes are one of each kind.
 func changes() []Change {
 	return []Change{AddWorkflow{}, AddRun{}, SetRun{}, SetStep{}, AddItems{}, DropItems{}, AddLanes{}, SetItem{}, EndItems{}, AssignWaves{}, Decide{}, SetAccount{},
-		AddCall{}, SetCall{}, SetTakeover{}, SetLane{}, Wake{}, AddAudit{}}
+		AddCall{}, SetCall{}, SetTakeover{}, SetLane{}, Wake{}, AddAudit{},
+		SetSchedule{}, PauseSchedule{}, DropSchedule{}, RequireIdle{}, SetEventCursor{}}
 }
 
 func TestNoChangeKeepsASecret(t *testing.T) {

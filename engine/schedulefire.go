@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,7 +170,7 @@ func (e *Engine) overlapping(ctx context.Context, submission Submission, overlap
 		if err != nil {
 			return run, err
 		}
-		changes := append(add, with...)
+		changes := slices.Concat(add, with)
 		if overlap != workflows.OverlapAllow && !submission.Queued {
 			changes = append(changes, alone)
 		}

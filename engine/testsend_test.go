@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +100,7 @@ func TestNoStepOfTheCatalogueGoesAstray(t *testing.T) {
 			r.until(id, time.Second, over)
 			for _, call := range r.calls(id) {
 				if call.Effect != workflows.EffectRead {
-					require.Equal(t, "9/me", call.Account+"/"+call.Friend, fmt.Sprintf("%s: %+v", name, call))
+					require.Equal(t, "9/me", call.Account+"/"+call.Friend, "%s: %+v", name, call)
 				}
 			}
 		}

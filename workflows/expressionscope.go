@@ -20,7 +20,6 @@ var (
 		"params", "secrets", "run", "event", "steps", "variant", "item", "error", "call", "outputs",
 		"success", "failure", "cancelled", "always", "now", "sample", "digest",
 	}
-	laterNames = []string{"event", "variant"}
 	// afterSecrets is what stands before the name of a secret.
 	afterSecrets = regexp.MustCompile(`\bsecrets\s*\??\.?\s*(\[\s*)?["']?$`)
 	// afterSteps is what stands before a step's id in an expression, wholeStep the id with that.

@@ -84,12 +84,11 @@ func (p *parser) wait(step *Step, all fields, f *frame) {
 		f.looking = looking
 	}
 	step.Wait = &Wait{}
-	switch {
-	case e.value.Kind == yaml.MappingNode:
+	if e.value.Kind == yaml.MappingNode {
 		p.waitUntil(step, e, f)
-	default:
-		p.waitOnce(step.Wait, e.value, f)
+		return
 	}
+	p.waitOnce(step.Wait, e.value, f)
 }
 
 // waitOnce reads a duration or a time.

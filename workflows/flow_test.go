@@ -178,7 +178,7 @@ triggers:
   - event: chat
 steps: [{ uses: log, with: { message: hi } }]`)
 	at := w.Triggers[0].At
-	require.Len(t, TriggerWarnings(w, at.Add(-48*time.Hour)), 0)
+	require.Empty(t, TriggerWarnings(w, at.Add(-48*time.Hour)))
 	require.Len(t, TriggerWarnings(w, at), 1, "now is not the past")
 	require.Equal(t, 4, TriggerWarnings(w, at)[0].Line)
 	require.Len(t, TriggerWarnings(w, at.Add(time.Second)), 2)

@@ -121,7 +121,13 @@ func requireWhole(t testing.TB, w *Workflow) {
 			require.NotNil(t, step.Call.With)
 			require.NotNil(t, w.Calls[step.Call.Workflow])
 		case step.Wait != nil:
-			require.True(t, (step.Wait.Duration != nil) != (step.Wait.At != nil) != (step.Wait.Until != nil))
+			forms := 0
+			for _, given := range []bool{step.Wait.Duration != nil, step.Wait.At != nil, step.Wait.Until != nil} {
+				if given {
+					forms++
+				}
+			}
+			require.Equal(t, 1, forms)
 			require.True(t, step.Wait.Until == nil || step.Wait.Every > 0 && step.Wait.For > 0)
 		case step.Foreach != nil:
 			require.NotNil(t, step.Foreach.In)

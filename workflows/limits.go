@@ -113,21 +113,28 @@ func (d *decoder) rate(node *yaml.Node) Rate {
 	return rate
 }
 
+// rest reads after how many calls there is a pause, and how long it is.
+func (d *decoder) rest(limit *Limit, node *yaml.Node) {
+	rest, ok := d.fields(node, "rest", restKeys)
+	if !ok {
+		return
+	}
+	if after := rest.get("after"); after != nil {
+		limit.RestAfter, _ = d.integer(after, "after", 1, maxCount)
+	} else {
+		d.at(node, "missing-key", "rest needs the key \"after\", a number of calls")
+	}
+	if pause := rest.get("for"); pause != nil {
+		limit.RestMin, limit.RestMax = d.durations(pause, "for")
+	} else {
+		d.at(node, "missing-key", "rest needs the key \"for\", a duration such as 2m or 2m..5m")
+	}
+}
+
 // rests reads the pauses of a limit, and the caps of its first days.
 func (d *decoder) rests(limit *Limit, all fields) {
 	if node := all.get("rest"); node != nil {
-		if rest, ok := d.fields(node, "rest", restKeys); ok {
-			if after := rest.get("after"); after != nil {
-				limit.RestAfter, _ = d.integer(after, "after", 1, maxCount)
-			} else {
-				d.at(node, "missing-key", "rest needs the key \"after\", a number of calls")
-			}
-			if pause := rest.get("for"); pause != nil {
-				limit.RestMin, limit.RestMax = d.durations(pause, "for")
-			} else {
-				d.at(node, "missing-key", "rest needs the key \"for\", a duration such as 2m or 2m..5m")
-			}
-		}
+		d.rest(limit, node)
 	}
 	node := all.get("warm_up")
 	if node == nil {

@@ -29,7 +29,7 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.openNotifier(project, []string{name})
+	n, err := a.openNotifier(ctx, project, []string{name})
 	if err != nil {
 		return &exit{code: exitInvalid, cause: err}
 	}
@@ -43,7 +43,7 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 }
 
 // openNotifier opens channels. One that the project does not have, or whose variables are not set, is an error.
-func (a *app) openNotifier(project *project, names []string) (*notify.Notifier, error) {
+func (a *app) openNotifier(ctx context.Context, project *project, names []string) (*notify.Notifier, error) {
 	config := notify.Config{Channels: map[string]notify.Channel{}, Rules: project.config.Notify.Rules, Logger: a.logger()}
 	for _, name := range names {
 		settings, err := project.config.ChannelSettings(name)
@@ -54,7 +54,7 @@ func (a *app) openNotifier(project *project, names []string) (*notify.Notifier, 
 			return nil, fmt.Errorf("channel %s: %w", name, err)
 		}
 	}
-	return notify.New(config), nil
+	return notify.New(ctx, config), nil
 }
 
 // goodbye is how long a process that ends stays to deliver notifications.
@@ -76,7 +76,7 @@ func (s *session) tellPeople(ctx context.Context) {
 	if s.sandboxed || len(names) == 0 {
 		return
 	}
-	notifier, err := s.app.openNotifier(s.project, names)
+	notifier, err := s.app.openNotifier(ctx, s.project, names)
 	if err != nil {
 		s.app.say("warning: nobody is told of anything: %v", err)
 		return

@@ -23,13 +23,12 @@ func explanations() (map[string]string, error) {
 	return texts, nil
 }
 
-var (
-	markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
-	markdownMark = strings.NewReplacer("`", "", "**", "", "*", "")
-)
+var markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 
 // plainText takes the marks out of Markdown.
-func plainText(markdown string) string { return markdownMark.Replace(markdown) }
+func plainText(markdown string) string {
+	return strings.NewReplacer("`", "", "**", "", "*", "").Replace(markdown)
+}
 
 // firstSentence is the beginning of a text, up to the first full stop at the end of a word or line.
 func firstSentence(text string) string {

@@ -49,7 +49,9 @@ func (l *Ledger) Buckets(ctx context.Context) iter.Seq2[engine.Bucket, error] {
 			yield(engine.Bucket{}, fmt.Errorf("reading the buckets: %w", err))
 			return
 		}
-		defer rows.Close()
+		defer func() {
+			_ = rows.Close() // what went wrong, Err says
+		}()
 		for rows.Next() {
 			var b engine.Bucket
 			if err := scanBucket(rows, &b, &b.Key); err != nil {

@@ -64,8 +64,8 @@ func TestOverlaySeesTheHistoryAndLeavesIt(t *testing.T) {
 	}
 	base := seen{NewMemoryStore(), map[string]bool{}}
 	c := &clock{at: start}
-	real := New(Config{Store: base, Shared: shared, Now: c.now})
-	require.Equal(t, "0s", ask(t, real, message("x", "one")))
+	live := New(Config{Store: base, Shared: shared, Now: c.now})
+	require.Equal(t, "0s", ask(t, live, message("x", "one")))
 
 	past := &history{MemoryStore: base.MemoryStore}
 	for key := range base.keys {
@@ -76,7 +76,7 @@ func TestOverlaySeesTheHistoryAndLeavesIt(t *testing.T) {
 	require.Equal(t, "account puts off to 1m0s", ask(t, plan, message("y", "two")))
 	require.Equal(t, "account puts off to 13h59m30s", ask(t, plan, message("z", "two")), "two on the first day")
 	require.Equal(t, "customer skips until 181h59m30s", ask(t, plan, message("z", "three")))
-	require.Equal(t, "account puts off to 1m0s", ask(t, real, message("y", "two")), "a plan leaves everything")
+	require.Equal(t, "account puts off to 1m0s", ask(t, live, message("y", "two")), "a plan leaves everything")
 
 	for i := range fewMisses {
 		ask(t, plan, message(fmt.Sprint(i), "two"))

@@ -71,8 +71,8 @@ type line struct {
 	waiting chan Message
 }
 
-// New returns a notifier and starts delivering. Close ends it.
-func New(config Config) *Notifier {
+// New returns a notifier and starts delivering. Close ends it, the end of ctx does not.
+func New(ctx context.Context, config Config) *Notifier {
 	if config.Quiet == 0 {
 		config.Quiet = time.Hour
 	}
@@ -83,7 +83,7 @@ func New(config Config) *Notifier {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Notifier{config: config, lines: map[string]*line{}, told: map[string]time.Time{}, left: map[string]int{}}
-	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for name, channel := range config.Channels {
 		l := &line{name: name, channel: channel, pace: perChannel(), waiting: make(chan Message, queued)}
 		n.lines[name] = l

@@ -211,14 +211,14 @@ func (r *recorder) Send(ctx context.Context, message Message) error {
 	return nil
 }
 
-func notifier(channels map[string]Channel, rules ...Rule) *Notifier {
-	return New(Config{Channels: channels, Rules: rules})
+func notifier(t *testing.T, channels map[string]Channel, rules ...Rule) *Notifier {
+	return New(t.Context(), Config{Channels: channels, Rules: rules})
 }
 
 func TestRulesSayWhoIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		team, ops := &recorder{}, &recorder{}
-		n := notifier(map[string]Channel{"team": team, "ops": ops},
+		n := notifier(t, map[string]Channel{"team": team, "ops": ops},
 			Rule{On: []On{RunFailed}, To: []string{"team", "team"}, Language: Chinese},
 			Rule{On: Ons(), Workflows: []string{"b"}, To: []string{"ops"}, Language: English})
 		n.Tell(Occasion{On: RunFailed, Workflow: "a", Run: "r1", Failed: 3, Total: 10})
@@ -235,7 +235,7 @@ func TestRulesSayWhoIsTold(t *testing.T) {
 func TestOneSubjectIsToldOnceInAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		team := &recorder{}
-		n := notifier(map[string]Channel{"team": team}, Rule{On: Ons(), To: []string{"team"}})
+		n := notifier(t, map[string]Channel{"team": team}, Rule{On: Ons(), To: []string{"team"}})
 		for range 100 {
 			n.Tell(Occasion{On: AccountTripped, Account: "a1"})
 		}
@@ -253,7 +253,7 @@ func TestDeliveryIsTriedAgainAndNeverWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		team := &recorder{fail: []error{errors.New("HTTP 503"), errors.New("HTTP 503")}}
 		no := &recorder{fail: []error{&Refused{"no"}}}
-		n := notifier(map[string]Channel{"team": team, "no": no}, Rule{On: Ons(), To: []string{"team", "no"}})
+		n := notifier(t, map[string]Channel{"team": team, "no": no}, Rule{On: Ons(), To: []string{"team", "no"}})
 		began := time.Now()
 		n.Tell(Occasion{On: RunFailed, Workflow: "a"})
 		require.Zero(t, time.Since(began))
@@ -268,7 +268,7 @@ func TestDeliveryIsTriedAgainAndNeverWaitsFor(t *testing.T) {
 
 func TestAChannelThatHangsHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := notifier(map[string]Channel{"dead": &recorder{hang: true}}, Rule{On: Ons(), To: []string{"dead"}})
+		n := notifier(t, map[string]Channel{"dead": &recorder{hang: true}}, Rule{On: Ons(), To: []string{"dead"}})
 		for i := range 3 * queued {
 			n.Tell(Occasion{On: RunFailed, Workflow: "a", Run: string(rune('a' + i))})
 		}
@@ -283,7 +283,7 @@ func TestAChannelThatHangsHoldsNothingUp(t *testing.T) {
 func TestAChannelKeepsThePaceOfRobots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		team := &recorder{}
-		n := notifier(map[string]Channel{"team": team}, Rule{On: Ons(), To: []string{"team"}})
+		n := notifier(t, map[string]Channel{"team": team}, Rule{On: Ons(), To: []string{"team"}})
 		for i := range 60 {
 			n.Tell(Occasion{On: RunFailed, Workflow: "a", Run: string(rune('a' + i))})
 		}
