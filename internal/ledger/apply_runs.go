@@ -17,7 +17,9 @@ func (g *group) admitRun(r engine.Run) error {
 	row, err := g.row(`SELECT 1 FROM run WHERE id = ?`, r.ID)
 	if err == nil && row == nil && r.Trigger != manual && r.Parent == nil {
 		row, err = g.row(`SELECT 1 FROM run WHERE workflow = ? AND scheduled_at = ? AND fired_by <> 'manual'
-			AND scheduled_at <> 0 AND parent IS NULL AND sandbox = ?`, r.Workflow, micros(r.ScheduledAt), boolean(r.Sandbox))
+			AND scheduled_at <> 0 AND parent IS NULL AND sandbox = ?
+			UNION ALL SELECT 1 FROM fired WHERE workflow = ? AND scheduled_at = ? AND sandbox = ?`, r.Workflow, micros(r.ScheduledAt), boolean(r.Sandbox),
+			r.Workflow, micros(r.ScheduledAt), boolean(r.Sandbox))
 	}
 	if err == nil && row != nil {
 		return errRefused{engine.ErrExists}
