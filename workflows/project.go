@@ -31,6 +31,7 @@ var (
 		key{"http", orNothing(refShape("http")), "Which hosts audience.http and http.request may reach. Without it, none."},
 		key{"databases", orNothing(identifiedShape(textShape)), "Databases that audience.query reads, by name: postgres://, mysql:// or sqlite://PATH."},
 		key{"server", orNothing(refShape("server")), "The daemon: where it listens, and who may sign in."},
+		key{"retention", orNothing(refShape("retention")), "How long a daemon keeps runs that are over, and events."},
 		key{"notify", orNothing(refShape("notify")), "Who is told when something needs a person, and how."},
 	)
 )
@@ -52,6 +53,8 @@ type Project struct {
 	Notify Notify
 	// Server says where the daemon listens, and who may use it.
 	Server Server
+	// Retention says how long a daemon keeps what has been.
+	Retention Retention
 
 	database  setting
 	secrets   map[string]setting

@@ -77,6 +77,7 @@ func objectKinds() []objectKind {
 		{"server", "the daemon", serverKeys},
 		{"tls", "a certificate", tlsKeys},
 		{"token", "a token", tokenKeys},
+		{"retention", "retention", retentionKeys},
 		{"notify", "notifications", notifyKeys},
 		{"channel", "a channel", channelKeys},
 		{"robot", "a robot", robotKeys},

@@ -212,6 +212,7 @@ func projectObjects() []object {
 		{"operation", "connections: { default: { operations: { x: { %s } } } }", []string{""}},
 		{"http", "http: { %s }", []string{""}},
 		{"server", "server: { %s }", []string{""}},
+		{"retention", "retention: { %s }", []string{""}},
 		{"tls", "server: { tls: { %s } }", []string{"cert: a.pem, key: b.pem", "cert: a.pem"}},
 		{"token", "server: { tokens: [{ %s }] }", []string{"name: ci, role: operator, token: \"${TOKEN}\"", "name: ci"}},
 		{"limit", "limits: { a: { %s } }", []string{"rate: 20/min"}},

@@ -40,7 +40,7 @@ var databaseSchemes = []string{"postgres", "postgresql", "mysql", "sqlite"}
 func (p *Project) readSources(d *decoder, all fields) {
 	for key, read := range map[string]func(*decoder, *yaml.Node){
 		"secrets": p.readSecrets, "http": p.readHTTP, "databases": p.readDatabases, "suppress": p.readSuppress, "server": p.readServer,
-		"notify": p.readNotify,
+		"notify": p.readNotify, "retention": p.readRetention,
 	} {
 		if node := all.get(key); node != nil && !isNull(node) {
 			read(d, node)
