@@ -53,8 +53,7 @@ type Notifier struct {
 	config Config
 	lines  map[string]*line
 
-	ctx  context.Context // ends when what is not delivered by then is given up
-	stop context.CancelFunc
+	stop context.CancelFunc // gives up what is not delivered yet
 
 	mu      sync.Mutex
 	told    map[string]time.Time // by line and subject
@@ -83,11 +82,11 @@ func New(ctx context.Context, config Config) *Notifier {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Notifier{config: config, lines: map[string]*line{}, told: map[string]time.Time{}, left: map[string]int{}}
-	n.ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for name, channel := range config.Channels {
 		l := &line{name: name, channel: channel, pace: perChannel(), waiting: make(chan Message, queued)}
 		n.lines[name] = l
-		n.running.Go(func() { n.deliver(l) })
+		n.running.Go(func() { n.deliver(ctx, l) })
 	}
 	return n
 }
@@ -178,22 +177,22 @@ func (n *Notifier) Close(ctx context.Context) error {
 }
 
 // deliver sends what comes into a line, one message after the other.
-func (n *Notifier) deliver(l *line) {
+func (n *Notifier) deliver(ctx context.Context, l *line) {
 	for message := range l.waiting {
-		if err := n.try(l, message); err != nil {
+		if err := n.try(ctx, l, message); err != nil {
 			n.config.Logger.Warn("a notification was not delivered", "channel", l.name, "title", message.Title, "error", err)
 		}
 	}
 }
 
 // try delivers one message, with a few attempts: a channel that refuses it is not asked again.
-func (n *Notifier) try(l *line, message Message) error {
+func (n *Notifier) try(ctx context.Context, l *line, message Message) error {
 	var err error
 	wait := n.config.Backoff
 	for attempt := 1; ; attempt++ {
-		ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
-		if err = l.pace.Wait(ctx); err == nil {
-			err = l.channel.Send(ctx, message)
+		once, cancel := context.WithTimeout(ctx, time.Minute)
+		if err = l.pace.Wait(once); err == nil {
+			err = l.channel.Send(once, message)
 		}
 		cancel()
 		if refused := (*Refused)(nil); err == nil || errors.As(err, &refused) || attempt == attempts {
@@ -202,7 +201,7 @@ func (n *Notifier) try(l *line, message Message) error {
 		pause := time.NewTimer(wait)
 		select {
 		case <-pause.C:
-		case <-n.ctx.Done():
+		case <-ctx.Done():
 			pause.Stop()
 			return err
 		}
