@@ -61,7 +61,7 @@ func (s *scope) tooLate() *result {
 	if s.leftOut() != nil {
 		return &result{Status: StatusSkipped}
 	}
-	if s.active.expired(s.engine.Now()) {
+	if s.active.workflow.Deadline > 0 && s.active.expired(s.engine.Now()) {
 		return s.leaveOut(&leftOut{codeDeadline, ReasonDeadline})
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sort"
 
 	"github.com/spf13/cobra"
@@ -115,6 +114,7 @@ type planning struct {
 	workflow    *workflows.Workflow
 	values      map[string]any
 	test        *engine.Test
+	commit      string // that the workflow comes from; "" for files on disk
 	sink        engine.ProblemSink
 	suppression *suppression
 	notes       []string // what the plan could not look at
@@ -150,7 +150,6 @@ func (a *app) planCatalogue(project *project, sandboxed bool) (*steps.Catalogue,
 
 // plan goes through the workflow on a virtual clock, with what the limits have counted so far where there is a ledger.
 func (p *planning) plan(ctx context.Context) (plan *engine.Plan, err error) {
-	defer p.app.collectLess()()
 	clock := &engine.VirtualClock{}
 	config := p.config(clock)
 	history, err := p.app.openReadOnly(ctx, p.project)
@@ -171,19 +170,8 @@ func (p *planning) plan(ctx context.Context) (plan *engine.Plan, err error) {
 	return plan, nil
 }
 
-// collectLess has the garbage of a plan collected more rarely: little of what it makes outlives a row, so that each time
-// costs the same and finds the more. It returns what undoes it.
-func (a *app) collectLess() (undo func()) {
-	if _, set := a.Lookup("GOGC"); set {
-		return func() {}
-	}
-	before := debug.SetGCPercent(400)
-	return func() { debug.SetGCPercent(before) }
-}
-
 // digest is that of the plan, without its times.
 func (p *planning) digest(ctx context.Context) (string, error) {
-	defer p.app.collectLess()()
 	clock := &engine.VirtualClock{}
 	digest, err := engine.New(p.config(clock)).PlanDigest(ctx, p.submission(), clock)
 	if err != nil {
@@ -193,7 +181,7 @@ func (p *planning) digest(ctx context.Context) (string, error) {
 }
 
 func (p *planning) submission() engine.Submission {
-	return engine.Submission{Workflow: p.workflow, Params: p.values, Test: p.test}
+	return engine.Submission{Workflow: p.workflow, Params: p.values, Test: p.test, Commit: p.commit}
 }
 
 func (p *planning) config(clock *engine.VirtualClock) engine.Config {

@@ -23,7 +23,6 @@ import (
 // planAgainst compares a plan with that of the files as of a commit. Nothing is checked out: what is needed of the commit is
 // written to a temporary folder.
 func (a *app) planAgainst(ctx context.Context, now *planning, request planRequest) (shown *result.Against, err error) {
-	defer a.collectLess()()
 	past, err := openPast(now.project, request.against)
 	if err != nil {
 		return nil, err
