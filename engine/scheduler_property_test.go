@@ -123,6 +123,7 @@ type depot struct {
 	shelf     shelf
 	tell      func(engine.Fire)
 	ahead     time.Duration // how far the clock of a process that starts is ahead
+	poll      time.Duration // default 1s
 }
 
 func newDepot(t testing.TB, dir string) *depot {
@@ -155,7 +156,7 @@ func (d *depot) start() *process {
 	ctx, stop := context.WithCancel(d.t.Context())
 	p.stop = stop
 	require.NoError(d.t, p.engine.Recover(ctx, func(engine.Run) engine.Recovery { return engine.Drive }))
-	p.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: p.engine, Schedules: l, Planner: &d.shelf, Tell: d.tell})
+	p.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: p.engine, Schedules: l, Planner: &d.shelf, Tell: d.tell, Poll: d.poll})
 	p.ended.Go(func() { _ = p.scheduler.Run(ctx) })
 	return p
 }

@@ -136,6 +136,7 @@ func TestJitterComesAfterTheInstant(t *testing.T) {
 	one(t, `
 triggers: [{ schedule: "*/5 * * * *", jitter: 4m }]
 steps: [{ id: a, set: { b: 1 } }]`, func(t *testing.T, d *depot, _ *ledgerOfFires) {
+		d.poll = 10 * time.Minute
 		p := d.start()
 		time.Sleep(5 * time.Minute)
 		require.Equal(t, []string{"00:05 pending"}, p.runs(t))
@@ -187,6 +188,7 @@ steps: [{ id: a, set: { b: 1 } }]`, func(t *testing.T, d *depot, _ *ledgerOfFire
 					from, err := time.ParseInLocation(time.DateOnly, day, location)
 					require.NoError(t, err)
 					time.Sleep(time.Until(from.Add(-10 * time.Second)))
+					d.poll = 10 * time.Minute // a day has 86,400 seconds
 					p := d.start()
 					time.Sleep(2*time.Hour + 20*time.Minute)
 					d.bury(p)
