@@ -223,12 +223,8 @@ counted stays counted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
 			return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
-				held, err := s.engine.ClearAccount(ctx, s.accountsOf(connection), arguments[0], person(a.Lookup))
+				held, err := s.clearAccount(ctx, connection, arguments[0], person(a.Lookup))
 				if err != nil {
-					return err
-				}
-				limiter := limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})
-				if err := limiter.Clear(ctx, messageOf(connection, arguments[0]), nil); err != nil {
 					return err
 				}
 				if !held {

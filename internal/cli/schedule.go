@@ -36,6 +36,7 @@ type timetable struct {
 	project  *project
 	planned  []engine.Planned
 	problems diagnostic.List // of files that are left out
+	broken   map[string]bool // workflows without a version; nil: those are found by the problems
 }
 
 // openTimetable reads the workflows of the project.
@@ -213,7 +214,11 @@ func (a *app) pausing(word, short, long string, ask func(*engine.Engine, context
 			if err != nil {
 				return err
 			}
-			what, err := a.pausable(ctx, t, workflow, trigger)
+			rows, err := a.scheduleRows(ctx, t.project)
+			if err != nil {
+				return err
+			}
+			what, err := t.pausable(rows, workflow, trigger)
 			if err != nil {
 				return err
 			}
@@ -230,7 +235,7 @@ func (a *app) pausing(word, short, long string, ask func(*engine.Engine, context
 
 // pausable names what is to be paused or resumed: what the folder has, or what the ledger remembers of a file that is
 // broken or gone.
-func (a *app) pausable(ctx context.Context, t *timetable, workflow, trigger string) (string, error) {
+func (t *timetable) pausable(rows []engine.Schedule, workflow, trigger string) (string, error) {
 	what := "the schedule of " + workflow
 	if trigger != "" {
 		what = fmt.Sprintf("the trigger %q of %s", trigger, workflow)
@@ -243,10 +248,6 @@ func (a *app) pausable(ctx context.Context, t *timetable, workflow, trigger stri
 	}
 	if err == nil {
 		return what, nil
-	}
-	rows, problem := a.scheduleRows(ctx, t.project)
-	if problem != nil {
-		return "", problem
 	}
 	for _, row := range rows {
 		if row.Workflow == workflow && (trigger == "" || row.Trigger == trigger) {

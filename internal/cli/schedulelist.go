@@ -128,6 +128,9 @@ func viewSchedule(name scheduleName, row engine.Schedule) result.Schedule {
 
 // brokenNames are the workflows whose files cannot be used, as far as their names can be told.
 func (t *timetable) brokenNames() map[string]bool {
+	if t.broken != nil {
+		return t.broken
+	}
 	names := map[string]bool{}
 	for _, problem := range t.problems {
 		if problem.Severity == diagnostic.Error {

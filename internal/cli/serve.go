@@ -97,6 +97,7 @@ func (d *daemon) services() []service {
 		{"watchdog", d.watchdog},
 		{"events", d.events.Run},
 		{"old events", d.forgetEvents},
+		{"old runs", d.forgetOld},
 	}
 }
 
@@ -106,10 +107,9 @@ func newDaemon(ctx context.Context, s *session, served *served, listener net.Lis
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err
 	}
-	d.web = web.New(web.Config{Listener: listener, Logger: s.app.logger(), Checks: []web.Check{
-		{Name: "ledger", Do: d.ledgerWritable},
-		{Name: "engine", Do: d.engineRunning},
-	}})
+	if err := d.openWeb(listener); err != nil {
+		return nil, err
+	}
 	if err := d.openEvents(); err != nil {
 		return nil, err
 	}
@@ -242,9 +242,27 @@ func (d *daemon) recoverAll(run engine.Run) engine.Recovery {
 	return engine.Drive
 }
 
-// ledgerWritable commits an entry without changes.
+// ledgerWritable commits an entry without changes. What is wrong stands in the log: anybody may ask.
 func (d *daemon) ledgerWritable(ctx context.Context) error {
-	return d.ledger.Append(ctx, engine.Entry{}).Wait(ctx)
+	if err := d.ledger.Append(ctx, engine.Entry{}).Wait(ctx); err != nil {
+		d.app.logger().Warn("the ledger cannot be written", "error", err)
+		return errors.New("cannot be written; the log says why")
+	}
+	return nil
 }
 
-func (d *daemon) engineRunning(context.Context) error { return nil }
+// engineRunning finds out whether lanes are worked on.
+func (d *daemon) engineRunning(context.Context) error {
+	if d.stopWatch == nil || d.rested {
+		return errors.New("nothing is worked on")
+	}
+	return nil
+}
+
+// folderLoaded finds out whether the workflows have been read.
+func (d *daemon) folderLoaded(context.Context) error {
+	if d.folder.Snapshot() == nil {
+		return errors.New("the workflows are not read yet")
+	}
+	return nil
+}

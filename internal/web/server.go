@@ -2,12 +2,18 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
+
+	"youmiflow/engine"
+	"youmiflow/workflows"
 )
 
 // The bounds of every connection. Answers that go on for long, such as streams, lift the bound of writing for themselves.
@@ -17,8 +23,10 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// answerTimeout is how long the API works on an answer; a plan reads whole audiences.
+	answerTimeout = 50 * time.Second
 	// farewell is how long requests may take to end once the server is to stop.
-	farewell = 5 * time.Second
+	farewell = 3 * time.Second
 )
 
 // Config is what a server needs. Fields without a stated default are required.
@@ -29,32 +37,64 @@ type Config struct {
 	Checks []Check
 	// Logger gets what is worth telling an operator. Default: discarded.
 	Logger *slog.Logger
+	// Now is the time that what people ask for is recorded with. Default time.Now.
+	Now func() time.Time
+	// Version is that of the program.
+	Version string
+
+	// What the API shows and steers.
+	Ledger    engine.Ledger
+	Steering  Steering
+	Folder    Folder
+	Project   Project
+	Schedules Schedules
+	Accounts  Accounts
+	Events    Events
+	Catalogue workflows.Catalogue
+	// Limits are those that all workflows share.
+	Limits func() []*workflows.Limit
 }
 
 // Server answers HTTP requests.
 type Server struct {
-	config Config
-	mux    *http.ServeMux
+	config  Config
+	mux     *http.ServeMux
+	gate    *gate
+	streams atomic.Int64
+	calm    http.Handler
 }
 
-// New returns a server that answers for its health. It starts nothing.
-func New(config Config) *Server {
+// New returns a server that answers for its health, and for nothing else before it has tokens. It starts nothing.
+func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, mux: http.NewServeMux()}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	s := &Server{config: config, mux: http.NewServeMux(), gate: newGate(config.Now)}
 	s.mux.HandleFunc("GET /healthz", s.healthy)
 	s.mux.HandleFunc("GET /readyz", s.ready)
-	return s
+	if err := s.serveAPI(); err != nil {
+		return nil, err
+	}
+	s.calm = s.calmly(http.NewCrossOriginProtection().Handler(s.mux))
+	return s, nil
 }
 
 // Mount adds what else listens at the address, before Run. Patterns are those of http.ServeMux.
 func (s *Server) Mount(pattern string, handler http.Handler) { s.mux.Handle(pattern, handler) }
 
-// Run answers until ctx ends; then what is under way may end within 5 s.
+// SetTokens says who may use the API from now on. Without any, nobody may.
+func (s *Server) SetTokens(tokens []workflows.Token) { s.gate.use(tokens) }
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.calm.ServeHTTP(w, r) }
+
+// Run answers until ctx ends; then what is under way may end within 3 s. Streams end with ctx.
 func (s *Server) Run(ctx context.Context) error {
 	server := &http.Server{
-		Handler: s.mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
@@ -76,4 +116,103 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// serveAPI makes the API and its description of the table.
+func (s *Server) serveAPI() error {
+	table := s.routes()
+	text, err := describe(table, s.config.Version)
+	if err != nil {
+		return err
+	}
+	s.mux.HandleFunc("GET "+descriptionPath, func(w http.ResponseWriter, _ *http.Request) {
+		head(w, "application/json")
+		_, _ = w.Write(text)
+	})
+	allowed := map[string]string{}
+	for _, one := range table {
+		s.mux.HandleFunc(one.method+" "+prefix+one.path, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, one) })
+		if allowed[one.path] != "" {
+			allowed[one.path] += ", "
+		}
+		allowed[one.path] += one.method
+	}
+	for path, methods := range allowed {
+		s.mux.HandleFunc(prefix+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", methods)
+			s.fail(w, r, refuse(http.StatusMethodNotAllowed, "method", "this address takes "+methods))
+		})
+	}
+	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, refuse(http.StatusNotFound, "not-found", "there is nothing at this address; what there is: "+descriptionPath))
+	})
+	return nil
+}
+
+const (
+	prefix          = "/api/v1"
+	descriptionPath = "/api/openapi.json"
+)
+
+// answer does one operation for somebody who may.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, one route) {
+	who, err := s.gate.admit(w, r, one.role)
+	if err == nil {
+		err = one.known(r)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if one.streams {
+		if err := one.write(w, &request{Request: r, who: who}); err != nil {
+			s.fail(w, r, err)
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	value, err := one.do(&request{Request: r.WithContext(ctx), who: who})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if one.status == http.StatusNoContent {
+		w.WriteHeader(one.status)
+		return
+	}
+	writeJSON(w, one.status, value)
+}
+
+// calmly answers for handlers that panic: the process goes on.
+func (s *Server) calmly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			found := recover()
+			if found == nil || found == http.ErrAbortHandler {
+				return
+			}
+			s.config.Logger.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(found),
+				"stack", string(debug.Stack()))
+			s.fail(w, r, fmt.Errorf("panic: %v", found))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// head sets the headers that every answer has.
+func head(w http.ResponseWriter, kind string) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+}
+
+// writeJSON writes an answer. What cannot be written any more has no reader.
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	head(w, "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value)
 }

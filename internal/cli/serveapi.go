@@ -1,0 +1,315 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/folder"
+	"youmiflow/internal/limit"
+	"youmiflow/internal/web"
+	"youmiflow/internal/web/result"
+	"youmiflow/steps"
+	"youmiflow/workflows"
+)
+
+// openWeb makes the server with the API.
+func (d *daemon) openWeb(listener net.Listener) error {
+	// Plans read audiences as the runs of this process do, in the sandbox too.
+	config := d.app.catalogueConfig(d.project, d.clients)
+	config.Logger = d.app.stepLogger()
+	catalogue, err := steps.New(config)
+	if err != nil {
+		return err
+	}
+	d.web, err = web.New(web.Config{
+		Listener: listener, Logger: d.app.logger(), Version: d.app.Version, Ledger: d.ledger, Steering: d.engine, Folder: d.folder,
+		Project:   apiProject{d, catalogue, make(chan struct{}, 1)},
+		Schedules: apiSchedules{d}, Accounts: apiAccounts{d}, Events: d.ledger, Catalogue: catalogue,
+		Limits: func() []*workflows.Limit { return d.project.config.Limits },
+		Checks: []web.Check{{Name: "ledger", Do: d.ledgerWritable}, {Name: "engine", Do: d.engineRunning}, {Name: "workflows", Do: d.folderLoaded}},
+	})
+	if err != nil {
+		return err
+	}
+	tokens, err := d.project.config.Tokens()
+	if err != nil {
+		return err
+	}
+	d.web.SetTokens(tokens)
+	return nil
+}
+
+// apiError has the errors of commands be answered as what they are.
+func apiError(err error) error {
+	if stop, ok := errors.AsType[*exit](err); ok && (stop.code == exitInvalid || stop.code == exitUsage) {
+		return &web.InvalidError{Cause: err}
+	}
+	return err
+}
+
+// apiProject implements web.Project.
+type apiProject struct {
+	*daemon
+	catalogue *steps.Catalogue
+	planning  chan struct{} // one plan at a time: each reads a whole audience
+}
+
+// Validate implements web.Project.
+func (p apiProject) Validate(_ context.Context, file string, source []byte) (diagnostic.List, error) {
+	if !filepath.IsLocal(file) {
+		return nil, &web.InvalidError{Cause: fmt.Errorf("file %q: write it relative to the project's folder", file)}
+	}
+	beside := snapshotFolder{p.folder.Snapshot()}
+	workflow, problems := workflows.ParseIn(file, source, p.catalogue, beside)
+	if workflow != nil {
+		problems = append(problems, workflows.TriggerWarnings(workflow, time.Now())...)
+		problems = append(problems, workflows.LimitWarnings(workflow, p.project.config.Limits)...)
+		problems = append(problems, connectionWarnings(workflow, p.project.config)...)
+	}
+	problems.Sort()
+	return problems, nil
+}
+
+// Plan implements web.Project.
+func (p apiProject) Plan(ctx context.Context, loaded folder.Loaded, params map[string]any) (result.Plan, error) {
+	made, plan, err := p.plan(ctx, loaded, web.Order{Params: params})
+	if err != nil {
+		return result.Plan{}, apiError(err)
+	}
+	return result.OfPlan(plan, p.app.planWarnings(made, plan, false)), nil
+}
+
+func (p apiProject) plan(ctx context.Context, loaded folder.Loaded, order web.Order) (*planning, *engine.Plan, error) {
+	made, err := p.newPlanning(loaded, order)
+	if err != nil {
+		return nil, nil, err
+	}
+	select {
+	case p.planning <- struct{}{}:
+		defer func() { <-p.planning }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	plan, err := made.plan(ctx)
+	return made, plan, err
+}
+
+func (p apiProject) newPlanning(loaded folder.Loaded, order web.Order) (*planning, error) {
+	made := &planning{app: p.app, project: p.project, catalogue: p.catalogue, workflow: loaded.Workflow, values: order.Params, test: order.Test,
+		commit: loaded.Commit, suppression: p.suppression}
+	return made, p.allowed(loaded, order)
+}
+
+// allowed refuses what cannot be run: secrets that have no value, params that are wrong, and files that somebody far away
+// has no business to have read.
+func (p apiProject) allowed(loaded folder.Loaded, order web.Order) error {
+	if err := checkSecrets(p.project, loaded.Workflow); err != nil {
+		return err
+	}
+	if _, err := loaded.Workflow.BindParams(order.Params); err != nil {
+		return err
+	}
+	for _, param := range loaded.Workflow.Params {
+		if path, ok := order.Params[param.Name].(string); ok && param.Type == workflows.ParamFile && path != "" && !filepath.IsLocal(path) {
+			return &workflows.ParamError{Workflow: loaded.Name, Problems: []workflows.ParamProblem{{Name: param.Name,
+				Message: fmt.Sprintf("the param %q: a file is one of the project's folder: write its path relative to that", param.Name)}}}
+		}
+	}
+	return nil
+}
+
+// Submit implements web.Project.
+func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
+	if err := p.allowed(loaded, order); err != nil {
+		return engine.Run{}, err
+	}
+	if err := p.clients.preflight(ctx, loaded.Workflow.Connection); err != nil {
+		return engine.Run{}, apiError(err)
+	}
+	if order.Plan != "" {
+		if err := p.planStands(ctx, loaded, order); err != nil {
+			return engine.Run{}, apiError(err)
+		}
+	}
+	return p.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: loaded.Workflow, Params: order.Params, Plan: order.Plan,
+		Test: order.Test, Sandbox: p.sandboxed, Commit: loaded.Commit})
+}
+
+// planStands refuses a run whose plan is not the one that was approved.
+func (p apiProject) planStands(ctx context.Context, loaded folder.Loaded, order web.Order) error {
+	_, plan, err := p.plan(ctx, loaded, order)
+	if err != nil {
+		return err
+	}
+	if plan.Digest != order.Plan {
+		return invalid("the plan has changed: it is %s now, not %s; look at it again before you run it", plan.Digest, order.Plan)
+	}
+	return nil
+}
+
+// snapshotFolder is the folder as workflows see it that call others.
+type snapshotFolder struct{ snapshot *folder.Snapshot }
+
+// Source implements workflows.Folder.
+func (f snapshotFolder) Source(name string) (file string, source []byte, err error) {
+	loaded, found := f.snapshot.Find(name)
+	if !found || loaded.Workflow == nil {
+		return "", nil, fmt.Errorf("there is no workflow %q in the folder", name)
+	}
+	return loaded.File, loaded.Workflow.Source, nil
+}
+
+// apiSchedules implements web.Schedules.
+type apiSchedules struct{ *daemon }
+
+// timetable is what the folder says now.
+func (s apiSchedules) timetable() *timetable {
+	snapshot := s.folder.Snapshot()
+	t := &timetable{project: s.project, problems: snapshot.Problems, broken: map[string]bool{}}
+	for _, loaded := range snapshot.Workflows {
+		if t.broken[loaded.Name] = loaded.Workflow == nil; loaded.Workflow != nil {
+			t.planned = append(t.planned, engine.Planned{Name: loaded.Name, Workflow: loaded.Workflow, Commit: loaded.Commit})
+		}
+	}
+	return t
+}
+
+// List implements web.Schedules.
+func (s apiSchedules) List(ctx context.Context) ([]result.Schedule, error) {
+	rows, err := s.ledger.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.timetable().views(rows, time.Now())
+}
+
+// Next implements web.Schedules.
+func (s apiSchedules) Next(_ context.Context, after time.Time, count int) ([]result.Upcoming, error) {
+	upcoming, err := engine.UpcomingFires(s.timetable().planned, s.project.config.Timezone, after, count)
+	shown := make([]result.Upcoming, len(upcoming))
+	for i, one := range upcoming {
+		shown[i] = result.Upcoming{Workflow: one.Workflow, Trigger: one.Trigger, At: one.At}
+	}
+	return shown, err
+}
+
+// Pause implements web.Schedules.
+func (s apiSchedules) Pause(ctx context.Context, workflow, trigger, who string) error {
+	if err := s.pausable(ctx, workflow, trigger); err != nil {
+		return err
+	}
+	return s.engine.PauseSchedule(ctx, workflow, trigger, who)
+}
+
+// Resume implements web.Schedules.
+func (s apiSchedules) Resume(ctx context.Context, workflow, trigger, who string) error {
+	if err := s.pausable(ctx, workflow, trigger); err != nil {
+		return err
+	}
+	return s.engine.ResumeSchedule(ctx, workflow, trigger, who)
+}
+
+// pausable refuses names that neither the folder nor the ledger knows.
+func (s apiSchedules) pausable(ctx context.Context, workflow, trigger string) error {
+	rows, err := s.ledger.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.timetable().pausable(rows, workflow, trigger)
+	return apiUnknown(err)
+}
+
+// apiUnknown has names that there are not be answered as such.
+func apiUnknown(err error) error {
+	if stop, ok := errors.AsType[*exit](err); ok && stop.code == exitUsage {
+		return web.NotFound(err.Error())
+	}
+	return err
+}
+
+// trigger finds one that starts runs at times.
+func (s apiSchedules) trigger(workflow, name string) (engine.Planned, *workflows.Trigger, error) {
+	planned, trigger, err := s.timetable().trigger(workflow, name)
+	if err != nil {
+		return planned, nil, apiUnknown(err)
+	}
+	if trigger.Event != "" {
+		return planned, nil, &web.InvalidError{Cause: fmt.Errorf("the trigger %q waits for events: it has no instants, and what its params are follows from the event", trigger.Name)}
+	}
+	return planned, trigger, checkSecrets(s.project, planned.Workflow)
+}
+
+// Trigger implements web.Schedules.
+func (s apiSchedules) Trigger(ctx context.Context, workflow, name string) (engine.Run, error) {
+	planned, trigger, err := s.trigger(workflow, name)
+	if err != nil {
+		return engine.Run{}, err
+	}
+	if err := s.clients.preflight(ctx, planned.Workflow.Connection); err != nil {
+		return engine.Run{}, apiError(err)
+	}
+	submission, err := s.engine.Triggered(planned, trigger, s.sandboxed)
+	if err != nil {
+		return engine.Run{}, err
+	}
+	return s.engine.Create(ctx, submission)
+}
+
+// Backfill implements web.Schedules.
+func (s apiSchedules) Backfill(ctx context.Context, workflow, name string, from, to time.Time) ([]engine.Run, error) {
+	planned, trigger, err := s.trigger(workflow, name)
+	if err != nil {
+		return nil, err
+	}
+	open, _, err := s.engine.Backfill(ctx, planned, trigger, from, to, s.sandboxed)
+	if err != nil {
+		return nil, err
+	}
+	var runs []engine.Run
+	for _, at := range open {
+		run, err := s.engine.MakeUp(ctx, planned, trigger, at, s.sandboxed)
+		if errors.Is(err, engine.ErrExists) {
+			continue // it has got its run meanwhile
+		}
+		if err != nil {
+			return runs, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// apiAccounts implements web.Accounts.
+type apiAccounts struct{ *daemon }
+
+// List implements web.Accounts.
+func (s apiAccounts) List(ctx context.Context) ([]result.Account, error) {
+	return accountViews(ctx, s.project, s.ledger, s.sandboxed, time.Now())
+}
+
+// Trip implements web.Accounts.
+func (s apiAccounts) Trip(ctx context.Context, connection, account string, until time.Time, reason, who string) error {
+	return s.engine.TripAccount(ctx, s.accountsOf(connection), account, until, reason, who)
+}
+
+// Clear implements web.Accounts.
+func (s apiAccounts) Clear(ctx context.Context, connection, account, who string) error {
+	_, err := s.clearAccount(ctx, connection, account, who)
+	return err
+}
+
+// clearAccount lets an account's calls go on, and frees its limits from waits. It reports false when it was not held.
+func (s *session) clearAccount(ctx context.Context, connection, account, who string) (bool, error) {
+	held, err := s.engine.ClearAccount(ctx, s.accountsOf(connection), account, who)
+	if err != nil {
+		return held, err
+	}
+	limiter := limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})
+	return held, limiter.Clear(ctx, messageOf(connection, account), nil)
+}

@@ -1,0 +1,75 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"youmiflow/engine"
+)
+
+func typeOf[A any]() reflect.Type { return reflect.TypeFor[A]() }
+
+func textParameter(name, about string) parameter {
+	return parameter{name: name, about: about, schema: map[string]any{"type": "string"}}
+}
+
+func timeParameter(name, about string) parameter {
+	return parameter{name: name, about: about, schema: map[string]any{"type": "string", "format": "date-time"}}
+}
+
+// itemStatuses are the statuses of runs and items.
+func itemStatuses() []engine.Status {
+	return []engine.Status{engine.StatusPending, engine.StatusHeld, engine.StatusRunning, engine.StatusPaused, engine.StatusSucceeded,
+		engine.StatusPartial, engine.StatusFailed, engine.StatusUnknown, engine.StatusSkipped, engine.StatusCancelled}
+}
+
+func statusParameter() parameter {
+	return textParameter("status", "Only these statuses, separated by commas, such as failed,unknown.")
+}
+
+func readStatuses(r *request) ([]engine.Status, error) {
+	text := r.URL.Query().Get("status")
+	if text == "" {
+		return nil, nil
+	}
+	var statuses []engine.Status
+	for _, word := range strings.Split(text, ",") {
+		status := engine.Status(strings.TrimSpace(word))
+		if !slices.Contains(itemStatuses(), status) {
+			return nil, refuse(http.StatusBadRequest, "query", fmt.Sprintf("status: there is no status %q", word))
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, nil
+}
+
+// readTime reads a time of the query; with none, it is what is given.
+func readTime(r *request, name string, otherwise time.Time) (time.Time, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, refuse(http.StatusBadRequest, "query", fmt.Sprintf("%s: write a time such as 2026-12-01T10:00:00+08:00", name))
+	}
+	return at, nil
+}
+
+// readNumber reads a whole number of the query; with none, it is what is given.
+func readNumber(r *request, name string, otherwise, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, refuse(http.StatusBadRequest, "query", fmt.Sprintf("%s: write a number from 1 to %d", name, most))
+	}
+	return n, nil
+}

@@ -1,0 +1,98 @@
+package result
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/events"
+	"youmiflow/workflows"
+)
+
+// Takeover is a conversation that is taken over, or that could not be handed back.
+type Takeover struct {
+	Run        string               `json:"run"`
+	Step       string               `json:"step"`
+	Connection string               `json:"connection"`
+	Account    string               `json:"account"`
+	Friend     string               `json:"friend"`
+	State      engine.TakeoverState `json:"state"`
+	Message    string               `json:"message"` // why it is stuck
+	At         *time.Time           `json:"at"`
+}
+
+// OfTakeover shows a takeover.
+func OfTakeover(t engine.Takeover) Takeover {
+	return Takeover{Run: t.Run, Step: t.Step, Connection: t.Connection, Account: t.Account, Friend: t.Friend, State: t.State,
+		Message: t.Message, At: When(t.At)}
+}
+
+// Limit is a limit that all workflows share. What it does not have is "" or 0.
+type Limit struct {
+	Name   string `json:"name"`
+	Rate   string `json:"rate"` // such as 20/1m0s
+	Burst  int    `json:"burst"`
+	GapMin string `json:"gap_min"`
+	GapMax string `json:"gap_max"`
+	Hourly int    `json:"hourly"`
+	Daily  int    `json:"daily"`
+	Max    int    `json:"max"`
+	Per    string `json:"per"`
+}
+
+// OfLimit shows a limit.
+func OfLimit(l *workflows.Limit) Limit {
+	shown := Limit{Name: l.Name, Burst: l.Burst, GapMin: span(l.GapMin), GapMax: span(l.GapMax), Hourly: l.Hourly, Daily: l.Daily,
+		Max: l.Max, Per: span(l.Per)}
+	if l.Rate.Count > 0 {
+		shown.Rate = fmt.Sprintf("%d/%s", l.Rate.Count, l.Rate.Per)
+	}
+	return shown
+}
+
+func span(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// Event is something that the platform has pushed.
+type Event struct {
+	Sequence int64           `json:"sequence"`
+	ID       string          `json:"id"`
+	Source   events.Source   `json:"source"`
+	Kind     events.Kind     `json:"kind"`
+	Type     string          `json:"type"`
+	At       *time.Time      `json:"at"`
+	Received *time.Time      `json:"received"`
+	Merchant string          `json:"merchant"`
+	Account  string          `json:"account"`
+	Friend   string          `json:"friend"`
+	Content  string          `json:"content"`
+	Values   json.RawMessage `json:"values"`
+}
+
+// OfEvent shows an event.
+func OfEvent(e events.Event) Event {
+	values := e.Values
+	if len(values) == 0 {
+		values = json.RawMessage("null")
+	}
+	return Event{Sequence: e.Sequence, ID: e.ID, Source: e.Source, Kind: e.Kind, Type: e.Type, At: When(e.At), Received: When(e.Received),
+		Merchant: e.Merchant, Account: e.Account, Friend: e.Friend, Content: e.Content, Values: values}
+}
+
+// Version is which version of the program answers.
+type Version struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
+}
+
+// OfVersion shows the version of the program that runs.
+func OfVersion(version string) Version {
+	return Version{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+}

@@ -1,0 +1,145 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"youmiflow/workflows"
+)
+
+// maxBody bounds the body of a request.
+const maxBody = 1 << 20
+
+// route is one operation of the API. The table of them makes both what is served and how it is described.
+type route struct {
+	method, path string // path as http.ServeMux has it, below /api/v1
+	id           string // the operation's name in the description
+	tag          string
+	summary      string // what it does, in one line
+	role         workflows.Role
+	query        []parameter
+	action
+}
+
+// parameter is one of the query, or of the header.
+type parameter struct {
+	name, about string
+	header      bool
+	schema      map[string]any
+}
+
+// action is what an operation does, with the types that it takes and gives.
+type action struct {
+	do      func(*request) (any, error) // nil: write answers by itself
+	write   func(http.ResponseWriter, *request) error
+	body    reflect.Type // nil: none
+	answer  reflect.Type // nil: none
+	status  int
+	paged   bool
+	streams bool
+}
+
+// request is one request that was let in.
+type request struct {
+	*http.Request
+	who  workflows.Token
+	body any
+}
+
+// giving is an action that answers with a value.
+func giving[A any](do func(*request) (A, error)) action {
+	return action{answer: reflect.TypeFor[A](), status: http.StatusOK, do: func(r *request) (any, error) { return do(r) }}
+}
+
+// taking is an action that takes a body and answers with a value.
+func taking[B, A any](status int, do func(*request, B) (A, error)) action {
+	return action{body: reflect.TypeFor[B](), answer: reflect.TypeFor[A](), status: status, do: func(r *request) (any, error) {
+		body, err := decode[B](r.Request)
+		if err != nil {
+			return nil, err
+		}
+		return do(r, body)
+	}}
+}
+
+// listing is an action that answers with a page of a list.
+func listing[A any](do func(*request, page) (list[A], error)) action {
+	return action{answer: reflect.TypeFor[A](), status: http.StatusOK, paged: true, do: func(r *request) (any, error) {
+		asked, err := readPage(r.URL.Query())
+		if err != nil {
+			return nil, err
+		}
+		return do(r, asked)
+	}}
+}
+
+// whole is an action that answers with all of a list that is short by its nature.
+func whole[A any](do func(*request) ([]A, error)) action {
+	return action{answer: reflect.TypeFor[[]A](), status: http.StatusOK, do: func(r *request) (any, error) {
+		all, err := do(r)
+		if all == nil {
+			all = []A{}
+		}
+		return all, err
+	}}
+}
+
+// decode reads a JSON body into a value, and refuses what the value has no place for. No body is the zero value.
+func decode[B any](r *http.Request) (B, error) {
+	var body B
+	if kind := r.Header.Get("Content-Type"); kind != "" || r.ContentLength != 0 {
+		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
+			return body, refuse(http.StatusUnsupportedMediaType, "media-type", "send the body as application/json")
+		}
+	}
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&body)
+	if errors.Is(err, io.EOF) && r.ContentLength <= 0 {
+		return body, nil
+	}
+	if err == nil && decoder.More() {
+		err = errors.New("there is more behind the value")
+	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return body, refuse(http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("a body holds at most %d bytes", large.Limit))
+	}
+	if err != nil {
+		return body, refuse(http.StatusBadRequest, "body", "the body is not what is wanted: "+strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return body, nil
+}
+
+// known refuses parameters of the query that the operation does not have: a misspelt filter must not select everything.
+func (o route) known(r *http.Request) error {
+	for name, values := range r.URL.Query() {
+		found := false
+		for _, parameter := range o.parameters() {
+			found = found || !parameter.header && parameter.name == name
+		}
+		if !found {
+			return refuse(http.StatusBadRequest, "query", fmt.Sprintf("there is no parameter %q", name))
+		}
+		if len(values) > 1 {
+			return refuse(http.StatusBadRequest, "query", fmt.Sprintf("the parameter %q is there %d times", name, len(values)))
+		}
+	}
+	return nil
+}
+
+// parameters are all of an operation, those of pages too.
+func (o route) parameters() []parameter {
+	if !o.paged {
+		return o.query
+	}
+	return append(append([]parameter{}, o.query...),
+		parameter{name: "limit", about: fmt.Sprintf("How many at the most; %d unless given.", defaultLimit),
+			schema: map[string]any{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": defaultLimit}},
+		parameter{name: "cursor", about: "Where to go on: the `next` of the page before.", schema: map[string]any{"type": "string", "maxLength": maxCursor}})
+}

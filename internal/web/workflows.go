@@ -1,0 +1,220 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"reflect"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/folder"
+	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
+)
+
+// Folder has the workflows as they are now.
+type Folder interface{ Snapshot() *folder.Snapshot }
+
+// Project is what people do with workflows.
+type Project interface {
+	// Validate checks a text as if it stood in the folder under that file name, relative to the project's folder.
+	Validate(ctx context.Context, file string, source []byte) (diagnostic.List, error)
+	// Plan foresees what a run would do.
+	Plan(ctx context.Context, workflow folder.Loaded, params map[string]any) (result.Plan, error)
+	// Submit adds a run. ErrExists when there is one of that id.
+	Submit(ctx context.Context, workflow folder.Loaded, order Order) (engine.Run, error)
+}
+
+// Order is what a run is to be like.
+type Order struct {
+	ID     string // "": one is made
+	Params map[string]any
+	Plan   string       // the digest of the plan that it is bound to; "": none
+	Test   *engine.Test // nil: no test send
+}
+
+type validateBody struct {
+	File   string `json:"file,omitempty" jsonschema:"the file that the text would stand in, relative to the project's folder; problems name it"`
+	Source string `json:"source" jsonschema:"the text of the workflow"`
+}
+
+type planBody struct {
+	Params map[string]any `json:"params,omitempty" jsonschema:"the params of the run, by name"`
+}
+
+type runBody struct {
+	Params map[string]any `json:"params,omitempty" jsonschema:"the params of the run, by name"`
+	Plan   string         `json:"plan,omitempty" jsonschema:"the digest of a plan: the run is refused when the plan has changed since"`
+	TestTo *testBody      `json:"test_to,omitempty" jsonschema:"a test: the messages of a few rows go to this one recipient, and nothing to anybody else"`
+}
+
+type testBody struct {
+	Account string `json:"account"`
+	Friend  string `json:"friend"`
+	Rows    int    `json:"rows,omitempty" jsonschema:"of each foreach, 1 to 100; 3 unless given"`
+}
+
+// mostTestRows keeps a test a test: its recipient is one person.
+const mostTestRows = 100
+
+// idempotencyKey is the header by which a client says that two requests are the same one.
+const idempotencyKey = "Idempotency-Key"
+
+func (s *Server) workflowRoutes() []route {
+	get, post := http.MethodGet, http.MethodPost
+	key := parameter{name: idempotencyKey, header: true, about: "Any text of up to 200 characters. A second request of the same token with the same key starts nothing: it is answered with the run of the first.",
+		schema: map[string]any{"type": "string", "maxLength": maxKey}}
+	return []route{
+		{method: get, path: "/workflows", id: "listWorkflows", tag: "workflows", summary: "The workflows of the folder, by name", role: workflows.RoleViewer, action: whole(s.listWorkflows)},
+		{method: get, path: "/workflows/{workflow}", id: "getWorkflow", tag: "workflows", summary: "One workflow with its text and its problems", role: workflows.RoleViewer, action: giving(s.getWorkflow)},
+		{method: post, path: "/workflows/{workflow}/plan", id: "planWorkflow", tag: "workflows", summary: "Every call before any is made: nothing is sent, nothing is kept", role: workflows.RoleOperator, action: taking(http.StatusOK, s.plan)},
+		{method: post, path: "/workflows/{workflow}/runs", id: "runWorkflow", tag: "workflows", summary: "Run a workflow now", role: workflows.RoleOperator,
+			query: []parameter{key}, action: taking(http.StatusCreated, s.submit)},
+		{method: post, path: "/validate", id: "validate", tag: "workflows", summary: "Check the text of a workflow: every problem at once, with its place", role: workflows.RoleViewer,
+			action: taking(http.StatusOK, s.validate)},
+	}
+}
+
+func (s *Server) listWorkflows(*request) ([]result.Workflow, error) {
+	var all []result.Workflow
+	for _, loaded := range s.config.Folder.Snapshot().Workflows {
+		all = append(all, result.OfWorkflow(loaded))
+	}
+	return all, nil
+}
+
+// workflow finds the one that a request names, as it may be run.
+func (s *Server) workflow(r *request) (folder.Loaded, *folder.Snapshot, error) {
+	snapshot, name := s.config.Folder.Snapshot(), r.PathValue("workflow")
+	loaded, found := snapshot.Find(name)
+	if !found {
+		hint := ""
+		if near := diagnostic.Suggest(name, names(snapshot)); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return loaded, snapshot, refuse(http.StatusNotFound, "not-found", "there is no workflow "+name+hint)
+	}
+	return loaded, snapshot, nil
+}
+
+func names(snapshot *folder.Snapshot) []string {
+	var all []string
+	for _, loaded := range snapshot.Workflows {
+		all = append(all, loaded.Name)
+	}
+	return all
+}
+
+func (s *Server) getWorkflow(r *request) (result.WorkflowInFull, error) {
+	loaded, snapshot, err := s.workflow(r)
+	if err != nil {
+		return result.WorkflowInFull{}, err
+	}
+	source, err := snapshot.Source(loaded.File)
+	if err != nil && loaded.Workflow != nil {
+		source = loaded.Workflow.Source // its file is gone or cannot be read
+	}
+	return result.OfWorkflowInFull(loaded, source), nil
+}
+
+// runnable is a workflow that has a version to run.
+func (s *Server) runnable(r *request) (folder.Loaded, error) {
+	loaded, _, err := s.workflow(r)
+	if err == nil && loaded.Workflow == nil {
+		return loaded, loaded.Problems // it has never been valid
+	}
+	return loaded, err
+}
+
+func (s *Server) plan(r *request, body planBody) (result.Plan, error) {
+	loaded, err := s.runnable(r)
+	if err != nil {
+		return result.Plan{}, err
+	}
+	return s.config.Project.Plan(r.Context(), loaded, body.Params)
+}
+
+func (s *Server) validate(r *request, body validateBody) (diagnostic.List, error) {
+	if body.File == "" {
+		body.File = "workflow.yaml"
+	}
+	problems, err := s.config.Project.Validate(r.Context(), body.File, []byte(body.Source))
+	if problems == nil {
+		problems = diagnostic.List{}
+	}
+	return problems, err
+}
+
+// submit adds a run, once for each key of a token.
+func (s *Server) submit(r *request, body runBody) (result.Run, error) {
+	order, err := body.order()
+	if err != nil {
+		return result.Run{}, err
+	}
+	key := r.Header.Get(idempotencyKey)
+	if len(key) > maxKey {
+		return result.Run{}, refuse(http.StatusBadRequest, "header", idempotencyKey+" has more than 200 characters")
+	}
+	if key != "" {
+		order.ID = keyedID(r.who.Name, r.PathValue("workflow"), key)
+		before, err := s.config.Ledger.Run(r.Context(), order.ID)
+		if err == nil {
+			return s.repeated(r, before, order)
+		}
+		if !errors.Is(err, engine.ErrNotFound) {
+			return result.Run{}, err
+		}
+	}
+	loaded, err := s.runnable(r)
+	if err != nil {
+		return result.Run{}, err
+	}
+	run, err := s.config.Project.Submit(r.Context(), loaded, order)
+	if errors.Is(err, engine.ErrExists) && key != "" {
+		return s.again(r, order.ID) // of a request at the same time
+	}
+	if err != nil {
+		return result.Run{}, err
+	}
+	if err := s.audit(r, "run", run.ID, loaded.Name); err != nil {
+		return result.Run{}, err
+	}
+	return s.again(r, run.ID)
+}
+
+// repeated answers a request that has been answered before, when it is the same one.
+func (s *Server) repeated(r *request, before engine.Run, order Order) (result.Run, error) {
+	test := order.Test
+	same := len(before.Params) == len(order.Params) && (len(order.Params) == 0 || reflect.DeepEqual(before.Params, order.Params))
+	if !same || before.Plan != order.Plan || (before.Test == nil) != (test == nil) ||
+		test != nil && (before.Test.Account != test.Account || before.Test.Friend != test.Friend) {
+		return result.Run{}, refuse(http.StatusConflict, "conflict", idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
+	}
+	return s.show(r.Context(), before)
+}
+
+const maxKey = 200
+
+// keyedID is the id of the run that a key stands for. It does not sort by time as others do.
+func keyedID(who, workflow, key string) string {
+	sum := sha256.Sum256([]byte(who + "\x00" + workflow + "\x00" + key))
+	return "key-" + hex.EncodeToString(sum[:12])
+}
+
+func (b runBody) order() (Order, error) {
+	order := Order{Params: b.Params, Plan: b.Plan}
+	if to := b.TestTo; to != nil {
+		if to.Account == "" || to.Friend == "" || to.Rows < 0 || to.Rows > mostTestRows {
+			return order, refuse(http.StatusBadRequest, "body", "test_to: write the account, the friend, and 1 to 100 rows")
+		}
+		order.Test = &engine.Test{Account: to.Account, Friend: to.Friend, Rows: to.Rows}
+	}
+	return order, nil
+}
+
+// nextFrom is the time to count instants from: one at that very time is to come.
+func nextFrom(at time.Time) time.Time { return at.Add(-time.Nanosecond) }
