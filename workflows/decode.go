@@ -141,7 +141,8 @@ func (d *decoder) syntax(err error) {
 		d.add(span, "yaml-syntax", "a tab cannot indent YAML: use spaces", "")
 		return
 	}
-	d.add(span, "yaml-syntax", plainYAML(message), "")
+	span, message = d.text.blame(message, span.Line)
+	d.add(span, "yaml-syntax", message, "")
 }
 
 // plainYAML says the commonest errors of the YAML reader in the words of somebody who writes files.
