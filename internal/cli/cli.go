@@ -92,7 +92,7 @@ Start with:  youmiflow init my-campaigns`,
 		return usage("%v\nSee: %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.runCommand(), a.runsCommand(),
-		a.serveCommand(), a.scheduleCommand(), a.accountsCommand(), a.notifyCommand(), a.testCommand(), a.stepsCommand(), a.schemaCommand(), a.sandboxCommand(), a.doctorCommand(), a.versionCommand())
+		a.serveCommand(), a.scheduleCommand(), a.accountsCommand(), a.notifyCommand(), a.testCommand(), a.stepsCommand(), a.schemaCommand(), a.sandboxCommand(), a.doctorCommand(), a.backupCommand(), a.versionCommand())
 	root.InitDefaultCompletionCmd()
 	checkArguments(root)
 	return root

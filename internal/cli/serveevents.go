@@ -35,7 +35,7 @@ func asInvalid(err error) error {
 
 // forgetEvents forgets old events, until ctx ends.
 func (d *daemon) forgetEvents(ctx context.Context) error {
-	events.Retention{Logger: d.app.logger()}.Run(ctx, d.ledger)
+	events.Retention{For: d.project.config.Retention.Events, Logger: d.app.logger()}.Run(ctx, d.ledger)
 	return nil
 }
 
