@@ -182,13 +182,19 @@ func (w *walker) row(ctx context.Context, sequence int64, from *readRow, to *wal
 	w.finish(item, to)
 }
 
-// selects decides on an item as the snapshot of a run does (fillItem), which also keeps its row.
+// selects decides on an item as the snapshot of a run does (fillItem), which also keeps its row. Texts are looked through for
+// secrets as they are, without that.
 func (w *walker) selects(names, row map[string]any, item *Item) error {
 	e := w.planner.engine
 	if e.redactor == nil {
 		return selectItem(w.step.Foreach, names, row, item)
 	}
-	return e.fillItem(w.step.Foreach, names, row, item)
+	for _, value := range row {
+		if text, ok := value.(string); !ok || e.redactor.Text(text) != text {
+			return e.fillItem(w.step.Foreach, names, row, item)
+		}
+	}
+	return selectItem(w.step.Foreach, names, row, item)
 }
 
 // begin makes the scope a new item's.

@@ -19,7 +19,10 @@ const Mark = "***"
 const Shortest = 6
 
 // Redactor hides the values it was made of. The nil *Redactor hides nothing. It is safe for concurrent use.
-type Redactor struct{ replacer *strings.Replacer }
+type Redactor struct {
+	replacer *strings.Replacer
+	filter   *filter // of what it replaces
+}
 
 // New makes a redactor of secrets; nil when there are none. Values shorter than Shortest are left out: whoever reads them
 // in has to refuse them.
@@ -45,7 +48,7 @@ func New(values ...string) *Redactor {
 	for _, form := range found {
 		pairs = append(pairs, form, Mark)
 	}
-	return &Redactor{strings.NewReplacer(pairs...)}
+	return &Redactor{strings.NewReplacer(pairs...), newFilter(found)}
 }
 
 // forms are how a value may be written: as it is, within JSON (also a JSON text within another), in an address, in
@@ -104,7 +107,7 @@ func encoded(encoding *base64.Encoding, value string, shift int) string {
 
 // Text hides the secrets in a text.
 func (r *Redactor) Text(s string) string {
-	if r == nil || s == "" {
+	if r == nil || passes(r.filter, s) {
 		return s
 	}
 	return r.replacer.Replace(s)
@@ -112,7 +115,7 @@ func (r *Redactor) Text(s string) string {
 
 // JSON hides the secrets in a JSON text, which stays one.
 func (r *Redactor) JSON(text json.RawMessage) json.RawMessage {
-	if r == nil || len(text) == 0 {
+	if r == nil || passes(r.filter, text) {
 		return text
 	}
 	hidden := json.RawMessage(r.replacer.Replace(string(text)))
