@@ -38,6 +38,16 @@ func TestAPlanIsTheRun(t *testing.T) {
 		text := drawCampaign(t)
 		from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 3*24*60).Draw(t, "start")) * time.Minute)
 		checks++
+		suppressed := rapid.SampledFrom([]string{"", "", "b0", "a1"}).Draw(t, "suppressed")
+		v.config.Suppressed = func(_, friend string) bool { return friend == suppressed }
+		v.restart()
+		if length := rapid.SampledFrom([]time.Duration{0, 0, 40 * time.Minute, 26 * time.Hour}).Draw(t, "held"); length > 0 {
+			require.NoError(t, v.engine.TripAccount(v.t.Context(), "default", "2", from.Add(length), "test", "test"))
+			defer func() {
+				_, err := v.engine.ClearAccount(v.t.Context(), "default", "2", "test")
+				require.NoError(t, err)
+			}()
+		}
 		if !comparePlanAndRun(t, o, text, from) {
 			late++
 		}
