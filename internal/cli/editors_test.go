@@ -128,6 +128,23 @@ func guideWorkflows(t *testing.T) []string {
 	return found
 }
 
+// The layout of a file is left to editors: what they make of it says the same, and has every comment.
+func TestEditorFormatsWithoutChangingAnything(t *testing.T) {
+	s := startLanguageServer(t, newProject(t))
+	require.Equal(t, "steps:\n  # why\n  - uses: log # what\n\n    with: { message: hi }\n",
+		s.format("workflows/odd.yaml", "steps:\n# why\n-   uses:   log # what\n\n\n\n    with: {message: hi}"))
+	for name, texts := range rightFiles(t, s.folder) {
+		for _, text := range texts {
+			formatted := s.format(name, text)
+			var before, after any
+			require.NoError(t, yaml.Unmarshal([]byte(text), &before))
+			require.NoError(t, yaml.Unmarshal([]byte(formatted), &after))
+			require.Equal(t, before, after, "%s\n%s", name, formatted)
+			require.Equal(t, strings.Count(text, "#"), strings.Count(formatted, "#"), name)
+		}
+	}
+}
+
 // What is wrong at one place is marked there, in words that help.
 func TestEditorMarksMistakes(t *testing.T) {
 	s := startLanguageServer(t, newProject(t))

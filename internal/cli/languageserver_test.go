@@ -271,3 +271,20 @@ func (s *languageServer) complete(file, text string) []string {
 	}
 	return labels
 }
+
+// format returns a text as the server lays it out.
+func (s *languageServer) format(file, text string) string {
+	s.t.Helper()
+	uri, _ := s.show(file, text)
+	result := s.request("textDocument/formatting", map[string]any{
+		"textDocument": map[string]any{"uri": uri}, "options": map[string]any{"tabSize": 2, "insertSpaces": true},
+	})
+	s.hide(uri)
+	var edits []struct{ NewText string }
+	require.NoError(s.t, json.Unmarshal(result, &edits))
+	if len(edits) == 0 {
+		return text
+	}
+	require.Len(s.t, edits, 1, "the whole text is one edit")
+	return edits[0].NewText
+}
