@@ -48,8 +48,7 @@ type action struct {
 // request is one request that was let in.
 type request struct {
 	*http.Request
-	who  workflows.Token
-	body any
+	who workflows.Token
 }
 
 // giving is an action that answers with a value.

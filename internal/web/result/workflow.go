@@ -63,7 +63,7 @@ func OfWorkflow(loaded folder.Loaded) Workflow {
 		shown.Params = append(shown.Params, Param{Name: param.Name, Type: string(param.Type), Required: param.Required, Description: param.Description})
 	}
 	for _, trigger := range loaded.Workflow.Triggers {
-		shown.Triggers = append(shown.Triggers, Trigger{Name: trigger.Name, Event: string(trigger.Event)})
+		shown.Triggers = append(shown.Triggers, Trigger{Name: trigger.Name, Event: trigger.Event})
 	}
 	return shown
 }
