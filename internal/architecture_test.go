@@ -35,6 +35,7 @@ func floors() map[string]int {
 		"internal/dispatch":   4,
 		"internal/limit":      4,
 		"internal/metrics":    4,
+		"internal/telemetry":  4,
 		"internal/rehearsal":  4,
 		"engine":              3,
 		"internal/events":     3,
@@ -73,6 +74,7 @@ func reserved() []reservation {
 		{"github.com/pressly/goose", stores, false},
 		{"github.com/fsnotify/fsnotify", []string{"internal/folder"}, false},
 		{"github.com/go-git", []string{"internal/folder", "internal/cli"}, false},
+		{"go.opentelemetry.io", []string{"internal/telemetry"}, false},
 		{"net/http", []string{"internal/youmi", "internal/fetch", "internal/notify", "internal/sandbox", "internal/events", "internal/metrics", "internal/web", "internal/cli", "internal/bench"}, false},
 		{"testing", []string{}, false},
 	}

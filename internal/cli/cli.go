@@ -17,6 +17,7 @@ import (
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/metrics"
 	"youmiflow/internal/redact"
+	"youmiflow/internal/telemetry"
 )
 
 // Environment is what the command has of the world around it.
@@ -34,13 +35,14 @@ type Environment struct {
 // app is the command with what its subcommands share.
 type app struct {
 	Environment
-	output  string           // --output
-	quiet   bool             // --quiet
-	verbose bool             // --verbose
-	project string           // --project
-	log     logFlags         // of a daemon
-	metrics *metrics.Metrics // of a daemon; nil: nobody counts
-	hide    *redact.Redactor // hides the secrets of the project that is open
+	output  string            // --output
+	quiet   bool              // --quiet
+	verbose bool              // --verbose
+	project string            // --project
+	log     logFlags          // of a daemon
+	metrics *metrics.Metrics  // of a daemon; nil: nobody counts
+	traces  *telemetry.Traces // of a daemon; nil: nobody watches
+	hide    *redact.Redactor  // hides the secrets of the project that is open
 }
 
 // Main runs the command line and returns the exit code.

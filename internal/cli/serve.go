@@ -132,6 +132,11 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 		}
 	}()
 	a.count()
+	closeTraces, err := a.trace(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeTraces()
 	s, err := a.openSession(ctx, served.project, "", request.sandboxed, request.options)
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	s.engine = engine.New(engine.Config{
 		Ledger:    s.ledger,
 		Limiter:   s.app.counted(limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})),
-		Steps:     s.app.countedSteps(catalogue),
+		Steps:     s.app.traces.Steps(s.app.countedSteps(catalogue)),
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
 		Problems:  problemFolder{s.project},
@@ -191,7 +191,7 @@ func (s *session) work(ctx context.Context, lane engine.LaneKey) (*time.Time, er
 	if s.app.metrics != nil {
 		defer s.app.metrics.Working()()
 	}
-	return s.engine.Work(ctx, lane)
+	return s.app.traces.Work(ctx, lane, func(ctx context.Context) (*time.Time, error) { return s.engine.Work(ctx, lane) })
 }
 
 // recovery decides about the runs that an earlier process left: those that a living process waits for go on, the
