@@ -121,12 +121,10 @@ func (s *syntaxScanner) comment() bool {
 
 // inQuote goes on to the end of a quoted text, on this line or a later one.
 func (s *syntaxScanner) inQuote() {
-	r := s.runes[s.at]
+	r, single := s.runes[s.at], s.quote.r == '\''
 	switch {
-	case r == '\\' && s.quote.r == '"':
-		s.at++
-	case r == s.quote.r && r == '\'' && s.next() == '\'':
-		s.at++
+	case r == '\\' && !single, r == '\'' && single && s.next() == '\'':
+		s.at++ // the next stands for itself
 	case r == s.quote.r:
 		s.ended, s.quote, s.begins = s.quote, mark{}, false
 	}
