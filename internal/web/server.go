@@ -31,7 +31,7 @@ const (
 
 // Config is what a server needs. Fields without a stated default are required.
 type Config struct {
-	// Listener is where it listens. The server closes it.
+	// Listener is where Run listens. The server closes it. Serve has one of its own.
 	Listener net.Listener
 	// Checks decide about readiness: all of them must pass.
 	Checks []Check
@@ -78,7 +78,11 @@ func New(config Config) (*Server, error) {
 	if err := s.serveAPI(); err != nil {
 		return nil, err
 	}
-	s.calm = s.calmly(http.NewCrossOriginProtection().Handler(s.mux))
+	sameSite := http.NewCrossOriginProtection()
+	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, refuse(http.StatusForbidden, "cross-origin", "a page of another site has sent this"))
+	}))
+	s.calm = s.calmly(sameSite.Handler(s.mux))
 	return s, nil
 }
 
@@ -92,7 +96,10 @@ func (s *Server) SetTokens(tokens []workflows.Token) { s.gate.use(tokens) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.calm.ServeHTTP(w, r) }
 
 // Run answers until ctx ends; then what is under way may end within 3 s. Streams end with ctx.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context) error { return s.Serve(ctx, s.config.Listener) }
+
+// Serve is Run at another listener, which it closes.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -100,10 +107,10 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(s.config.Listener) }()
+	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serving HTTP at %s: %w", s.config.Listener.Addr(), err)
+		return fmt.Errorf("serving HTTP at %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
@@ -179,6 +186,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, one route) {
 		return
 	}
 	if one.status == http.StatusNoContent {
+		head(w, "")
 		w.WriteHeader(one.status)
 		return
 	}
@@ -201,9 +209,11 @@ func (s *Server) calmly(next http.Handler) http.Handler {
 	})
 }
 
-// head sets the headers that every answer has.
+// head sets the headers that every answer has; kind is "" for one without a body.
 func head(w http.ResponseWriter, kind string) {
-	w.Header().Set("Content-Type", kind)
+	if kind != "" {
+		w.Header().Set("Content-Type", kind)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }

@@ -1,0 +1,393 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"youmiflow/engine"
+	"youmiflow/internal/events"
+	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
+)
+
+func TestEveryOperationKeepsToItsDescription(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("r1", 3)
+	h.addRun("r2", 0)
+	_, err := h.ledger.AddEvent(t.Context(), events.Event{ID: "e1", Kind: events.KindChat, Source: events.SourceV2, Account: "a", Received: h.clock(), At: h.clock(), Raw: []byte("{}")})
+	require.NoError(t, err)
+	for _, call := range []struct {
+		method, target string
+		body           any
+		status         int
+	}{
+		{"GET", "/workflows", nil, 200},
+		{"GET", "/workflows/greeting", nil, 200},
+		{"GET", "/workflows/broken", nil, 200},
+		{"GET", "/workflows/nobody", nil, 404},
+		{"POST", "/workflows/greeting/plan", nil, 200},
+		{"POST", "/workflows/greeting/plan", map[string]any{"params": map[string]any{"city": "北京"}}, 200},
+		{"POST", "/workflows/greeting/plan", map[string]any{"params": map[string]any{"town": 1}}, 422},
+		{"POST", "/workflows/broken/plan", nil, 422},
+		{"POST", "/workflows/greeting/runs", nil, 201},
+		{"POST", "/workflows/greeting/runs", map[string]any{"test_to": map[string]any{"account": "a", "friend": "f"}}, 201},
+		{"POST", "/validate", map[string]any{"source": "steps: []"}, 200},
+		{"GET", "/runs", nil, 200},
+		{"GET", "/runs?status=running,failed&workflow=greeting&limit=1", nil, 200},
+		{"GET", "/runs?status=rnning", nil, 400},
+		{"GET", "/runs/r1", nil, 200},
+		{"GET", "/runs/last", nil, 200},
+		{"GET", "/runs/r9", nil, 404},
+		{"GET", "/runs/r1/items?status=pending", nil, 200},
+		{"GET", "/runs/r1/calls?limit=2", nil, 200},
+		{"POST", "/runs/r1/pause", nil, 202},
+		{"POST", "/runs/r2/cancel", nil, 202},
+		{"POST", "/runs/r2/resume", nil, 409},
+		{"POST", "/runs/r1/approve", map[string]any{"note": "fine"}, 409},
+		{"POST", "/runs/r1/reject", nil, 409},
+		{"GET", "/schedules", nil, 200},
+		{"GET", "/schedules/next?count=3&from=2026-12-01T00:00:00Z", nil, 200},
+		{"GET", "/schedules/next?count=0", nil, 400},
+		{"GET", "/schedules/next?from=tomorrow", nil, 400},
+		{"POST", "/schedules/greeting/pause", nil, 204},
+		{"POST", "/schedules/greeting/resume", map[string]any{"trigger": "@daily"}, 204},
+		{"POST", "/schedules/greeting/trigger", nil, 201},
+		{"POST", "/schedules/nobody/trigger", nil, 404},
+		{"POST", "/schedules/greeting/backfill", map[string]any{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}, 201},
+		{"POST", "/schedules/greeting/backfill", map[string]any{"from": "2026-11-03T00:00:00Z", "to": "2026-11-02T00:00:00Z"}, 422},
+		{"GET", "/accounts", nil, 200},
+		{"POST", "/accounts/135380/trip", map[string]any{"for": "2h", "reason": "rest"}, 204},
+		{"POST", "/accounts/135380/trip", map[string]any{"for": "soon"}, 400},
+		{"POST", "/accounts/135380/clear", nil, 204},
+		{"GET", "/takeovers", nil, 200},
+		{"GET", "/limits", nil, 200},
+		{"GET", "/steps", nil, 200},
+		{"GET", "/steps/message.send", nil, 200},
+		{"GET", "/steps/mesage.send", nil, 404},
+		{"GET", "/events?account=a&kind=chat", nil, 200},
+		{"GET", "/version", nil, 200},
+		{"DELETE", "/runs/r1", nil, 405},
+		{"GET", "/nothing", nil, 404},
+	} {
+		answer := h.call(adminToken, call.method, call.target, call.body)
+		require.Equal(t, call.status, answer.Code, "%s %s: %s", call.method, call.target, answer.Body)
+		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"), call.target)
+		require.Empty(t, answer.Header().Get("Access-Control-Allow-Origin"))
+		if call.status >= 400 {
+			require.NotEmpty(t, problemIn(t, answer).Detail)
+		}
+	}
+	h.used["watchRun"], h.used["approveRun"], h.used["rejectRun"], h.used["resumeRun"] = true, true, true, true // have tests of their own
+	for path, item := range h.description().Paths.Map() {
+		for method, operation := range item.Operations() {
+			require.True(t, h.used[operation.OperationID], "%s %s is not tested", method, path)
+		}
+	}
+	require.Equal(t, []string{"pause greeting  root", "resume greeting @daily root", "trip default 135380 2026-11-22T12:00:00Z rest root", "clear default 135380 root"}, h.asked)
+}
+
+// Nothing is shown, and nothing is done, without a token whose role is enough.
+func TestRolesAreKept(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("r", 1)
+	tokens := map[workflows.Role]string{workflows.RoleViewer: viewerToken, workflows.RoleOperator: operatorToken, workflows.RoleAdmin: adminToken}
+	before := get[result.Run](h, "/runs/r")
+	seen := map[workflows.Role]int{}
+	for path, item := range h.description().Paths.Map() {
+		target := strings.NewReplacer("/api/v1", "", "{run}", "r", "{workflow}", "greeting", "{account}", "a", "{step}", "log").Replace(path)
+		for method, operation := range item.Operations() {
+			least := workflows.Role(fmt.Sprint(operation.Extensions["x-role"]))
+			require.True(t, least.May(least), "%s has no role", operation.OperationID)
+			seen[least]++
+			for _, wrong := range []string{"", "Bearer", "Bearer ", "Bearer " + viewerToken + "x", "Basic " + viewerToken, viewerToken, "Bearer " + viewerToken[1:]} {
+				h.pass(time.Minute)
+				r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+				r.Header.Set("Authorization", wrong)
+				answer := httptest.NewRecorder()
+				h.server.ServeHTTP(answer, r)
+				require.Equal(t, http.StatusUnauthorized, answer.Code, "%s with %q", operation.OperationID, wrong)
+				require.Contains(t, answer.Header().Get("WWW-Authenticate"), "Bearer")
+			}
+			for role, token := range tokens {
+				if role.May(least) {
+					continue
+				}
+				answer := h.call(token, method, target, nil)
+				require.Equal(t, http.StatusForbidden, answer.Code, "%s as %s", operation.OperationID, role)
+				require.Equal(t, "role", problemIn(t, answer).Code)
+			}
+		}
+	}
+	require.Positive(t, seen[workflows.RoleViewer]*seen[workflows.RoleOperator]*seen[workflows.RoleAdmin])
+	require.Equal(t, before, get[result.Run](h, "/runs/r"))
+	require.Empty(t, h.asked)
+	require.Empty(t, h.audits())
+}
+
+func TestWithoutTokensThereIsNoAPI(t *testing.T) {
+	h := newHouse(t)
+	h.server.SetTokens(nil)
+	for _, token := range []string{"", adminToken} {
+		answer := h.call(token, "GET", "/runs", nil)
+		require.Equal(t, http.StatusForbidden, answer.Code)
+		require.Equal(t, "off", problemIn(t, answer).Code)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/api/openapi.json"} {
+		answer := httptest.NewRecorder()
+		h.server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		require.Equal(t, http.StatusOK, answer.Code, path)
+	}
+}
+
+func TestTokensAreReplaced(t *testing.T) {
+	h := newHouse(t)
+	require.Equal(t, 200, h.call(viewerToken, "GET", "/version", nil).Code)
+	h.server.SetTokens([]workflows.Token{{Name: "new", Role: workflows.RoleViewer, Secret: workflows.NewSecret("another-0123456789")}})
+	require.Equal(t, 401, h.call(viewerToken, "GET", "/version", nil).Code)
+	require.Equal(t, 200, h.call("another-0123456789", "GET", "/version", nil).Code)
+}
+
+// An address that sends wrong tokens is made to wait, right tokens included; others are not.
+func TestGuessingIsSlow(t *testing.T) {
+	h := newHouse(t)
+	try := func(address, token string) int {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/version", nil)
+		r.RemoteAddr = address
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer := httptest.NewRecorder()
+		h.server.ServeHTTP(answer, r)
+		if answer.Code == http.StatusTooManyRequests {
+			require.Equal(t, "3", answer.Header().Get("Retry-After"))
+		}
+		return answer.Code
+	}
+	codes := map[int]int{}
+	for range 1000 {
+		codes[try("10.0.0.1:4711", "guess")]++
+	}
+	require.Equal(t, map[int]int{401: 20, 429: 980}, codes)
+	require.Equal(t, 429, try("10.0.0.1:1", viewerToken), "the port is another, the address the same")
+	require.Equal(t, 200, try("10.0.0.2:1", viewerToken))
+	h.pass(4 * time.Second)
+	require.Equal(t, 200, try("10.0.0.1:1", viewerToken))
+	require.Equal(t, 401, try("10.0.0.1:1", "guess"))
+	require.Equal(t, 429, try("10.0.0.1:1", "guess"))
+	for i := range 30 {
+		code := try(fmt.Sprintf("[2001:db8::%x]:1", i+1), "guess")
+		require.Equal(t, map[bool]int{true: 401, false: 429}[i < 20], code, "addresses of one network are one")
+	}
+	for i := range 10_000 { // the table stays small, and nobody is kept out for good
+		try(fmt.Sprintf("10.%d.%d.%d:1", 1+i>>16, i>>8&255, i&255), "guess")
+	}
+	require.Equal(t, 200, try("10.0.0.2:1", viewerToken))
+}
+
+func TestPagesAreStableWhileRowsAreAdded(t *testing.T) {
+	h := newHouse(t)
+	var all []string
+	for i := range 23 {
+		all = append([]string{fmt.Sprintf("r%02d", i)}, all...)
+		h.addRun(fmt.Sprintf("r%02d", i), 0)
+	}
+	var seen []string
+	next := ""
+	for pages := 0; ; pages++ {
+		page := get[listOf[result.Run]](h, "/runs?limit=5"+next)
+		for _, run := range page.Items {
+			seen = append(seen, run.ID)
+		}
+		h.addRun(fmt.Sprintf("new%d", pages), 0)
+		if page.Next == nil {
+			require.Equal(t, 4, pages)
+			break
+		}
+		require.Len(t, page.Items, 5)
+		next = "&cursor=" + *page.Next
+	}
+	require.Equal(t, all, seen)
+	require.Empty(t, get[listOf[result.Run]](h, "/runs?limit=5&workflow=none").Items)
+}
+
+// walk reads all pages of a list.
+func walk[A any](h *house, target string, limit int) (all []A) {
+	next := ""
+	for {
+		page := get[listOf[A]](h, fmt.Sprintf("%s?limit=%d%s", target, limit, next))
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all
+		}
+		require.Len(h.t, page.Items, limit)
+		next = "&cursor=" + *page.Next
+	}
+}
+
+func TestPagesOfItemsAndCalls(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("other", 3)
+	h.addRun("r", 7)
+	h.addRun("another", 2)
+	whole := get[listOf[result.CallInFull]](h, "/runs/r/calls")
+	require.Len(t, whole.Items, 14)
+	require.Nil(t, whole.Next)
+	items := get[listOf[result.Item]](h, "/runs/r/items").Items
+	require.Len(t, items, 7)
+	require.Len(t, items[6].Calls, 2)
+	for limit := 1; limit <= 15; limit++ {
+		require.Equal(t, whole.Items, walk[result.CallInFull](h, "/runs/r/calls", limit), "limit %d", limit)
+		require.Equal(t, items, walk[result.Item](h, "/runs/r/items", limit), "limit %d", limit)
+	}
+}
+
+func TestBadPages(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("r", 1)
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "limit=-1", "cursor=!", "cursor=aGk", "cursor=" + strings.Repeat("A", 600), "limit=1&limit=2", "limt=1"} {
+		for _, target := range []string{"/runs", "/runs/r/items", "/runs/r/calls", "/events"} {
+			answer := h.call(viewerToken, "GET", target+"?"+query, nil)
+			require.Equal(t, http.StatusBadRequest, answer.Code, "%s?%s", target, query)
+			require.Equal(t, "query", problemIn(t, answer).Code)
+		}
+	}
+}
+
+func TestBodiesThatAreRefused(t *testing.T) {
+	h := newHouse(t)
+	for _, one := range []struct {
+		kind, body string
+		status     int
+		says       string
+	}{
+		{"application/json", `{"params": {}, "plam": "x"}`, 400, `unknown field "plam"`},
+		{"application/json", `{"params": {}} {}`, 400, "more behind"},
+		{"application/json", `{"params": `, 400, "unexpected EOF"},
+		{"application/json", `[]`, 400, "array"},
+		{"application/json; charset=utf-8", `{"params": {"city": "` + strings.Repeat("x", 1<<20) + `"}}`, 413, "1048576"},
+		{"text/plain", `{}`, 415, "application/json"},
+		{"", `{}`, 415, "application/json"},
+		{"application/x-www-form-urlencoded", "a=b", 415, "application/json"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/workflows/greeting/runs", strings.NewReader(one.body))
+		r.Header.Set("Authorization", "Bearer "+adminToken)
+		if one.kind != "" {
+			r.Header.Set("Content-Type", one.kind)
+		}
+		answer := httptest.NewRecorder()
+		h.server.ServeHTTP(answer, r)
+		require.Equal(t, one.status, answer.Code, one.body[:min(40, len(one.body))])
+		require.Contains(t, problemIn(t, answer).Detail, one.says)
+	}
+	require.Empty(t, get[listOf[result.Run]](h, "/runs").Items)
+}
+
+// A request that is sent again, since its answer was lost, must not message anybody twice.
+func TestARequestIsRepeated(t *testing.T) {
+	h := newHouse(t)
+	order := map[string]any{"params": map[string]any{"city": "北京"}, "test_to": map[string]any{"account": "a", "friend": "f"}}
+	start := func(token, key string, body any) (int, string) {
+		answer := h.call(token, "POST", "/workflows/greeting/runs", body, "Idempotency-Key", key)
+		var run result.Run
+		_ = json.Unmarshal(answer.Body.Bytes(), &run)
+		return answer.Code, run.ID
+	}
+	code, first := start(operatorToken, "k1", order)
+	require.Equal(t, 201, code)
+	code, again := start(operatorToken, "k1", order)
+	require.Equal(t, []any{201, first}, []any{code, again})
+	code, _ = start(operatorToken, "k1", map[string]any{"params": map[string]any{"city": "上海"}})
+	require.Equal(t, 409, code, "the same key for something else")
+	code, second := start(operatorToken, "k2", order)
+	require.Equal(t, 201, code)
+	_, third := start(adminToken, "k1", order)
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values([]string{first, second, third}))), 3, "keys are a token's own")
+	require.Len(t, get[listOf[result.Run]](h, "/runs").Items, 3)
+	code, _ = start(operatorToken, strings.Repeat("k", 201), order)
+	require.Equal(t, 400, code)
+	require.Equal(t, []string{"ci run " + first, "ci run " + second, "root run " + third}, h.audits())
+}
+
+func TestSteeringIsAudited(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("r", 1)
+	require.Equal(t, 202, h.call(operatorToken, "POST", "/runs/r/pause", nil).Code)
+	h.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusPaused)})
+	require.Equal(t, 202, h.call(adminToken, "POST", "/runs/r/resume", nil).Code)
+	require.Equal(t, 202, h.call(operatorToken, "POST", "/runs/last/cancel", nil).Code)
+	require.Equal(t, []string{"ci pause r", "root resume r", "ci cancel r"}, h.audits())
+	run, err := h.ledger.Run(t.Context(), "r")
+	require.NoError(t, err)
+	require.Equal(t, engine.WantCancel, run.Wanted)
+}
+
+func ptr[T any](value T) *T { return &value }
+
+func TestPeopleDecide(t *testing.T) {
+	h := newHouse(t)
+	ask := func(run, step string) {
+		h.commit(engine.SetStep{StepRow: engine.StepRow{Run: run, Path: step, Status: engine.StatusHeld,
+			Outputs: json.RawMessage(`{"text":"Send it?","asked_at":"2026-11-22T10:00:00Z","until":null,"default":""}`)}})
+	}
+	h.addRun("r", 1)
+	ask("r", "one")
+	ask("r", "two")
+	require.Len(t, get[result.Run](h, "/runs/r").Waiting, 2)
+	answer := h.call(operatorToken, "POST", "/runs/r/approve", nil)
+	require.Equal(t, 409, answer.Code)
+	require.Contains(t, problemIn(t, answer).Detail, "one, two")
+	require.Equal(t, 200, h.call(operatorToken, "POST", "/runs/r/approve", map[string]any{"step": "two", "note": "looks right"}).Code)
+	require.Equal(t, 409, h.call(operatorToken, "POST", "/runs/r/reject", map[string]any{"step": "two"}).Code)
+	require.Equal(t, 200, h.call(adminToken, "POST", "/runs/r/reject", nil).Code)
+	rows, err := h.ledger.Steps(t.Context(), "r")
+	require.NoError(t, err)
+	require.Equal(t, []engine.Status{engine.StatusFailed, engine.StatusSucceeded}, []engine.Status{rows[0].Status, rows[1].Status})
+	require.Contains(t, string(rows[1].Outputs), `"by":"ci"`)
+	require.Contains(t, string(rows[1].Outputs), "looks right")
+}
+
+// A defect ends one request only, and what it was about stands in the log only.
+func TestPanicsAreAnswered(t *testing.T) {
+	h := newHouse(t)
+	h.panic = true
+	answer := h.call(operatorToken, "POST", "/workflows/greeting/plan", nil)
+	p := problemIn(t, answer)
+	require.Equal(t, 500, p.Status)
+	require.NotContains(t, answer.Body.String(), "secret")
+	require.Contains(t, h.log.String(), p.Instance)
+	require.Contains(t, h.log.String(), "a defect with a secret in it")
+	require.Equal(t, 200, h.call(viewerToken, "GET", "/version", nil).Code)
+}
+
+// Pages of other sites can neither read nor steer, whatever a browser would send along.
+func TestOtherSitesAreKeptOut(t *testing.T) {
+	h := newHouse(t)
+	h.addRun("r", 1)
+	for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
+		answer := h.call(operatorToken, "POST", "/runs/r/cancel", nil, headers...)
+		require.Equal(t, http.StatusForbidden, answer.Code)
+		require.Equal(t, "cross-origin", problemIn(t, answer).Code)
+	}
+	require.Empty(t, h.audits())
+	answer := h.call(operatorToken, "GET", "/version", nil, "Origin", "https://evil.example")
+	for name := range answer.Header() {
+		require.False(t, strings.HasPrefix(name, "Access-Control"), name)
+	}
+}
+
+func TestNoAnswerHoldsATokenOrASecret(t *testing.T) {
+	h := newHouse(t)
+	for _, token := range []string{adminToken, viewerToken + "!"} {
+		for _, target := range []string{"/workflows", "/version", "/accounts", "/runs", "/nothing", "/runs?cursor=" + token} {
+			answer := h.call(token, "GET", target, nil)
+			require.NotContains(t, answer.Body.String(), token)
+		}
+	}
+	require.NotContains(t, h.log.String(), adminToken)
+}
