@@ -85,7 +85,7 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err := e.checkSecrets(workflow); err != nil {
 		return nil, &rejected{Failure{Code: "secrets", Message: err.Error()}}
 	}
-	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.Limits), e.Now)
+	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.shared()), e.Now)
 	if active.window, err = windowOf(workflow.Window, e.Location); err != nil {
 		return nil, &rejected{Failure{Code: "workflow", Message: err.Error()}}
 	}

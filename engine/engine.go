@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"youmiflow/internal/redact"
@@ -120,6 +121,8 @@ type Engine struct {
 	secrets       map[string]any   // as expressions see them
 	redactor      *redact.Redactor // nil without secrets
 
+	limits atomic.Pointer[[]*workflows.Limit] // in place of Config.Limits
+
 	mu     sync.Mutex
 	active map[string]*activeRun
 }
@@ -127,6 +130,7 @@ type Engine struct {
 // New returns an engine. It starts nothing.
 func New(config Config) *Engine {
 	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations(), accounts: newAccounts()}
+	e.SetLimits(config.Limits)
 	e.secrets = secretNames(config.Secrets)
 	if e.Notice != nil && e.Ledger != nil {
 		e.Ledger = noticingLedger{e.Ledger, e.Notice}
@@ -139,6 +143,12 @@ func New(config Config) *Engine {
 	}
 	return e
 }
+
+// SetLimits puts other limits in the place of Config.Limits, for runs that are taken up from now on.
+func (e *Engine) SetLimits(limits []*workflows.Limit) { e.limits.Store(&limits) }
+
+// shared are the limits of the project.
+func (e *Engine) shared() []*workflows.Limit { return *e.limits.Load() }
 
 // Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again
 // then; with neither instant nor error there is nothing left to do, or something else will wake the lane. Two calls

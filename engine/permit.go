@@ -152,7 +152,7 @@ func (s *scope) silent(path string, slot Slot) error {
 // over who is held by a cap, or left without a word for long.
 func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Request) error {
 	path, message, found := s.firstMessage(request)
-	if !found || len(s.engine.Limits) == 0 && len(s.active.limits) == 0 && s.active.deadline().IsZero() {
+	if !found || len(s.engine.shared()) == 0 && len(s.active.limits) == 0 && s.active.deadline().IsZero() {
 		return nil
 	}
 	if _, taken := s.active.slotOf(slotKey{s.item.ID, step.Path}); taken {

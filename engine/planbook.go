@@ -28,7 +28,7 @@ type plannedBook struct {
 func (p *planner) newBook(active *activeRun, window *calendar.Window) *plannedBook {
 	run := active.run
 	book := &plannedBook{
-		planner: p, active: active, window: window, limited: len(p.engine.Limits)+len(active.limits) > 0, minute: -1,
+		planner: p, active: active, window: window, limited: len(p.engine.shared())+len(active.limits) > 0, minute: -1,
 		call: LimitedCall{Connection: run.Connection, Workflow: run.Workflow, Uncapped: run.Test != nil, Priority: active.workflow.Priority},
 	}
 	if run.Test != nil {

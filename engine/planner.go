@@ -65,7 +65,7 @@ func (e *Engine) newPlanner(ctx context.Context, submission Submission, clock *V
 	if test := submission.Test; test != nil {
 		run.Test = &Test{Account: test.Account, Friend: test.Friend, Rows: cmp.Or(max(test.Rows, 0), defaultTestRows)}
 	}
-	own := workflows.ResolveLimits(workflow, e.Limits)
+	own := workflows.ResolveLimits(workflow, e.shared())
 	p := &planner{
 		engine: e, active: newActiveRun(run, workflow, params, own, e.Now), clock: clock, plan: newPlan(workflow), hash: sha256.New(),
 		shapes: newShapes(), began: now, tripped: map[string]int64{}, children: map[childKey]*plannedBook{}, notes: map[string]bool{},
@@ -78,7 +78,7 @@ func (e *Engine) newPlanner(ctx context.Context, submission Submission, clock *V
 	}
 	p.book = p.newBook(p.active, window)
 	p.timer = &planTimer{planner: p, book: p.book}
-	p.see(slices.Concat(e.Limits, own))
+	p.see(slices.Concat(e.shared(), own))
 	if err := errors.Join(p.findEnd(), p.knowTripped(ctx)); err != nil {
 		return nil, err
 	}
@@ -105,11 +105,11 @@ func (p *planner) begin(params map[string]any) error {
 	if test := p.active.run.Test; test != nil {
 		p.digest([]byte("test"), []byte(test.Account), []byte(test.Friend), []byte(strconv.Itoa(test.Rows)))
 	}
-	for _, limit := range slices.Concat(p.engine.Limits, p.active.limits) {
+	for _, limit := range slices.Concat(p.engine.shared(), p.active.limits) {
 		p.digest([]byte(limitText(limit)))
 	}
 	for _, callee := range everyCallee(workflow) {
-		own := workflows.ResolveLimits(callee, p.engine.Limits)
+		own := workflows.ResolveLimits(callee, p.engine.shared())
 		p.see(own)
 		p.digest([]byte(callee.Digest))
 		for _, limit := range own {
@@ -279,7 +279,7 @@ func (p *planner) childBook(callee *workflows.Workflow, run Run, caller *planned
 	if book := p.children[key]; book != nil {
 		return book
 	}
-	active := newActiveRun(run, callee, map[string]any{}, workflows.ResolveLimits(callee, p.engine.Limits), p.engine.Now)
+	active := newActiveRun(run, callee, map[string]any{}, workflows.ResolveLimits(callee, p.engine.shared()), p.engine.Now)
 	window, err := windowOf(callee.Window, p.engine.Location)
 	if window == nil || err != nil { // what it says was checked when the file was read
 		window = caller.window

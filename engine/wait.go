@@ -20,7 +20,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 			return time.Time{}, err
 		}
 	}
-	if len(s.engine.Limits) == 0 && len(s.active.limits) == 0 {
+	if len(s.engine.shared()) == 0 && len(s.active.limits) == 0 {
 		return time.Time{}, nil
 	}
 	s.turn.pause()

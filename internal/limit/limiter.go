@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -42,6 +43,8 @@ const mostBuckets = 20_000
 type Limiter struct {
 	config Config
 
+	shared atomic.Pointer[[]*workflows.Limit]
+
 	mu      sync.Mutex
 	rules   map[*workflows.Limit]*rule
 	answers map[question]answer
@@ -56,10 +59,17 @@ var _ engine.Limiter = (*Limiter)(nil)
 
 // New returns a limiter. It starts nothing and needs no end.
 func New(config Config) *Limiter {
-	return &Limiter{
-		config: config.withDefaults(), rules: map[*workflows.Limit]*rule{},
-		answers: map[question]answer{}, buckets: map[string]*bucket{},
-	}
+	l := &Limiter{config: config.withDefaults()}
+	l.SetShared(config.Shared)
+	return l
+}
+
+// SetShared puts other limits in the place of Config.Shared. What buckets have counted holds for limits of the same name.
+func (l *Limiter) SetShared(limits []*workflows.Limit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shared.Store(&limits)
+	l.rules, l.answers, l.buckets = map[*workflows.Limit]*rule{}, map[question]answer{}, map[string]*bucket{}
 }
 
 // Reserve implements engine.Limiter. Without a limit that matches, the answer is call.Earliest of now.
@@ -156,12 +166,12 @@ type way struct {
 
 // way fills in what a call passes.
 func (l *Limiter) way(into *way, call *engine.LimitedCall, own []*workflows.Limit) error {
-	if len(l.config.Shared) == 0 && len(own) == 0 {
+	if len(*l.shared.Load()) == 0 && len(own) == 0 {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
+	for _, limits := range [2][]*workflows.Limit{*l.shared.Load(), own} {
 		for _, limit := range limits {
 			if err := l.point(into, l.rule(limit), call); err != nil {
 				return err

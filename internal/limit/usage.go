@@ -39,7 +39,7 @@ func (l *Limiter) Usage(ctx context.Context, call engine.LimitedCall, own []*wor
 	}
 	now := l.config.Now().UnixNano()
 	var list []Usage
-	for _, limits := range [2][]*workflows.Limit{l.config.Shared, own} {
+	for _, limits := range [2][]*workflows.Limit{*l.shared.Load(), own} {
 		for _, limit := range limits {
 			u := Usage{Limit: limit.Name, Scope: limit.Scope, Next: time.Unix(0, now).UTC()}
 			matches, err := on.usage(ctx, l.config.Store, limit, &u, now)
