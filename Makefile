@@ -32,8 +32,8 @@ test: ## Run all tests, and say at the end which optional checks were left out
 	@command -v systemd-analyze >/dev/null 2>&1 || \
 		echo "  schedules beside systemd      (needs systemd-analyze, which is not installed)"
 
-race: ## Run all tests under the race detector (needs a C compiler)
-	$(GO) test -race ./...
+race: ## Run all tests under the race detector, properties on fewer examples (needs a C compiler)
+	$(GO) test -race -short -timeout 20m ./...
 
 lint: ## Run the linters of .golangci.yml; without golangci-lint this is skipped, and on CI an error
 	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; \
