@@ -62,7 +62,7 @@ fuzz: ## Fuzz each target for FUZZTIME (10s)
 		done; \
 	done
 
-bench: build ## Measure throughput, memory, start and plans beside a plain program, then run the benchmarks; prints numbers, judges none
+bench: build ## Measure throughput, memory, start, plans and the daemon beside a plain program, then run the benchmarks; prints numbers, judges none
 	$(GO) run ./internal/bench -youmiflow $(CURDIR)/bin/youmiflow $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 

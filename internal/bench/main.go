@@ -23,7 +23,7 @@ func main() {
 	rows := flag.Int("rows", 100_000, "recipients")
 	flight := flag.Int("in-flight", 64, "calls in flight")
 	rounds := flag.Int("rounds", 3, "how often each is measured, in turn")
-	parts := flag.String("parts", "throughput,memory,start,plan", "what to measure")
+	parts := flag.String("parts", "throughput,memory,start,plan,serve-idle,serve-fires,serve-events", "what to measure")
 	role := flag.String("role", "", "used by the bench itself: stub or plain")
 	file := flag.String("file", "", "with -role plain: the audience")
 	url := flag.String("url", "", "with -role plain: where to post")
@@ -69,9 +69,10 @@ func (b *bench) run(ctx context.Context, parts []string) (err error) {
 	}
 	defer stop()
 	for _, part := range parts {
-		measure := map[string]func(context.Context) error{"throughput": b.throughput, "memory": b.memory, "start": b.start, "plan": b.plan}[part]
+		measure := map[string]func(context.Context) error{"throughput": b.throughput, "memory": b.memory, "start": b.start, "plan": b.plan,
+			"serve-idle": b.serveIdle, "serve-fires": b.serveFires, "serve-events": b.serveEvents}[part]
 		if measure == nil {
-			return fmt.Errorf("-parts %s: throughput, memory, start or plan", part)
+			return fmt.Errorf("-parts %s: throughput, memory, start, plan, serve-idle, serve-fires or serve-events", part)
 		}
 		if err := measure(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
