@@ -41,8 +41,8 @@ func TestNoAccountIsFasterThanItsLimit(t *testing.T) {
 		sort.Slice(times, func(i, j int) bool { return times[i].Before(times[j]) })
 		span := times[len(times)-1].Sub(times[0])
 		// 600 a minute is one per 100 ms. What lies between the slot and the arrival may shorten a single gap, not the whole.
-		// A call may use its slot late by staleSlot, on a machine that has much to do.
-		require.GreaterOrEqual(t, span, 9*100*time.Millisecond-staleSlot, "account %s", account)
+		// On a machine that has much to do, a call may use its slot up to 200 ms late.
+		require.GreaterOrEqual(t, span, 9*100*time.Millisecond-200*time.Millisecond, "account %s", account)
 	}
 }
 
