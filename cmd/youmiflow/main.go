@@ -24,8 +24,15 @@ func main() {
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Environment{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Lookup: os.LookupEnv,
-		Interrupts: interrupts, Version: versionName(),
+		Interrupts: interrupts, Hangups: hangups, Version: versionName(),
 	}))
+}
+
+// hangups takes SIGHUP, which otherwise ends a process: only who asks for it goes on when its terminal is closed.
+func hangups() (<-chan os.Signal, func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // versionName is the linker's version, else what the build knows of itself.

@@ -26,6 +26,9 @@ type Environment struct {
 	Stdout, Stderr io.Writer
 	// Lookup reads an environment variable.
 	Lookup func(string) (string, bool)
+	// Hangups brings the signals by which somebody asks for the configuration to be read again, from when it is called until
+	// stop is. Nil: there are none.
+	Hangups func() (hangups <-chan os.Signal, stop func())
 	// Interrupts brings the signals by which a person or a supervisor asks the process to stop.
 	Interrupts <-chan os.Signal
 	// Version is that of the binary.

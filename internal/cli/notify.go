@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,12 +59,12 @@ func (a *app) openNotifier(ctx context.Context, project *project, names []string
 }
 
 // goodbye is how long a process that ends stays to deliver notifications.
-const goodbye = 10 * time.Second
+const goodbye = 8 * time.Second
 
 // telling turns what the engine gives notice of into occasions, beside the engine: it looks runs up in the ledger.
 type telling struct {
 	session  *session
-	notifier *notify.Notifier
+	notifier atomic.Pointer[notify.Notifier] // another one after the configuration was read again
 	notices  chan engine.Notice
 	working  sync.WaitGroup
 	once     sync.Once
@@ -81,7 +82,8 @@ func (s *session) tellPeople(ctx context.Context) {
 		s.app.say("warning: nobody is told of anything: %v", err)
 		return
 	}
-	t := &telling{session: s, notifier: notifier, notices: make(chan engine.Notice, 1000)}
+	t := &telling{session: s, notices: make(chan engine.Notice, 1000)}
+	t.notifier.Store(notifier)
 	t.working.Go(func() { t.run(context.WithoutCancel(ctx)) })
 	s.telling = t
 	s.closers = append(s.closers, t.close)
@@ -99,7 +101,7 @@ func (s *session) notifyNow(ctx context.Context, channel string, message notify.
 	if s.telling == nil {
 		return fmt.Errorf("the channel %q cannot be used: see notify.channels in youmiflow.yaml", channel)
 	}
-	return s.telling.notifier.Send(ctx, channel, message)
+	return s.telling.notifier.Load().Send(ctx, channel, message)
 }
 
 // hear takes a notice. It never waits: what is too much is dropped and logged.
@@ -114,7 +116,7 @@ func (t *telling) hear(notice engine.Notice) {
 func (t *telling) run(ctx context.Context) {
 	for notice := range t.notices {
 		for _, occasion := range t.occasions(ctx, notice) {
-			t.notifier.Tell(occasion)
+			t.notifier.Load().Tell(occasion)
 		}
 	}
 }
@@ -127,7 +129,7 @@ func (t *telling) close() error {
 		t.working.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 		defer cancel()
-		if err := t.notifier.Close(ctx); err != nil {
+		if err := t.notifier.Load().Close(ctx); err != nil {
 			t.session.app.logger().Warn("closing the channels", "error", err)
 		}
 	})
@@ -186,7 +188,7 @@ func ended(o notify.Occasion, status engine.Status) []notify.Occasion {
 // missed tells of instants of a schedule that passed.
 func (t *telling) missed(fire engine.Fire) {
 	if fire.Missed > 0 {
-		t.notifier.Tell(notify.Occasion{On: notify.ScheduleMissed, Workflow: fire.Workflow,
+		t.notifier.Load().Tell(notify.Occasion{On: notify.ScheduleMissed, Workflow: fire.Workflow,
 			Detail: fmt.Sprintf("%s: %s (%d)", fire.Trigger, fire.Instant.Format(time.RFC3339), fire.Missed)})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,14 +16,13 @@ import (
 	"youmiflow/internal/folder"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/web"
+	"youmiflow/workflows"
 )
 
 const (
-	// defaultListen is where the daemon listens unless it is told: nobody else's machine reaches it.
-	defaultListen = "127.0.0.1:8686"
 	// drainWithin is how long what is in flight may take once the daemon is to stop. With the rest of what a stop needs it
-	// stays below 30 s.
-	drainWithin = 24 * time.Second
+	// stays below 30 s: requests over HTTP get 3 s, slices that do not end another 2 s, notifications 8 s.
+	drainWithin = 16 * time.Second
 	// ownRetry is the pause between two tries to become the ledger's owner.
 	ownRetry = 200 * time.Millisecond
 )
@@ -37,7 +38,8 @@ func (a *app) serveCommand() *cobra.Command {
 other commands start while it is there. It answers over HTTP.
 
 SIGTERM or Ctrl-C stops it in order within 30 s: nothing new is begun, what is in flight is
-finished. What is left goes on when it is started again. A second signal leaves at once.`,
+finished. What is left goes on when it is started again. A second signal leaves at once. SIGHUP has
+youmiflow.yaml read again.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !request.sandboxed {
@@ -54,7 +56,7 @@ finished. What is left goes on when it is started again. A second signal leaves 
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&request.listen, "listen", "", "the address to listen on (default "+defaultListen+")")
+	flags.StringVar(&request.listen, "listen", "", "the address to listen on (default: server.listen of youmiflow.yaml, else "+workflows.DefaultListen+")")
 	flags.BoolVar(&request.sandboxed, "sandbox", false, "work against the built-in simulator: nobody is messaged")
 	flags.DurationVar(&request.wait, "wait", time.Minute, "how long to wait for another process to let go of the ledger")
 	request.git.add(c)
@@ -79,6 +81,10 @@ type daemon struct {
 	folder    *folder.Folder
 	scheduler *engine.Scheduler
 	events    *engine.EventWork
+	// certificate is nil without TLS.
+	certificate *certificate
+	// current is the configuration as it was read last. What of it cannot change while the daemon works is in project.
+	current atomic.Pointer[workflows.Project]
 }
 
 // service is a part of the daemon that runs beside the others. Run returns soon once its context ends, and nil when that
@@ -95,6 +101,7 @@ func (d *daemon) services() []service {
 		{"folder", d.folder.Run},
 		{"scheduler", d.schedule},
 		{"watchdog", d.watchdog},
+		{"configuration", d.heedHangups},
 		{"events", d.events.Run},
 		{"old events", d.forgetEvents},
 		{"old runs", d.forgetOld},
@@ -104,6 +111,7 @@ func (d *daemon) services() []service {
 // newDaemon makes the parts of the daemon; none of them runs yet. Mounts on the web server belong here too.
 func newDaemon(ctx context.Context, s *session, served *served, listener net.Listener) (*daemon, error) {
 	d := &daemon{session: s, served: served}
+	d.current.Store(served.config)
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err
 	}
@@ -122,7 +130,7 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := listenAt(ctx, request.listen)
+	listener, certificate, err := a.openListener(ctx, request.listen, served.config.Server)
 	if err != nil {
 		return err
 	}
@@ -146,31 +154,20 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 	if err != nil {
 		return err
 	}
+	d.certificate = certificate
 	return d.run(ctx, listener.Addr().String(), request.wait)
-}
-
-func listenAt(ctx context.Context, address string) (net.Listener, error) {
-	if address == "" {
-		address = defaultListen
-	}
-	var network net.ListenConfig
-	listener, err := network.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, usage("--listen %s: %v", address, err)
-	}
-	return listener, nil
 }
 
 // run owns the ledger and runs the services until somebody asks to stop, then drains.
 func (d *daemon) run(ctx context.Context, address string, wait time.Duration) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	heard := make(chan struct{})
+	ended, heard := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(heard)
-		d.heed(ctx, stop)
+		d.heed(ended, stop)
 	}()
-	defer func() { stop(nil); <-heard }()
+	defer func() { close(ended); <-heard }()
 	if err := d.ownWithin(ctx, wait); err != nil {
 		return err
 	}
@@ -183,7 +180,10 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 			return nil
 		})
 	}
-	d.app.say("serving %s at http://%s; Ctrl-C stops it in order", d.project.dir, address)
+	d.app.say("serving %s at %s://%s; Ctrl-C stops it in order", d.project.dir, d.scheme(), address)
+	if tokens, err := d.current.Load().Tokens(); err == nil && len(tokens) == 0 {
+		d.app.say("the API is off: add a token under server.tokens in youmiflow.yaml")
+	}
 	d.ready()
 	err := group.Wait()
 	d.stopping()
@@ -197,14 +197,28 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 var errStopped = errors.New("the daemon was asked to stop")
 
 // heed ends the daemon in order at the first signal, and at once at the second.
-func (d *daemon) heed(ctx context.Context, stop context.CancelCauseFunc) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-d.app.Interrupts:
+func (d *daemon) heed(ended <-chan struct{}, stop context.CancelCauseFunc) {
+	for again := false; ; again = true {
+		select {
+		case <-ended:
+			return
+		case <-d.app.Interrupts:
+		}
+		if again {
+			d.app.say("left at once; what was begun is settled when the daemon is started again")
+			os.Exit(exitStopped)
+		}
+		d.app.say("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
+		stop(errStopped)
 	}
-	d.app.say("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
-	stop(errStopped)
+}
+
+// scheme is how the daemon is spoken to.
+func (d *daemon) scheme() string {
+	if d.certificate != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // drain stops the engine in order.

@@ -11,7 +11,6 @@ import (
 	"youmiflow/engine"
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/folder"
-	"youmiflow/internal/limit"
 	"youmiflow/internal/web"
 	"youmiflow/internal/web/result"
 	"youmiflow/steps"
@@ -31,7 +30,7 @@ func (d *daemon) openWeb(listener net.Listener) error {
 		Listener: listener, Logger: d.app.logger(), Version: d.app.Version, Ledger: d.ledger, Steering: d.engine, Folder: d.folder,
 		Project:   apiProject{d, catalogue, make(chan struct{}, 1)},
 		Schedules: apiSchedules{d}, Accounts: apiAccounts{d}, Events: d.ledger, Catalogue: catalogue,
-		Limits: func() []*workflows.Limit { return d.project.config.Limits },
+		Limits: func() []*workflows.Limit { return d.current.Load().Limits },
 		Checks: []web.Check{{Name: "ledger", Do: d.ledgerWritable}, {Name: "engine", Do: d.engineRunning}, {Name: "workflows", Do: d.folderLoaded}},
 	})
 	if err != nil {
@@ -290,7 +289,9 @@ type apiAccounts struct{ *daemon }
 
 // List implements web.Accounts.
 func (s apiAccounts) List(ctx context.Context) ([]result.Account, error) {
-	return accountViews(ctx, s.project, s.ledger, s.sandboxed, time.Now())
+	now := *s.project
+	now.config = s.current.Load()
+	return accountViews(ctx, &now, s.ledger, s.sandboxed, time.Now())
 }
 
 // Trip implements web.Accounts.
@@ -310,6 +311,5 @@ func (s *session) clearAccount(ctx context.Context, connection, account, who str
 	if err != nil {
 		return held, err
 	}
-	limiter := limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})
-	return held, limiter.Clear(ctx, messageOf(connection, account), nil)
+	return held, s.limiter.Clear(ctx, messageOf(connection, account), nil)
 }

@@ -29,6 +29,7 @@ type session struct {
 	clients     *clients
 	ledger      *ledger.Ledger
 	engine      *engine.Engine
+	limiter     *limit.Limiter
 	dispatcher  *dispatch.Dispatcher
 	ownership   *ledger.Ownership
 	suppression *suppression
@@ -106,9 +107,10 @@ func (s *session) wire(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
+	s.limiter = limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})
 	s.engine = engine.New(engine.Config{
 		Ledger:    s.ledger,
-		Limiter:   s.app.counted(limit.New(limit.Config{Store: s.buckets(), Shared: s.project.config.Limits, Location: s.project.config.Timezone})),
+		Limiter:   s.app.counted(s.limiter),
 		Steps:     s.app.traces.Steps(s.app.countedSteps(catalogue)),
 		Catalogue: catalogue,
 		Limits:    s.project.config.Limits,
