@@ -45,7 +45,8 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		require.NotContains(t, p.Detail, "hush")
 		require.Equal(t, one.status == 500, p.Instance != "")
 	}
-	require.NotEqual(t, problemOf(errors.New("x")).Instance, problemOf(errors.New("x")).Instance)
+	first, second := problemOf(errors.New("x")), problemOf(errors.New("x"))
+	require.NotEqual(t, first.Instance, second.Instance)
 }
 
 // patient is a recorder that takes deadlines, as connections do.

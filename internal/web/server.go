@@ -197,16 +197,18 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, one route) {
 func (s *Server) calmly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			found := recover()
-			if found == nil || found == http.ErrAbortHandler {
-				return
+			if found := recover(); found != nil && found != any(http.ErrAbortHandler) {
+				s.panicked(w, r, found)
 			}
-			s.config.Logger.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(found),
-				"stack", string(debug.Stack()))
-			s.fail(w, r, fmt.Errorf("panic: %v", found))
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *Server) panicked(w http.ResponseWriter, r *http.Request, found any) {
+	s.config.Logger.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(found),
+		"stack", string(debug.Stack()))
+	s.fail(w, r, fmt.Errorf("panic: %v", found))
 }
 
 // head sets the headers that every answer has; kind is "" for one without a body.

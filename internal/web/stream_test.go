@@ -19,7 +19,7 @@ import (
 type event struct{ name, id, data string }
 
 // watch opens a stream of a run.
-func watch(t *testing.T, ctx context.Context, url, last string) (*http.Response, *bufio.Scanner) {
+func watch(ctx context.Context, t *testing.T, url, last string) (*http.Response, *bufio.Scanner) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/v1/runs/r/events", nil)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestARunIsWatched(t *testing.T) {
 	url, ended := h.listen(ctx)
 	defer func() { stop(); require.NoError(t, <-ended); http.DefaultClient.CloseIdleConnections() }()
 
-	answer, lines := watch(t, ctx, url, "")
+	answer, lines := watch(ctx, t, url, "")
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
 	first := next(lines)
@@ -66,7 +66,7 @@ func TestARunIsWatched(t *testing.T) {
 	require.Equal(t, 2, run.Counts.Pending)
 
 	// Who comes again with what it has seen hears of changes only.
-	_, again := watch(t, ctx, url, first.id)
+	_, again := watch(ctx, t, url, first.id)
 	h.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusSucceeded)})
 	for _, lines := range []*bufio.Scanner{lines, again} {
 		second := next(lines)
@@ -88,21 +88,21 @@ func TestStreamsAreBounded(t *testing.T) {
 	url, ended := h.listen(ctx)
 	clients, leave := context.WithCancel(t.Context())
 	for range 64 {
-		answer, lines := watch(t, clients, url, "")
+		answer, lines := watch(clients, t, url, "")
 		require.Equal(t, http.StatusOK, answer.StatusCode)
 		require.Equal(t, "run", next(lines).name)
 	}
-	answer, _ := watch(t, t.Context(), url, "")
+	answer, _ := watch(t.Context(), t, url, "")
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
 	require.NotEmpty(t, answer.Header.Get("Retry-After"))
 	leave()
 	require.Eventually(t, func() bool {
-		answer, _ := watch(t, t.Context(), url, "")
+		answer, _ := watch(t.Context(), t, url, "")
 		defer func() { _ = answer.Body.Close() }()
 		return answer.StatusCode == http.StatusOK
 	}, 5*time.Second, 10*time.Millisecond, "who has left makes room")
 
-	_, lines := watch(t, t.Context(), url, "")
+	_, lines := watch(t.Context(), t, url, "")
 	require.Equal(t, "run", next(lines).name)
 	began := time.Now()
 	stop()
