@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -185,6 +186,7 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 		d.app.say("the API is off: add a token under server.tokens in youmiflow.yaml")
 	}
 	d.ready()
+	debug.FreeOSMemory() // what reading the files took, and a daemon at rest does not need
 	err := group.Wait()
 	d.stopping()
 	if err != nil && errors.Is(context.Cause(ctx), errStopped) && errors.Is(err, context.Canceled) {
