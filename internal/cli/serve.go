@@ -82,6 +82,8 @@ type daemon struct {
 	folder    *folder.Folder
 	scheduler *engine.Scheduler
 	events    *engine.EventWork
+	// hangups bring the wish that the configuration be read again; nil: there are none.
+	hangups <-chan os.Signal
 	// certificate is nil without TLS.
 	certificate *certificate
 	// current is the configuration as it was read last. What of it cannot change while the daemon works is in project.
@@ -171,6 +173,11 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 	defer func() { close(ended); <-heard }()
 	if err := d.ownWithin(ctx, wait); err != nil {
 		return err
+	}
+	if d.app.Hangups != nil { // before anybody is told that it serves
+		hangups, deaf := d.app.Hangups()
+		defer deaf()
+		d.hangups = hangups
 	}
 	group, running := errgroup.WithContext(ctx)
 	for _, part := range d.services() {

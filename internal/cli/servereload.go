@@ -14,16 +14,11 @@ import (
 
 // heedHangups reads the configuration again whenever SIGHUP asks for it, until ctx ends.
 func (d *daemon) heedHangups(ctx context.Context) error {
-	if d.app.Hangups == nil {
-		return nil
-	}
-	hangups, stop := d.app.Hangups()
-	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hangups:
+		case <-d.hangups:
 			d.reload(ctx)
 		}
 	}
