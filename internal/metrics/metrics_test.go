@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -45,7 +44,9 @@ func (ledger) Takeovers(_ context.Context, filter engine.TakeoverFilter) ([]engi
 	return nil, nil
 }
 
-func (ledger) Accounts(context.Context) ([]engine.Account, error) { return make([]engine.Account, 1), nil }
+func (ledger) Accounts(context.Context) ([]engine.Account, error) {
+	return make([]engine.Account, 1), nil
+}
 
 func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	m := New("v1")
@@ -61,7 +62,8 @@ func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	_, err := m.Limiter(fixed{slot: engine.Slot{At: now.Add(time.Minute), Limit: "account"}}, clock).Reserve(t.Context(), engine.LimitedCall{}, nil)
 	require.NoError(t, err)
 	_, err = m.Limiter(fixed{err: &engine.CapError{Limit: "customer"}}, clock).Reserve(t.Context(), engine.LimitedCall{}, nil)
-	require.True(t, errors.As(err, new(*engine.CapError)), "what the limiter says comes through")
+	var capped *engine.CapError
+	require.ErrorAs(t, err, &capped, "what the limiter says comes through")
 	m.Fire(engine.Fire{Instant: now, At: now.Add(20 * time.Millisecond), Outcome: engine.Fired, Run: "r"})
 	m.Fire(engine.Fire{Instant: now, At: now, Outcome: engine.Missed, Missed: 4})
 	m.Commit(time.Millisecond, 7)
