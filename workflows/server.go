@@ -243,3 +243,6 @@ func (p *Project) Tokens() ([]Token, error) {
 	}
 	return tokens, nil
 }
+
+// Variable looks up an environment variable, or what .env beside youmiflow.yaml says of it.
+func (p *Project) Variable(name string) (string, bool) { return p.lookup(name) }

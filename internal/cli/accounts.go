@@ -29,10 +29,14 @@ what the limits leave, when the next may leave, and whether the account's calls 
 An account is held after several failures in a row that are its own fault, or by hand
 (accounts trip). Its calls wait, those of other accounts go on.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.listAccounts(c.Context(), sandboxed) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listAccounts(ctx, sandboxed) },
+				func() error { return a.listAccounts(c.Context(), sandboxed) })
+		},
 	}
 	c.PersistentFlags().BoolVar(&sandboxed, "sandbox", false, "the accounts of rehearsals, which count for themselves")
 	a.outputFlag(c)
+	a.serverFlag(c)
 	c.AddCommand(a.accountsTrip(&sandboxed), a.accountsClear(&sandboxed))
 	return c
 }
@@ -53,16 +57,23 @@ func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
 	if err != nil {
 		return err
 	}
-	header := []string{"CONNECTION", "ACCOUNT", "STATE", "UNTIL", "TODAY", "NEXT", "REASON"}
 	if l == nil {
-		return a.nothingYet(header...)
+		return a.nothingYet(a.newAccountListing())
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	views, err := accountViews(ctx, project, l, sandboxed, time.Now())
 	if err != nil {
 		return err
 	}
-	list := newListing(a.output, a.Stdout, header...)
+	return a.printAccounts(views)
+}
+
+func (a *app) newAccountListing() *listing {
+	return newListing(a.output, a.Stdout, "CONNECTION", "ACCOUNT", "STATE", "UNTIL", "TODAY", "NEXT", "REASON")
+}
+
+func (a *app) printAccounts(views []result.Account) error {
+	list := a.newAccountListing()
 	for _, view := range views {
 		if err := list.add(view, view.Connection, view.Account, view.State, clock(view.Until), today(view), clock(view.NextAt), view.Reason); err != nil {
 			return err
@@ -192,17 +203,12 @@ func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
 			if span < 0 {
 				return usage("--for %s: write how long, such as 2h", span)
 			}
-			return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
-				var until time.Time
-				if span > 0 {
-					until = time.Now().Add(span)
-				}
-				if err := s.engine.TripAccount(ctx, s.accountsOf(connection), arguments[0], until, reason, person(a.Lookup)); err != nil {
-					return err
-				}
-				a.say("the calls of account %s are held; let them go on with: %s", arguments[0],
-					s.project.hint("youmiflow accounts clear "+arguments[0]))
-				return nil
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error {
+				return r.tripAccount(ctx, *sandboxed, connection, arguments[0], reason, span)
+			}, func() error {
+				return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+					return s.tripAccount(ctx, connection, arguments[0], reason, span)
+				})
 			})
 		},
 	}
@@ -222,22 +228,39 @@ the platform has asked for, and from where a clock that ran ahead has pushed the
 counted stays counted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
-				held, err := s.clearAccount(ctx, connection, arguments[0], person(a.Lookup))
-				if err != nil {
-					return err
-				}
-				if !held {
-					a.say("account %s was not held; its limits are freed of waits", arguments[0])
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error {
+				return r.clearAccount(ctx, *sandboxed, connection, arguments[0])
+			}, func() error {
+				return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+					held, err := s.clearAccount(ctx, connection, arguments[0], person(a.Lookup))
+					if err != nil {
+						return err
+					}
+					if !held {
+						a.say("account %s was not held; its limits are freed of waits", arguments[0])
+						return nil
+					}
+					a.say("the calls of account %s go on", arguments[0])
 					return nil
-				}
-				a.say("the calls of account %s go on", arguments[0])
-				return nil
+				})
 			})
 		},
 	}
 	c.Flags().StringVar(&connection, "connection", "default", "the connection that the account belongs to")
 	return c
+}
+
+// tripAccount holds the calls of an account for a span of time, or with 0 until somebody clears it.
+func (s *session) tripAccount(ctx context.Context, connection, account, reason string, span time.Duration) error {
+	var until time.Time
+	if span > 0 {
+		until = time.Now().Add(span)
+	}
+	if err := s.engine.TripAccount(ctx, s.accountsOf(connection), account, until, reason, person(s.app.Lookup)); err != nil {
+		return err
+	}
+	s.app.say("the calls of account %s are held; let them go on with: %s", account, s.project.hint("youmiflow accounts clear "+account))
+	return nil
 }
 
 // accountsOf is under what name a connection's accounts are kept.

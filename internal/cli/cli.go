@@ -42,6 +42,7 @@ type app struct {
 	quiet   bool              // --quiet
 	verbose bool              // --verbose
 	project string            // --project
+	server  string            // --server
 	log     logFlags          // of a daemon
 	metrics *metrics.Metrics  // of a daemon; nil: nobody counts
 	traces  *telemetry.Traces // of a daemon; nil: nobody watches

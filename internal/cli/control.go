@@ -18,11 +18,13 @@ func (a *app) runsResume() *cobra.Command {
 		Short: "Go on with a run that was stopped or interrupted",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c, arguments[0], &options, func(ctx context.Context, s *session, run engine.Run) error {
-				if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
-					return err
-				}
-				return s.attend(ctx, run.ID, func() error { return s.engine.Resume(ctx, run.ID) })
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.resume(ctx, arguments[0]) }, func() error {
+				return a.controlling(c, arguments[0], &options, func(ctx context.Context, s *session, run engine.Run) error {
+					if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
+						return err
+					}
+					return s.attend(ctx, run.ID, func() error { return s.engine.Resume(ctx, run.ID) })
+				})
 			})
 		},
 	}
@@ -47,8 +49,10 @@ func (a *app) steering(use, short string, ask func(*engine.Engine, context.Conte
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-				return s.bring(ctx, run, func(ctx context.Context, id string) error { return ask(s.engine, ctx, id) }, status)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.bring(ctx, arguments[0], c.Name(), status) }, func() error {
+				return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
+					return s.bring(ctx, run, func(ctx context.Context, id string) error { return ask(s.engine, ctx, id) }, status)
+				})
 			})
 		},
 	}

@@ -35,8 +35,11 @@ func (a *app) deciding(word, short string, decision workflows.Decision) *cobra.C
 "runs show RUN" says what it asks. Who decided, and when, is kept with the run.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-				return s.decide(ctx, run, slices.Concat(arguments[1:], []string{""})[0], decision, note)
+			step := slices.Concat(arguments[1:], []string{""})[0]
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.decide(ctx, arguments[0], step, decision, note) }, func() error {
+				return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
+					return s.decide(ctx, run, step, decision, note)
+				})
 			})
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"youmiflow/engine"
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/ledger"
+	"youmiflow/internal/web/result"
 	"youmiflow/internal/youmi"
 	"youmiflow/workflows"
 )
@@ -55,6 +56,11 @@ func exitCode(err error) int {
 		return stop.code
 	case errors.Is(err, context.Canceled):
 		return exitStopped
+	}
+	if code, known := clientExit(err); known {
+		return code
+	}
+	switch {
 	case errors.As(err, new(*workflows.ParamError)), errors.Is(err, engine.ErrNotFound), errors.As(err, new(*engine.StateError)):
 		return exitUsage
 	case errors.As(err, new(diagnostic.List)), errors.As(err, new(*ledger.VersionError)), errors.As(err, new(*ledger.FileError)),
@@ -65,10 +71,10 @@ func exitCode(err error) int {
 }
 
 // runExit is the code for how a run ended.
-func runExit(run engine.Run) int {
+func runExit(run result.Run) int {
 	switch run.Status {
 	case engine.StatusSucceeded:
-		if run.Takeovers[engine.TakeoverStuck] > 0 {
+		if run.Takeovers.Stuck > 0 {
 			return exitPartial // somebody has to look at the conversations that are left
 		}
 		return exitDone
@@ -77,7 +83,7 @@ func runExit(run engine.Run) int {
 	case engine.StatusPaused, engine.StatusPending:
 		return exitStopped
 	}
-	if run.Error != nil && run.Calls[engine.CallSucceeded]+run.Calls[engine.CallUnknown] == 0 {
+	if run.Error != nil && run.Calls.Succeeded+run.Calls.Unknown == 0 {
 		switch run.Error.Code {
 		case "audience", "workflow", "params", "expression", "input":
 			return exitInvalid // the file, the audience or the configuration is at fault, and nothing was sent

@@ -8,15 +8,14 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"youmiflow/engine"
 	"youmiflow/internal/web/result"
 )
 
 // progress shows a person how a run goes.
 type progress interface {
 	// update shows how the run stands, and why it stands still ("" when it does not).
-	update(run engine.Run, waiting string)
-	end(engine.Run)
+	update(run result.Run, waiting string)
+	end(result.Run)
 }
 
 // newProgress shows a bar on a terminal, and lines elsewhere.
@@ -65,7 +64,7 @@ func (p *pace) measure(counts result.Counts, now time.Time) (rate float64, left 
 }
 
 // markTest marks what is shown of a test send.
-func markTest(run engine.Run) string {
+func markTest(run result.Run) string {
 	if run.Test != nil {
 		return "TEST "
 	}
@@ -74,8 +73,8 @@ func markTest(run engine.Run) string {
 
 type silence struct{}
 
-func (silence) update(engine.Run, string) {}
-func (silence) end(engine.Run)            {}
+func (silence) update(result.Run, string) {}
+func (silence) end(result.Run)            {}
 
 // lines prints a line now and then, less often the longer a run takes.
 type lines struct {
@@ -86,8 +85,8 @@ type lines struct {
 	wrote int
 }
 
-func (l *lines) update(run engine.Run, waiting string) {
-	counts, now := result.OfRun(run).Counts, time.Now()
+func (l *lines) update(run result.Run, waiting string) {
+	counts, now := run.Counts, time.Now()
 	if counts.Total > 0 && !l.pace.known {
 		l.pace.begin(counts, now)
 	}
@@ -112,7 +111,7 @@ func (l *lines) update(run engine.Run, waiting string) {
 	}
 }
 
-func (l *lines) end(engine.Run) {}
+func (l *lines) end(result.Run) {}
 
 // bar draws one bar over the items that end.
 type bar struct {
@@ -124,8 +123,8 @@ type bar struct {
 	waiting  atomic.Pointer[string]
 }
 
-func (b *bar) update(run engine.Run, waiting string) {
-	counts := result.OfRun(run).Counts
+func (b *bar) update(run result.Run, waiting string) {
+	counts := run.Counts
 	if counts.Total == 0 {
 		return
 	}
@@ -158,7 +157,7 @@ func (b *bar) left(decor.Statistics) string {
 	return "  about " + left.String() + " left"
 }
 
-func (b *bar) end(run engine.Run) {
+func (b *bar) end(run result.Run) {
 	if b.bar == nil {
 		return
 	}

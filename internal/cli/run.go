@@ -159,11 +159,11 @@ func (s *session) attend(ctx context.Context, id string, begin func() error) (er
 	s.app.say("run %s", id)
 	progress := s.app.newProgress()
 	run, err := s.follow(ctx, id, progress)
-	progress.end(run)
+	progress.end(result.OfRun(run))
 	if err != nil {
 		return err
 	}
-	err = s.app.report(s.project, run)
+	err = s.app.report(s.project.hint, rehearsed(run), result.OfRun(run))
 	s.settle(ctx)
 	return err
 }
@@ -190,7 +190,7 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 		if err != nil {
 			return run, err
 		}
-		progress.update(run, s.engine.Waiting(id))
+		progress.update(result.OfRun(run), s.engine.Waiting(id))
 		if err := questions.look(ctx, s.ledger, run); err != nil {
 			return run, err
 		}
@@ -223,29 +223,29 @@ func (s *session) leaveAtOnce(id string) {
 	os.Exit(exitStopped)
 }
 
-// report prints how a run ended, and what can be done next.
-func (a *app) report(project *project, run engine.Run) error {
-	err := a.one(result.OfRun(run), func(w io.Writer) error { return writeRun(w, run) })
+// report prints how a run ended, and what can be done next. Note stands behind its id.
+func (a *app) report(hint func(string) string, note string, run result.Run) error {
+	err := a.one(run, func(w io.Writer) error { return writeRun(w, run, note) })
 	if err != nil {
 		return err
 	}
-	counts := result.OfRun(run).Counts
+	counts := run.Counts
 	switch {
 	case !run.Status.Over():
-		a.say("stopped; resume with: %s", project.hint("youmiflow runs resume "+run.ID))
+		a.say("stopped; resume with: %s", hint("youmiflow runs resume "+run.ID))
 	case run.Status == engine.StatusCancelled:
-		a.say("the run was cancelled; who was reached: %s", project.hint("youmiflow runs items "+run.ID+" --status succeeded"))
+		a.say("the run was cancelled; who was reached: %s", hint("youmiflow runs items "+run.ID+" --status succeeded"))
 	case counts.Failed+counts.Unknown > 0:
-		a.say("who was not reached: %s", project.hint("youmiflow runs items "+run.ID+" --status failed,unknown"))
+		a.say("who was not reached: %s", hint("youmiflow runs items "+run.ID+" --status failed,unknown"))
 	case run.Test != nil:
 		a.say("TEST: nobody but %s:%s was messaged; what was left out: %s", run.Test.Account, run.Test.Friend,
-			project.hint("youmiflow runs items "+run.ID))
+			hint("youmiflow runs items "+run.ID))
 	case counts.Total > 0:
-		a.say("every recipient: %s", project.hint("youmiflow runs items "+run.ID))
+		a.say("every recipient: %s", hint("youmiflow runs items "+run.ID))
 	}
-	if stuck := run.Takeovers[engine.TakeoverStuck]; stuck > 0 {
+	if stuck := run.Takeovers.Stuck; stuck > 0 {
 		a.say("ALARM: %d conversations could not be handed back, and nobody owns them now: end them in the client; which: %s",
-			stuck, project.hint("youmiflow runs calls "+run.ID))
+			stuck, hint("youmiflow runs calls "+run.ID))
 	}
 	if code := runExit(run); code != exitDone {
 		return silently(code, "the run is "+string(run.Status))
@@ -265,10 +265,10 @@ func rehearsed(run engine.Run) string {
 	return text
 }
 
-func writeRun(w io.Writer, run engine.Run) error {
-	view := result.OfRun(run)
+// writeRun writes a run for people; note stands behind its id.
+func writeRun(w io.Writer, view result.Run, note string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, rehearsed(run), view.Workflow, view.Status)
+	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, note, view.Workflow, view.Status)
 	if view.StartedAt != nil {
 		fmt.Fprintf(&b, "started    %s\n", view.StartedAt.Local().Format(time.DateTime))
 	}
@@ -285,11 +285,11 @@ func writeRun(w io.Writer, run engine.Run) error {
 	if view.Error != nil {
 		fmt.Fprintf(&b, "error      %s\n", view.Error.Message)
 	}
-	if run.Parent != nil {
-		fmt.Fprintf(&b, "called by  run %s, step %s\n", run.Parent.Run, run.Parent.Step)
+	if view.Parent != nil {
+		fmt.Fprintf(&b, "called by  run %s, step %s\n", view.Parent.Run, view.Parent.Step)
 	}
-	if len(run.Outputs) > 0 {
-		fmt.Fprintf(&b, "outputs    %s\n", run.Outputs)
+	if len(view.Outputs) > 0 {
+		fmt.Fprintf(&b, "outputs    %s\n", view.Outputs)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -323,5 +323,5 @@ func gitCommit(ctx context.Context, dir string) string {
 }
 
 func nowWriter(run engine.Run) func(io.Writer) error {
-	return func(w io.Writer) error { return writeRun(w, run) }
+	return func(w io.Writer) error { return writeRun(w, result.OfRun(run), rehearsed(run)) }
 }

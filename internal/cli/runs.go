@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +22,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	a.serverFlag(c)
 	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel(), a.runsSettle(),
 		a.runsApprove(), a.runsReject())
 	return c
@@ -40,7 +40,9 @@ func (a *app) runsList() *cobra.Command {
 			if filter.Statuses, err = parseStatuses(statuses); err != nil {
 				return err
 			}
-			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error { return a.listRuns(ctx, l, filter) })
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listRuns(ctx, filter) }, func() error {
+				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error { return a.listRuns(ctx, l, filter) })
+			})
 		},
 	}
 	c.Flags().StringVar(&filter.Workflow, "workflow", "", "only runs of this workflow")
@@ -67,7 +69,7 @@ func (a *app) reading(ctx context.Context, read func(context.Context, *ledger.Le
 }
 
 func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunFilter) error {
-	list := newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+	list := a.newRunListing()
 	if l != nil {
 		runs, err := l.Runs(ctx, filter)
 		if err != nil {
@@ -78,17 +80,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 				defer a.abandoned(l, run)
 			}
 			view := result.OfRun(run)
-			started := ""
-			if view.StartedAt != nil {
-				started = view.StartedAt.Local().Format(time.DateTime)
-			}
-			workflow := view.Workflow
-			if run.Parent != nil {
-				workflow += ", called by " + run.Parent.Run
-			}
-			if err := list.add(view, view.ID, workflow, string(view.Status), audienceOf(run), started, fmt.Sprint(view.Counts.Total),
-				fmt.Sprint(view.Counts.Succeeded), fmt.Sprint(view.Counts.Failed), fmt.Sprint(view.Counts.Unknown),
-				fmt.Sprint(view.Counts.Skipped)); err != nil {
+			if err := list.add(view, runCells(view, audienceOf(run))...); err != nil {
 				return err
 			}
 		}
@@ -97,6 +89,20 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 		a.say("no runs yet; start one with: youmiflow run FILE")
 	}
 	return list.end()
+}
+
+func (a *app) newRunListing() *listing {
+	return newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+}
+
+// runCells are the row of a run in a table; audience says whom it was for.
+func runCells(run result.Run, audience string) []string {
+	workflow := run.Workflow
+	if run.Parent != nil {
+		workflow += ", called by " + run.Parent.Run
+	}
+	return []string{run.ID, workflow, string(run.Status), audience, clock(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
+		fmt.Sprint(run.Counts.Failed), fmt.Sprint(run.Counts.Unknown), fmt.Sprint(run.Counts.Skipped)}
 }
 
 // abandoned says of a run that is under way that nobody works on it: its process died.
@@ -124,13 +130,15 @@ func (a *app) runsShow() *cobra.Command {
 		Short: "Show one run (its id, the beginning of it, or last)",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
-				run, err := findRun(ctx, l, arguments[0])
-				if err != nil {
-					return err
-				}
-				defer a.abandoned(l, run)
-				return a.showRun(ctx, l, run)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.showRun(ctx, arguments[0]) }, func() error {
+				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+					run, err := findRun(ctx, l, arguments[0])
+					if err != nil {
+						return err
+					}
+					defer a.abandoned(l, run)
+					return a.showRun(ctx, l, run)
+				})
 			})
 		},
 	}
@@ -184,8 +192,10 @@ func (a *app) runsItems() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
-				return a.listItems(ctx, l, arguments[0], wanted)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listItems(ctx, arguments[0], wanted) }, func() error {
+				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+					return a.listItems(ctx, l, arguments[0], wanted)
+				})
 			})
 		},
 	}
@@ -195,16 +205,15 @@ func (a *app) runsItems() *cobra.Command {
 }
 
 func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, statuses []engine.Status) error {
-	header := []string{"STEP", "ROW", "KEY", "LANE", "STATUS", "REASON", "CALLS"}
+	list := a.newItemListing()
 	if l == nil {
-		return a.nothingYet(header...)
+		return a.nothingYet(list)
 	}
 	run, err := findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}
 	filter := engine.ItemFilter{Run: run.ID, Statuses: statuses, Root: !run.Foreach}
-	list := newListing(a.output, a.Stdout, header...)
 	for item, err := range l.Items(ctx, filter) {
 		if err != nil {
 			return err
@@ -213,11 +222,7 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 		if err != nil {
 			return err
 		}
-		calls := make([]string, len(view.Calls))
-		for i, call := range view.Calls {
-			calls[i] = call.Step + " " + string(call.State)
-		}
-		if err := list.add(view, view.Step, rowNumber(item), view.Key, view.Lane, string(view.Status), view.Reason, strings.Join(calls, ", ")); err != nil {
+		if err := list.add(view, itemCells(view, rowNumber(item))...); err != nil {
 			return err
 		}
 	}
@@ -225,6 +230,19 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 		a.say("run %s has no items%s", run.ID, ofStatus(statuses))
 	}
 	return list.end()
+}
+
+func (a *app) newItemListing() *listing {
+	return newListing(a.output, a.Stdout, "STEP", "ROW", "KEY", "LANE", "STATUS", "REASON", "CALLS")
+}
+
+// itemCells are the row of an item in a table; row is its number in the source.
+func itemCells(item result.Item, row string) []string {
+	calls := make([]string, len(item.Calls))
+	for i, call := range item.Calls {
+		calls[i] = call.Step + " " + string(call.State)
+	}
+	return []string{item.Step, row, item.Key, item.Lane, string(item.Status), item.Reason, strings.Join(calls, ", ")}
 }
 
 func ofStatus(statuses []engine.Status) string {
@@ -244,8 +262,10 @@ func (a *app) runsCalls() *cobra.Command {
 		Short: "Every API call of a run",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
-				return a.listCalls(ctx, l, arguments[0])
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listCalls(ctx, arguments[0]) }, func() error {
+				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+					return a.listCalls(ctx, l, arguments[0])
+				})
 			})
 		},
 	}
@@ -262,32 +282,40 @@ func rowNumber(item engine.Item) string {
 }
 
 // nothingYet prints the empty list of a project in which nothing was run: an absent ledger is no error.
-func (a *app) nothingYet(header ...string) error {
+func (a *app) nothingYet(list *listing) error {
 	a.say("nothing was run in this project yet")
-	return newListing(a.output, a.Stdout, header...).end()
+	return list.end()
 }
 
 func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error {
-	header := []string{"STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE"}
+	list := a.newCallListing()
 	if l == nil {
-		return a.nothingYet(header...)
+		return a.nothingYet(list)
 	}
 	run, err := findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}
-	list := newListing(a.output, a.Stdout, header...)
 	for call, err := range l.Calls(ctx, engine.CallFilter{Run: run.ID}) {
 		if err != nil {
 			return err
 		}
 		view := result.OfCallInFull(call)
-		if err := list.add(view, call.StartedAt.Local().Format(time.DateTime), call.Step, call.Operation, call.Account, call.Friend,
-			fmt.Sprint(call.Attempt), string(call.State), call.Code, call.Message); err != nil {
+		if err := list.add(view, callCells(view)...); err != nil {
 			return err
 		}
 	}
 	return list.end()
+}
+
+func (a *app) newCallListing() *listing {
+	return newListing(a.output, a.Stdout, "STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE")
+}
+
+// callCells are the row of a call in a table.
+func callCells(call result.CallInFull) []string {
+	return []string{clock(call.StartedAt), call.Step, call.Operation, call.Account, call.Friend, fmt.Sprint(call.Attempt), string(call.State),
+		call.Code, call.Message}
 }
 
 func parseStatuses(text string) ([]engine.Status, error) {

@@ -27,6 +27,7 @@ becomes of that.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	a.serverFlag(c)
 	c.AddCommand(a.scheduleList(), a.scheduleNext(), a.schedulePause(), a.scheduleResume(), a.scheduleTrigger(), a.scheduleBackfill())
 	return c
 }
@@ -130,7 +131,8 @@ nor a ledger, and does not know what is paused.`,
 			if count < 1 || count > 10_000 {
 				return usage("--count %d: write how many of each trigger, from 1 to 10000", count)
 			}
-			return a.nextFires(c.Context(), from, count)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.nextInstants(ctx, from, count) },
+				func() error { return a.nextFires(c.Context(), from, count) })
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "count from this time, such as 2026-12-01T00:00:00+08:00 or 2026-12-01 (default: now)")
@@ -155,20 +157,27 @@ func (a *app) nextFires(ctx context.Context, from string, count int) error {
 	if err != nil {
 		return err
 	}
-	list := newListing(a.output, a.Stdout, "AT", "WORKFLOW", "TRIGGER")
-	for _, one := range upcoming {
-		at := one.At.Format("2006-01-02 15:04:05 MST")
-		if err := list.add(result.Upcoming{Workflow: one.Workflow, Trigger: one.Trigger, At: one.At}, at, one.Workflow, one.Trigger); err != nil {
-			return err
-		}
-	}
-	if list.count == 0 && a.output == "table" {
+	if len(upcoming) == 0 && a.output == "table" {
 		a.say("no workflow in %s starts at a time of its own", t.folder())
 	}
-	if err := list.end(); err != nil {
+	views := make([]result.Upcoming, len(upcoming))
+	for i, one := range upcoming {
+		views[i] = result.Upcoming{Workflow: one.Workflow, Trigger: one.Trigger, At: one.At}
+	}
+	if err := a.printUpcoming(views); err != nil {
 		return err
 	}
 	return a.brokenFiles(t)
+}
+
+func (a *app) printUpcoming(views []result.Upcoming) error {
+	list := newListing(a.output, a.Stdout, "AT", "WORKFLOW", "TRIGGER")
+	for _, one := range views {
+		if err := list.add(one, one.At.Format("2006-01-02 15:04:05 MST"), one.Workflow, one.Trigger); err != nil {
+			return err
+		}
+	}
+	return list.end()
 }
 
 // brokenFiles tells of files that cannot be used, and then ends with the code for that.
@@ -209,37 +218,48 @@ func (a *app) pausing(word, short, long string, ask func(*engine.Engine, context
 		Long:  short + ".\n" + long,
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			ctx, workflow, trigger := c.Context(), arguments[0], slices.Concat(arguments[1:], []string{""})[0]
-			t, err := a.openTimetable(ctx)
-			if err != nil {
-				return err
-			}
-			rows, err := a.scheduleRows(ctx, t.project)
-			if err != nil {
-				return err
-			}
-			what, err := t.pausable(rows, workflow, trigger)
-			if err != nil {
-				return err
-			}
-			return a.onLedger(ctx, t.project, false, func(ctx context.Context, s *session) error {
-				if err := ask(s.engine, ctx, workflow, trigger, person(a.Lookup)); err != nil {
-					return err
-				}
-				a.say("%s %s", what, done)
-				return nil
-			})
+			workflow, trigger := arguments[0], slices.Concat(arguments[1:], []string{""})[0]
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.steerSchedule(ctx, workflow, trigger, word, done) },
+				func() error { return a.pauseHere(c.Context(), workflow, trigger, ask, done) })
 		},
 	}
+}
+
+// pauseHere pauses or resumes triggers in the ledger of this project; done says so.
+func (a *app) pauseHere(ctx context.Context, workflow, trigger string, ask func(*engine.Engine, context.Context, string, string, string) error, done string) error {
+	t, err := a.openTimetable(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := a.scheduleRows(ctx, t.project)
+	if err != nil {
+		return err
+	}
+	what, err := t.pausable(rows, workflow, trigger)
+	if err != nil {
+		return err
+	}
+	return a.onLedger(ctx, t.project, false, func(ctx context.Context, s *session) error {
+		if err := ask(s.engine, ctx, workflow, trigger, person(a.Lookup)); err != nil {
+			return err
+		}
+		a.say("%s %s", what, done)
+		return nil
+	})
+}
+
+// scheduleTitle names a trigger for people; "" is all of a workflow.
+func scheduleTitle(workflow, trigger string) string {
+	if trigger == "" {
+		return "the schedule of " + workflow
+	}
+	return fmt.Sprintf("the trigger %q of %s", trigger, workflow)
 }
 
 // pausable names what is to be paused or resumed: what the folder has, or what the ledger remembers of a file that is
 // broken or gone.
 func (t *timetable) pausable(rows []engine.Schedule, workflow, trigger string) (string, error) {
-	what := "the schedule of " + workflow
-	if trigger != "" {
-		what = fmt.Sprintf("the trigger %q of %s", trigger, workflow)
-	}
+	what := scheduleTitle(workflow, trigger)
 	var err error
 	if trigger == "" {
 		_, err = t.find(workflow)
@@ -293,7 +313,9 @@ workflow has several.`,
 					return err
 				}
 			}
-			return a.triggerNow(c.Context(), arguments[0], slices.Concat(arguments[1:], []string{""})[0], sandboxed, options)
+			workflow, trigger := arguments[0], slices.Concat(arguments[1:], []string{""})[0]
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.triggerNow(ctx, workflow, trigger) },
+				func() error { return a.triggerNow(c.Context(), workflow, trigger, sandboxed, options) })
 		},
 	}
 	c.Flags().BoolVar(&sandboxed, "sandbox", false, "run against the built-in simulator: nobody is messaged")

@@ -41,7 +41,8 @@ Instants that have had their run are left out. Before it adds more than 10 runs,
 				return usage("write the span as --from TIME --to TIME, such as --from 2026-11-01 --to 2026-11-07")
 			}
 			request.workflow, request.trigger = arguments[0], slices.Concat(arguments[1:], []string{""})[0]
-			return a.backfill(c.Context(), request)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.backfill(ctx, request) },
+				func() error { return a.backfill(c.Context(), request) })
 		},
 	}
 	flags := c.Flags()
@@ -122,9 +123,13 @@ func (a *app) agreed(question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
+func (a *app) newBackfillListing() *listing {
+	return newListing(a.output, a.Stdout, "RUN", "SCHEDULED", "STATUS")
+}
+
 // makeUp adds the runs in the order of their instants.
 func (s *session) makeUp(ctx context.Context, planned engine.Planned, trigger *workflows.Trigger, open []time.Time) error {
-	list := newListing(s.app.output, s.app.Stdout, "RUN", "SCHEDULED", "STATUS")
+	list := s.app.newBackfillListing()
 	for _, at := range open {
 		run, err := s.engine.MakeUp(ctx, planned, trigger, at, s.sandboxed)
 		if errors.Is(err, engine.ErrExists) {
@@ -134,7 +139,9 @@ func (s *session) makeUp(ctx context.Context, planned engine.Planned, trigger *w
 		if err != nil {
 			return errors.Join(err, list.end())
 		}
-		if err := list.add(result.OfRun(run), run.ID, at.Format("2006-01-02 15:04:05 MST"), string(run.Status)); err != nil {
+		view := result.OfRun(run)
+		view.ScheduledAt = &at // in the trigger's zone
+		if err := list.add(view, backfillCells(view)...); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,10 @@ func (a *app) scheduleList() *cobra.Command {
 		Long: `Shows every trigger of the project's workflows. A file with errors is named with its problems; the
 daemon goes on with the last version of it that was good. Exit code 3 when there is one.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.listSchedules(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listSchedules(ctx) },
+				func() error { return a.listSchedules(c.Context()) })
+		},
 	}
 	a.outputFlag(c)
 	return c
@@ -41,6 +44,16 @@ func (a *app) listSchedules(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(views) == 0 && a.output == "table" {
+		a.say("no workflow in %s has a trigger", t.folder())
+	}
+	if err := a.printSchedules(views); err != nil {
+		return err
+	}
+	return a.brokenFiles(t)
+}
+
+func (a *app) printSchedules(views []result.Schedule) error {
 	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", "NEXT", "LAST", "OUTCOME", "MISSED")
 	for _, view := range views {
 		outcome := view.LastOutcome
@@ -51,13 +64,7 @@ func (a *app) listSchedules(ctx context.Context) error {
 			return err
 		}
 	}
-	if list.count == 0 && a.output == "table" {
-		a.say("no workflow in %s has a trigger", t.folder())
-	}
-	if err := list.end(); err != nil {
-		return err
-	}
-	return a.brokenFiles(t)
+	return list.end()
 }
 
 // scheduleName names a trigger; with trigger "", all of a workflow.

@@ -20,6 +20,9 @@ not show stays unknown, and you decide: --item KEY --as sent, or --as not-sent. 
 its number, from 1. Nothing is sent in either way. Who settled what is kept.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
+			if err := a.onlyHere("runs settle"); err != nil {
+				return err
+			}
 			if (item == "") != (as == "") {
 				return usage("--item and --as go together: --item KEY --as sent, or --as not-sent")
 			}

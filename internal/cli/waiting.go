@@ -24,8 +24,13 @@ func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) erro
 	stands = append(closed, stands...)
 	view := result.OfRun(run)
 	view.Waiting = result.OfStandstills(stands)
+	return a.printRun(view, rehearsed(run))
+}
+
+// printRun prints a run with what it waits for; note stands behind its id.
+func (a *app) printRun(view result.Run, note string) error {
 	return a.one(view, func(w io.Writer) error {
-		if err := writeRun(w, run); err != nil {
+		if err := writeRun(w, view, note); err != nil {
 			return err
 		}
 		for _, waiting := range view.Waiting {
@@ -50,6 +55,14 @@ func (a *app) standsClosed(ctx context.Context, l engine.Ledger, run engine.Run)
 	if err != nil {
 		return nil, err
 	}
+	return windowClosed(ctx, l, run, catalogue, project.config.Timezone)
+}
+
+// windowClosed is standsClosed with the steps and the time zone of the project.
+func windowClosed(ctx context.Context, l engine.Ledger, run engine.Run, catalogue workflows.Catalogue, zone *time.Location) ([]engine.Standstill, error) {
+	if run.Status != engine.StatusRunning {
+		return nil, nil
+	}
 	version, err := l.Workflow(ctx, run.Digest)
 	if err != nil {
 		return nil, err
@@ -58,7 +71,7 @@ func (a *app) standsClosed(ctx context.Context, l engine.Ledger, run engine.Run)
 	if workflow == nil {
 		return nil, nil // of another version, or it calls others: the run is shown all the same
 	}
-	still, closed, err := engine.StandsClosed(workflow, run, project.config.Timezone, time.Now())
+	still, closed, err := engine.StandsClosed(workflow, run, zone, time.Now())
 	if err != nil || !closed {
 		return nil, err
 	}

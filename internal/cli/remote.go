@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"youmiflow/engine"
+	"youmiflow/internal/web/client"
+	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
+)
+
+// tokenVariable holds the token for the API of a daemon.
+const tokenVariable = "YOUMIFLOW_TOKEN"
+
+// remote is a daemon elsewhere that a command is meant for.
+type remote struct {
+	*client.Client
+	app *app
+	url string
+}
+
+// serverFlag adds --server to a command and those below it.
+func (a *app) serverFlag(c *cobra.Command) {
+	c.PersistentFlags().StringVar(&a.server, "server", "", "a daemon elsewhere that is meant, such as https://campaigns.example.com:8686\n(its token stands in "+tokenVariable+")")
+}
+
+// elsewhere has a command be about a daemon elsewhere when --server names one; else it is done here.
+func (a *app) elsewhere(ctx context.Context, there func(context.Context, remote) error, here func() error) error {
+	if a.server == "" {
+		return here()
+	}
+	token, err := a.token()
+	if err != nil {
+		return err
+	}
+	c, err := client.New(client.Config{URL: a.server, Token: token, UserAgent: "youmiflow/" + a.Version})
+	if err != nil {
+		return usage("--server: %v", err)
+	}
+	return there(ctx, remote{Client: c, app: a, url: a.server})
+}
+
+// onlyHere refuses --server for what a daemon does not do for others.
+func (a *app) onlyHere(command string) error {
+	if a.server != "" {
+		return usage("%s works on the ledger of this machine only: leave --server out, and run it where the daemon is", command)
+	}
+	return nil
+}
+
+// token is the one for the API: from the environment, else from .env beside youmiflow.yaml.
+func (a *app) token() (workflows.Secret, error) {
+	if text, ok := a.Lookup(tokenVariable); ok && text != "" {
+		return workflows.NewSecret(text), nil
+	}
+	project, err := a.openProject(".")
+	if err != nil {
+		return workflows.Secret{}, err
+	}
+	text, ok := project.config.Variable(tokenVariable)
+	if !ok || text == "" {
+		return workflows.Secret{}, invalid("the environment variable %s is not set: a daemon answers only who has a token (docs/api.md)", tokenVariable)
+	}
+	return workflows.NewSecret(text), nil
+}
+
+// hint completes a command that a message suggests.
+func (r remote) hint(command string) string { return command + " --server " + r.url }
+
+// find finds a run by its id, the beginning of its id, or the word last.
+func (r remote) find(ctx context.Context, id string) (result.Run, error) {
+	run, err := r.Run(ctx, id)
+	missing := (*client.Error)(nil)
+	if err == nil || !errors.As(err, &missing) || missing.Code != "not-found" || id == "last" {
+		return run, err
+	}
+	var matching []result.Run
+	for one, err := range r.Runs(ctx, engine.RunFilter{Limit: lookedThrough}) {
+		if err != nil {
+			return run, err
+		}
+		if strings.HasPrefix(one.ID, id) {
+			matching = append(matching, one)
+		}
+	}
+	switch {
+	case len(matching) == 0:
+		return run, usage("there is no run %s; see: %s", id, r.hint("youmiflow runs list"))
+	case len(matching) > 1:
+		return run, usage("%d runs begin with %s: give more of the id", len(matching), id)
+	}
+	return r.Run(ctx, matching[0].ID)
+}
+
+// lookedThrough is how many runs are looked through for one whose id begins like that.
+const lookedThrough = 1000
+
+func (r remote) listRuns(ctx context.Context, filter engine.RunFilter) error {
+	list := r.app.newRunListing()
+	for run, err := range r.Runs(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		audience := ""
+		if run.Test != nil {
+			audience = fmt.Sprintf("TEST to %s:%s", run.Test.Account, run.Test.Friend)
+		}
+		if err := list.add(run, runCells(run, audience)...); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+func (r remote) showRun(ctx context.Context, id string) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	return r.app.printRun(run, "")
+}
+
+func (r remote) listItems(ctx context.Context, id string, statuses []engine.Status) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	list := r.app.newItemListing()
+	for item, err := range r.Items(ctx, run.ID, statuses) {
+		if err != nil {
+			return err
+		}
+		if err := list.add(item, itemCells(item, "")...); err != nil {
+			return err
+		}
+	}
+	if list.count == 0 {
+		r.app.say("run %s has no items%s", run.ID, ofStatus(statuses))
+	}
+	return list.end()
+}
+
+func (r remote) listCalls(ctx context.Context, id string) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	list := r.app.newCallListing()
+	for call, err := range r.Calls(ctx, run.ID) {
+		if err != nil {
+			return err
+		}
+		if err := list.add(call, callCells(call)...); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+// patience is how long a daemon may be away while a run of it is watched: it may be started again.
+const patience = time.Minute
+
+// resume has a run go on, and watches it to its end.
+func (r remote) resume(ctx context.Context, id string) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := r.Steer(ctx, run.ID, "resume"); err != nil {
+		return err
+	}
+	r.app.say("run %s", run.ID)
+	progress := r.app.newProgress()
+	run, err = r.watch(ctx, run.ID, func(now result.Run) bool {
+		progress.update(now, "")
+		return now.Status.Over() || now.Status == engine.StatusPaused
+	})
+	progress.end(run)
+	if err != nil {
+		return err
+	}
+	return r.app.report(r.hint, "", run)
+}
+
+// watch looks at a run until it is as it should be, or over. Ctrl-C ends the looking only.
+func (r remote) watch(ctx context.Context, id string, enough func(result.Run) bool) (last result.Run, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	left := make(chan struct{})
+	defer func() { stop(nil); <-left }()
+	go func() {
+		defer close(left)
+		select {
+		case <-r.app.Interrupts:
+			stop(errLeft)
+		case <-ctx.Done():
+		}
+	}()
+	for now, err := range r.Watch(ctx, id, patience) {
+		if errors.Is(context.Cause(ctx), errLeft) {
+			r.app.say("the run goes on without anybody watching; pause it with: %s", r.hint("youmiflow runs pause "+id))
+			return last, silently(exitStopped, "interrupted")
+		}
+		if err != nil {
+			return last, err
+		}
+		if last = now; enough(now) {
+			return last, nil
+		}
+	}
+	return last, nil
+}
+
+// errLeft says that nobody watches any more.
+var errLeft = errors.New("nobody watches any more")
+
+// bring asks for a run to be brought to a status, and waits until it is, or is over.
+func (r remote) bring(ctx context.Context, id, word string, status engine.Status) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := r.Steer(ctx, run.ID, word); err != nil {
+		return err
+	}
+	run, err = r.watch(ctx, run.ID, func(now result.Run) bool { return now.Status == status || now.Status.Over() })
+	if err != nil {
+		return err
+	}
+	return r.app.printRun(run, "")
+}
+
+func (r remote) decide(ctx context.Context, id, step string, decision workflows.Decision, note string) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	run, err = r.Decide(ctx, run.ID, string(decision), step, note)
+	if err != nil {
+		return err
+	}
+	return r.app.printRun(run, "")
+}
+
+// clientExit is the code for what a daemon elsewhere has answered, or that it has not.
+func clientExit(err error) (code int, known bool) {
+	if errors.As(err, new(*client.UnreachableError)) {
+		return exitInvalid, true
+	}
+	refused := (*client.Error)(nil)
+	switch {
+	case !errors.As(err, &refused):
+		return 0, false
+	case slices.Contains([]string{"params", "not-found", "state", "conflict", "query", "body", "backfill"}, refused.Code):
+		return exitUsage, true
+	case refused.Status >= 500:
+		return exitFailed, true
+	}
+	return exitInvalid, true
+}

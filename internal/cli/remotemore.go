@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"youmiflow/internal/web/result"
+)
+
+// sameWorld refuses --sandbox: a daemon shows the accounts of the world that it works in.
+func sameWorld(sandboxed bool) error {
+	if sandboxed {
+		return usage("--sandbox does not go with --server: a daemon shows the accounts that it works with")
+	}
+	return nil
+}
+
+func (r remote) listAccounts(ctx context.Context, sandboxed bool) error {
+	if err := sameWorld(sandboxed); err != nil {
+		return err
+	}
+	list, err := r.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	return r.app.printAccounts(list)
+}
+
+func (r remote) tripAccount(ctx context.Context, sandboxed bool, connection, account, reason string, span time.Duration) error {
+	if err := sameWorld(sandboxed); err != nil {
+		return err
+	}
+	if err := r.TripAccount(ctx, connection, account, reason, span); err != nil {
+		return err
+	}
+	r.app.say("the calls of account %s are held; let them go on with: %s", account, r.hint("youmiflow accounts clear "+account))
+	return nil
+}
+
+func (r remote) clearAccount(ctx context.Context, sandboxed bool, connection, account string) error {
+	if err := sameWorld(sandboxed); err != nil {
+		return err
+	}
+	if err := r.ClearAccount(ctx, connection, account); err != nil {
+		return err
+	}
+	r.app.say("the calls of account %s go on", account)
+	return nil
+}
+
+func (r remote) listSchedules(ctx context.Context) error {
+	list, err := r.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && r.app.output == "table" {
+		r.app.say("no workflow there has a trigger")
+	}
+	return r.app.printSchedules(list)
+}
+
+func (r remote) nextInstants(ctx context.Context, from string, count int) error {
+	var after time.Time
+	if from != "" {
+		var err error
+		if after, err = exactTime("--from", from); err != nil {
+			return err
+		}
+	}
+	list, err := r.Next(ctx, after, count)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && r.app.output == "table" {
+		r.app.say("no workflow there starts at a time of its own")
+	}
+	return r.app.printUpcoming(list)
+}
+
+// steerSchedule pauses or resumes triggers; done says so.
+func (r remote) steerSchedule(ctx context.Context, workflow, trigger, word, done string) error {
+	if err := r.SteerSchedule(ctx, workflow, trigger, word); err != nil {
+		return err
+	}
+	r.app.say("%s %s", scheduleTitle(workflow, trigger), done)
+	return nil
+}
+
+// triggerNow starts a run and leaves it to the daemon.
+func (r remote) triggerNow(ctx context.Context, workflow, trigger string) error {
+	run, err := r.Trigger(ctx, workflow, trigger)
+	if err != nil {
+		return err
+	}
+	r.app.say("the run is the daemon's; watch it with: %s", r.hint("youmiflow runs show "+run.ID))
+	return r.app.printRun(run, "")
+}
+
+func (r remote) backfill(ctx context.Context, request backfillRequest) error {
+	if !request.yes {
+		return usage("add --yes: how many runs a backfill adds is only known at the daemon (at most 1000)")
+	}
+	from, err := exactTime("--from", request.from)
+	if err != nil {
+		return err
+	}
+	to, err := exactTime("--to", request.to)
+	if err != nil {
+		return err
+	}
+	runs, err := r.Backfill(ctx, request.workflow, request.trigger, from, to)
+	if err != nil {
+		return err
+	}
+	list := r.app.newBackfillListing()
+	for _, run := range runs {
+		if err := list.add(run, backfillCells(run)...); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+// exactTime reads a time with its zone: a date alone would be meant in the daemon's zone, and read in this machine's.
+func exactTime(flag, text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, usage("%s %q: with --server, write a time with its zone, such as 2026-12-01T10:00:00+08:00", flag, text)
+	}
+	return at, nil
+}
+
+func backfillCells(run result.Run) []string {
+	at := ""
+	if run.ScheduledAt != nil {
+		at = run.ScheduledAt.Format("2006-01-02 15:04:05 MST")
+	}
+	return []string{run.ID, at, string(run.Status)}
+}

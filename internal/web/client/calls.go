@@ -1,0 +1,198 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"youmiflow/engine"
+	"youmiflow/internal/web/result"
+)
+
+// Runs streams runs, newest first. Filter.Parent and Before are not looked at.
+func (c *Client) Runs(ctx context.Context, filter engine.RunFilter) iter.Seq2[result.Run, error] {
+	query := url.Values{}
+	set(query, "workflow", filter.Workflow)
+	set(query, "status", join(filter.Statuses))
+	return pages[result.Run](ctx, c, query, filter.Limit, "runs")
+}
+
+// Run is one run with what it waits for; `last` is the newest.
+func (c *Client) Run(ctx context.Context, id string) (run result.Run, err error) {
+	return run, c.do(ctx, http.MethodGet, nil, nil, &run, "runs", id)
+}
+
+// Items streams what became of every recipient.
+func (c *Client) Items(ctx context.Context, run string, statuses []engine.Status) iter.Seq2[result.Item, error] {
+	query := url.Values{}
+	set(query, "status", join(statuses))
+	return pages[result.Item](ctx, c, query, 0, "runs", run, "items")
+}
+
+// Calls streams every API call of a run.
+func (c *Client) Calls(ctx context.Context, run string) iter.Seq2[result.CallInFull, error] {
+	return pages[result.CallInFull](ctx, c, url.Values{}, 0, "runs", run, "calls")
+}
+
+// Steer does something with a run: pause, resume or cancel.
+func (c *Client) Steer(ctx context.Context, run, word string) (after result.Run, err error) {
+	return after, c.do(ctx, http.MethodPost, nil, nil, &after, "runs", run, word)
+}
+
+// Decide decides what a run asks: approve or reject. The step is only needed when several ask.
+func (c *Client) Decide(ctx context.Context, run, word, step, note string) (after result.Run, err error) {
+	body := map[string]string{"step": step, "note": note}
+	return after, c.do(ctx, http.MethodPost, nil, body, &after, "runs", run, word)
+}
+
+// again is the pause before a stream that broke off is opened once more.
+const again = time.Second
+
+// Watch streams states of a run, until it is over. A stream that breaks off is taken up again; when the daemon is away for
+// longer than patience, its error is the last.
+func (c *Client) Watch(ctx context.Context, run string, patience time.Duration) iter.Seq2[result.Run, error] {
+	return func(yield func(result.Run, error) bool) {
+		last, heard := "", time.Now()
+		for {
+			over, err := c.watch(ctx, run, &last, func(state result.Run) bool {
+				heard = time.Now()
+				return yield(state, nil)
+			})
+			if over {
+				return
+			}
+			refused := (*Error)(nil)
+			switch {
+			case ctx.Err() != nil:
+				yield(result.Run{}, ctx.Err())
+				return
+			case errors.As(err, &refused) && refused.Status < 500, time.Since(heard) > patience:
+				yield(result.Run{}, err)
+				return
+			}
+			timer := time.NewTimer(again)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+			}
+		}
+	}
+}
+
+// errCut says that a stream ended before the run did.
+var errCut = errors.New("the daemon has ended the stream")
+
+// watch reads one stream. Over says that nothing more is wanted of it.
+func (c *Client) watch(ctx context.Context, run string, last *string, take func(result.Run) bool) (over bool, err error) {
+	r, err := c.request(ctx, http.MethodGet, nil, nil, "runs", run, "events")
+	if err != nil {
+		return false, err
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Last-Event-ID", *last)
+	answer, err := c.send(r)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	lines := bufio.NewScanner(io.Reader(answer.Body))
+	lines.Buffer(nil, maxAnswer)
+	name, id := "", ""
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), ": ")
+		switch key {
+		case "event":
+			name = value
+		case "id":
+			id = value
+		case "data":
+			if name == "end" {
+				return true, nil
+			}
+			var state result.Run
+			if err := json.Unmarshal([]byte(value), &state); err != nil {
+				return false, fmt.Errorf("reading what the daemon at %s tells: %w", c.base.Host, err)
+			}
+			if *last = id; !take(state) {
+				return true, nil
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return false, &UnreachableError{Host: c.base.Host, Err: err}
+	}
+	return false, errCut
+}
+
+// Schedules are all triggers.
+func (c *Client) Schedules(ctx context.Context) (list []result.Schedule, err error) {
+	return list, c.do(ctx, http.MethodGet, nil, nil, &list, "schedules")
+}
+
+// Next are the instants to come, at most count of each trigger. From is now when it is zero.
+func (c *Client) Next(ctx context.Context, from time.Time, count int) (list []result.Upcoming, err error) {
+	query := url.Values{"count": {strconv.Itoa(count)}}
+	if !from.IsZero() {
+		query.Set("from", from.Format(time.RFC3339Nano))
+	}
+	return list, c.do(ctx, http.MethodGet, query, nil, &list, "schedules", "next")
+}
+
+// SteerSchedule does something with triggers: pause or resume. Without trigger all of the workflow are meant.
+func (c *Client) SteerSchedule(ctx context.Context, workflow, trigger, word string) error {
+	return c.do(ctx, http.MethodPost, nil, map[string]string{"trigger": trigger}, nil, "schedules", workflow, word)
+}
+
+// Trigger runs a workflow now, as a trigger of it would.
+func (c *Client) Trigger(ctx context.Context, workflow, trigger string) (run result.Run, err error) {
+	return run, c.do(ctx, http.MethodPost, nil, map[string]string{"trigger": trigger}, &run, "schedules", workflow, "trigger")
+}
+
+// Backfill makes up for the instants of a span that had no run.
+func (c *Client) Backfill(ctx context.Context, workflow, trigger string, from, to time.Time) (runs []result.Run, err error) {
+	body := map[string]any{"trigger": trigger, "from": from, "to": to}
+	return runs, c.do(ctx, http.MethodPost, nil, body, &runs, "schedules", workflow, "backfill")
+}
+
+// Accounts are the operating accounts.
+func (c *Client) Accounts(ctx context.Context) (list []result.Account, err error) {
+	return list, c.do(ctx, http.MethodGet, nil, nil, &list, "accounts")
+}
+
+// TripAccount holds the calls of an account, for a span of time, or with 0 until somebody clears it.
+func (c *Client) TripAccount(ctx context.Context, connection, account, reason string, span time.Duration) error {
+	body := map[string]string{"connection": connection, "reason": reason}
+	if span > 0 {
+		body["for"] = span.String()
+	}
+	return c.do(ctx, http.MethodPost, nil, body, nil, "accounts", account, "trip")
+}
+
+// ClearAccount lets the calls of an account go on.
+func (c *Client) ClearAccount(ctx context.Context, connection, account string) error {
+	return c.do(ctx, http.MethodPost, nil, map[string]string{"connection": connection}, nil, "accounts", account, "clear")
+}
+
+func set(query url.Values, name, value string) {
+	if value != "" {
+		query.Set(name, value)
+	}
+}
+
+func join(statuses []engine.Status) string {
+	words := make([]string, len(statuses))
+	for i, status := range statuses {
+		words[i] = string(status)
+	}
+	return strings.Join(words, ",")
+}
