@@ -89,6 +89,7 @@ func (w *laneWork) failed(ctx context.Context) error {
 
 // pauseFor has a run pause on its own, for a reason that a person has to look at.
 func (e *Engine) pauseFor(ctx context.Context, active *activeRun, why *Failure) error {
+	active.want(WantPause) // before the ledger knows of it, so that nothing more leaves meanwhile
 	wakes, err := e.wakes(ctx, active.run.ID)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (e *Engine) pauseFor(ctx context.Context, active *activeRun, why *Failure) 
 	if err != nil {
 		return fmt.Errorf("pausing the run: %w", err)
 	}
-	active.want(WantPause)
+	active.want(WantPause) // again: a lane that joined meanwhile brought what the ledger said before
 	return nil
 }
 

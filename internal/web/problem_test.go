@@ -68,3 +68,17 @@ func TestStreamsShowThatTheyLive(t *testing.T) {
 		require.Equal(t, "retry: 1000\n\n: still here\n\n: still here\n\n: still here\n\n", answer.Body.String())
 	})
 }
+
+// Whatever a client takes for a cursor, it points somewhere or is refused.
+func FuzzCursors(f *testing.F) {
+	for _, seed := range []string{"", "eyJJdGVtIjoxLCJTZWVuIjoyfQ", "MTI", "bnVsbA", "!", "W10"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, into := range []any{new(string), new(int64), new(callCursor)} {
+			if err := (page{cursor: text}).position(into); err != nil {
+				require.Equal(t, http.StatusBadRequest, problemOf(err).Status)
+			}
+		}
+	})
+}
