@@ -101,7 +101,8 @@ func TestPagesAreReadAsFarAsWanted(t *testing.T) {
 	require.Equal(t, "1a 1b 2a 2b 3a 3b ", read(0))
 	require.Equal(t, "1a 1b 2a 2b ", read(4))
 	require.Equal(t, 2, asked)
-	for range c.Runs(t.Context(), engine.RunFilter{Statuses: []engine.Status{engine.StatusFailed, engine.StatusUnknown}}) {
+	for _, err := range c.Runs(t.Context(), engine.RunFilter{Statuses: []engine.Status{engine.StatusFailed, engine.StatusUnknown}}) {
+		require.NoError(t, err)
 		break
 	}
 }
@@ -155,6 +156,6 @@ type canned string
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := httptest.NewRecorder()
-	answer.WriteString(string(c))
+	_, _ = answer.WriteString(string(c))
 	return answer.Result(), nil
 }
