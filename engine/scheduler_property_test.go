@@ -43,22 +43,29 @@ type deadReceipt struct{}
 func (deadReceipt) Wait(context.Context) error { return errDead }
 
 func (m *mortal) Append(ctx context.Context, entry engine.Entry) engine.Receipt {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
+	switch dead, last := m.spend(); {
+	case last:
+		_ = m.Ledger.Append(ctx, entry).Wait(ctx)
+		return deadReceipt{}
+	case dead:
 		return deadReceipt{}
 	}
-	if m.left == 0 {
-		return m.Ledger.Append(ctx, entry)
+	return m.Ledger.Append(ctx, entry)
+}
+
+// spend counts an entry; the last is that which a dying process still commits. Nothing waits for the disk under the lock:
+// in a bubble a wait for a mutex would hold the clock that the disk's waits need.
+func (m *mortal) spend() (dead, last bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead || m.left == 0 {
+		return m.dead, false
 	}
 	if m.left--; m.left > 0 {
-		return m.Ledger.Append(ctx, entry)
+		return false, false
 	}
 	m.dead, m.died = true, time.Now()
-	if m.after {
-		_ = m.Ledger.Append(ctx, entry).Wait(ctx)
-	}
-	return deadReceipt{}
+	return true, m.after
 }
 
 func (m *mortal) Seize(ctx context.Context, key engine.LaneKey) (engine.Lane, error) {
