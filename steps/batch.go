@@ -37,10 +37,11 @@ with:
 			}
 			body := to.message()
 			body.MsgType = youmi.TypeBatch
-			if body.Batch, err = batch(in, kinds); err != nil {
+			var few [4]youmi.Content // as many as most batches have
+			if body.Batch, err = batch(in, kinds, few[:0]); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, input.Connection, to, &body)
+			return messageAction(config, &input, to, &body)
 		},
 	}
 }
@@ -76,21 +77,26 @@ func batchField(kinds []content) workflows.Field {
 	}
 }
 
-func batch(in inputs, kinds []content) ([]youmi.Content, error) {
-	elements, err := in.objects("messages", maxMessages)
+func batch(in inputs, kinds []content, messages []youmi.Content) ([]youmi.Content, error) {
+	elements, err := in.list("messages", maxMessages)
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]youmi.Content, len(elements))
-	for i, element := range elements {
-		if messages[i], err = chosen(element, kinds); err != nil {
+	for i := range elements {
+		element, err := in.element("messages", elements, i)
+		if err != nil {
 			return nil, err
 		}
-		if messages[i].MsgType == youmi.TypeImage {
-			if err := batchImage(element, &messages[i]); err != nil {
+		message, err := chosen(element, kinds)
+		if err != nil {
+			return nil, err
+		}
+		if message.MsgType == youmi.TypeImage {
+			if err := batchImage(element, &message); err != nil {
 				return nil, err
 			}
 		}
+		messages = append(messages, message)
 	}
 	return messages, nil
 }
@@ -98,7 +104,7 @@ func batch(in inputs, kinds []content) ([]youmi.Content, error) {
 // batchImage gives a batch's image the field the API wants there, and checks what it demands of its address.
 func batchImage(in inputs, c *youmi.Content) error {
 	if suffix(lastPart(c.URL)) == "" && suffix(c.URL) == "" {
-		return inputs{where: in.name("image.")}.noSuffix(media{url: c.URL})
+		return in.inside("image", nil).noSuffix(media{url: c.URL})
 	}
 	c.ImageURL, c.URL = c.URL, ""
 	return nil

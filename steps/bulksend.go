@@ -82,7 +82,7 @@ func bulkContent(in inputs, field string) (any, error) {
 func bulkMessage(in inputs) (bulkItem, error) {
 	given := slices.DeleteFunc([]string{"text", "image", "video"}, func(name string) bool { return !in.has(name) })
 	if len(given) != 1 {
-		return bulkItem{}, fmt.Errorf("%sexactly one of text, image, video must be given", in.where)
+		return bulkItem{}, fmt.Errorf("%sexactly one of text, image, video must be given", in.name(""))
 	}
 	switch given[0] {
 	case "image":

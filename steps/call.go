@@ -23,6 +23,8 @@ type call struct {
 	friend    string
 	takeover  engine.TakeoverUse
 	body      any
+	// written is the body where it is encoded already.
+	written []byte
 	// outputs turns a successful answer into the step's outputs. Its error fails the step.
 	outputs func(*youmi.Response) (map[string]any, error)
 	assumed map[string]any
@@ -32,43 +34,56 @@ type call struct {
 
 // action encodes the body, once, and performs exactly that.
 func (c call) action(config Config, connection string) (engine.Action, error) {
-	body, err := youmi.Encode(c.body)
-	if err != nil {
-		return engine.Action{}, err
+	body := c.written
+	if body == nil {
+		var err error
+		if body, err = youmi.Encode(c.body); err != nil {
+			return engine.Action{}, err
+		}
 	}
-	client := config.API // alone: what a million calls hold on to is copied a million times
-	return engine.Action{
-		Request: &engine.Request{
+	p := &prepared{
+		Request: engine.Request{
 			Operation: c.operation, Effect: c.effect, Account: c.account, Friend: c.friend, Body: body, Takeover: c.takeover,
 		},
-		Assumed: c.assumed,
-		Perform: func(ctx context.Context) engine.Outcome {
-			api, err := client(connection)
-			if err != nil {
-				return engine.Outcome{State: engine.NotSent, Code: "connection", Message: fmt.Sprintf("connection %q: %v", connection, err)}
-			}
-			response, err := c.perform(ctx, api, body)
-			if err != nil {
-				return outcome(err, c.effect)
-			}
-			outputs, err := c.outputs(response)
-			if err != nil {
-				return engine.Outcome{State: engine.Failed, Code: "unreadable", Message: c.operation + ": " + err.Error(), RequestID: response.RequestID}
-			}
-			task, _ := outputs["task_id"].(string)
-			return engine.Outcome{
-				State: engine.Succeeded, Outputs: outputs, Code: strconv.Itoa(response.Code),
-				RequestID: response.RequestID, TaskID: task,
-			}
-		},
-	}, nil
+		client: config.API, connection: connection, outputs: c.outputs, make: c.make,
+	}
+	return engine.Action{Request: &p.Request, Assumed: c.assumed, Perform: p.perform}, nil
 }
 
-func (c call) perform(ctx context.Context, api API, body []byte) (*youmi.Response, error) {
-	if c.make != nil {
-		return c.make(ctx, api)
+// prepared is a call that may be made. There is one for each of a million rows: it holds no more than it takes.
+type prepared struct {
+	engine.Request
+	client     func(connection string) (API, error)
+	connection string
+	outputs    func(*youmi.Response) (map[string]any, error)
+	make       func(ctx context.Context, api API) (*youmi.Response, error)
+}
+
+func (p *prepared) perform(ctx context.Context) engine.Outcome {
+	api, err := p.client(p.connection)
+	if err != nil {
+		return engine.Outcome{State: engine.NotSent, Code: "connection", Message: fmt.Sprintf("connection %q: %v", p.connection, err)}
 	}
-	return api.Call(ctx, c.operation, body)
+	response, err := p.call(ctx, api)
+	if err != nil {
+		return outcome(err, p.Effect)
+	}
+	outputs, err := p.outputs(response)
+	if err != nil {
+		return engine.Outcome{State: engine.Failed, Code: "unreadable", Message: p.Operation + ": " + err.Error(), RequestID: response.RequestID}
+	}
+	task, _ := outputs["task_id"].(string)
+	return engine.Outcome{
+		State: engine.Succeeded, Outputs: outputs, Code: strconv.Itoa(response.Code),
+		RequestID: response.RequestID, TaskID: task,
+	}
+}
+
+func (p *prepared) call(ctx context.Context, api API) (*youmi.Response, error) {
+	if p.make != nil {
+		return p.make(ctx, api)
+	}
+	return api.Call(ctx, p.Operation, []byte(p.Body))
 }
 
 // outcome says what the error of a call means for the engine (engine.md, "Outcomes of a call").

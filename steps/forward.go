@@ -40,7 +40,7 @@ with:
 			if body.Flags, err = flags(in); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, input.Connection, to, &body)
+			return messageAction(config, &input, to, &body)
 		},
 	}
 }
@@ -63,12 +63,16 @@ func flagsField() workflows.Field {
 }
 
 func flags(in inputs) ([]youmi.Flag, error) {
-	elements, err := in.objects("flags", maxFlags)
+	elements, err := in.list("flags", maxFlags)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]youmi.Flag, len(elements))
-	for i, element := range elements {
+	for i := range elements {
+		element, err := in.element("flags", elements, i)
+		if err != nil {
+			return nil, err
+		}
 		if list[i], err = forwarded(element); err != nil {
 			return nil, err
 		}

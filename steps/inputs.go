@@ -21,13 +21,34 @@ const (
 	maxFlags      = 100    // messages forwarded at once
 )
 
-// inputs are a step's evaluated inputs, or the fields of an object among them. Where names the object, for errors.
+// inputs are a step's evaluated inputs, or the fields of an object among them. The rest names that object, for errors only:
+// what is seldom asked for is not put together for each of a million rows.
 type inputs struct {
 	values map[string]any
-	where  string
+	where  string // what stands before the names, or the list that the object is in
+	at     int    // its place in that list, from 1; 0: it is in none
+	inner  string // the object within that one; "": it is itself
 }
 
-func (in inputs) name(field string) string { return in.where + field }
+func (in inputs) name(field string) string {
+	name := in.where
+	if in.at > 0 {
+		name += "[" + strconv.Itoa(in.at-1) + "]."
+	}
+	if in.inner != "" {
+		name += in.inner + "."
+	}
+	return name + field
+}
+
+// inside are the fields of the object that a field holds.
+func (in inputs) inside(field string, values map[string]any) inputs {
+	if in.inner != "" {
+		return inputs{values: values, where: in.name(field) + "."}
+	}
+	in.values, in.inner = values, field
+	return in
+}
 
 func (in inputs) has(field string) bool { return in.values[field] != nil }
 
@@ -84,6 +105,21 @@ func (in inputs) whole(field string) (int64, error) {
 
 // objects reads a list of objects, of one to most elements.
 func (in inputs) objects(field string, most int) ([]inputs, error) {
+	list, err := in.list(field, most)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]inputs, len(list))
+	for i := range list {
+		if objects[i], err = in.element(field, list, i); err != nil {
+			return nil, err
+		}
+	}
+	return objects, nil
+}
+
+// list reads a list of one to most elements.
+func (in inputs) list(field string, most int) ([]any, error) {
 	list, ok := in.values[field].([]any)
 	if !ok {
 		return nil, fmt.Errorf("%s must be a list, not %s", in.name(field), kind(in.values[field]))
@@ -91,22 +127,23 @@ func (in inputs) objects(field string, most int) ([]inputs, error) {
 	if len(list) == 0 || len(list) > most {
 		return nil, fmt.Errorf("%s has %d elements; there must be 1 to %d", in.name(field), len(list), most)
 	}
-	objects := make([]inputs, len(list))
-	for i, element := range list {
-		object, ok := element.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%s[%d] must be an object, not %s", in.name(field), i, kind(element))
-		}
-		objects[i] = inputs{values: object, where: in.name(field) + "[" + strconv.Itoa(i) + "]."}
+	return list, nil
+}
+
+// element reads an object of the list that a field holds.
+func (in inputs) element(field string, list []any, i int) (inputs, error) {
+	object, ok := list[i].(map[string]any)
+	if !ok {
+		return inputs{}, fmt.Errorf("%s[%d] must be an object, not %s", in.name(field), i, kind(list[i]))
 	}
-	return objects, nil
+	return inputs{values: object, where: in.name(field), at: i + 1}, nil
 }
 
 // object reads an object, or a bare scalar as the field it stands for ("" for none).
 func (in inputs) object(field, scalar string) (inputs, error) {
 	value := in.values[field]
 	if object, ok := value.(map[string]any); ok {
-		return inputs{values: object, where: in.name(field) + "."}, nil
+		return in.inside(field, object), nil
 	}
 	if scalar == "" {
 		return inputs{}, fmt.Errorf("%s must be an object, not %s", in.name(field), kind(value))
@@ -114,7 +151,7 @@ func (in inputs) object(field, scalar string) (inputs, error) {
 	if _, ok := plain(value); !ok {
 		return inputs{}, fmt.Errorf("%s must be a text or an object, not %s", in.name(field), kind(value))
 	}
-	return inputs{values: map[string]any{scalar: value}, where: in.name(field) + "."}, nil
+	return in.inside(field, map[string]any{scalar: value}), nil
 }
 
 // plain writes a text or a number.

@@ -27,14 +27,15 @@ func messageOutputs() []workflows.Field {
 }
 
 // messageAction is the action of every message step.
-func messageAction(config Config, connection string, to conversation, body *youmi.Message) (engine.Action, error) {
+func messageAction(config Config, input *engine.Input, to conversation, body *youmi.Message) (engine.Action, error) {
 	return call{
-		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend, body: body,
+		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend,
+		written: body.AppendJSON(input.Room),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}, nil
 		},
 		assumed: map[string]any{"task_id": "", "request_id": ""},
-	}.action(config, connection)
+	}.action(config, input.Connection)
 }
 
 func messageSend(config Config) *entry {
@@ -71,7 +72,7 @@ with:
 			if body.Content, err = chosen(in, kinds); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, input.Connection, to, &body)
+			return messageAction(config, &input, to, &body)
 		},
 	}
 }
@@ -89,7 +90,7 @@ func chosen(in inputs, kinds []content) (youmi.Content, error) {
 		found = &kinds[i]
 	}
 	if found == nil {
-		return youmi.Content{}, fmt.Errorf("%sone of %s must be given, and not be empty", in.where, names(kinds))
+		return youmi.Content{}, fmt.Errorf("%sone of %s must be given, and not be empty", in.name(""), names(kinds))
 	}
 	return found.build(in)
 }

@@ -55,18 +55,13 @@ func prepareApply(config Config, input engine.Input) (engine.Action, error) {
 			return engine.Action{}, err
 		}
 	}
-	body := &youmi.TakeoverApplication{WechatKey: c.account, FriendKey: c.friend}
-	for _, field := range []struct {
-		name string
-		to   *string
-	}{{"applicant", &body.ApplyKey}, {"applicant_name", &body.Name}, {"reason", &body.Reason}, {"source", &body.Source}} {
-		if *field.to, err = in.text(field.name, maxShort); err != nil {
-			return engine.Action{}, err
-		}
+	body := youmi.TakeoverApplication{WechatKey: c.account, FriendKey: c.friend}
+	if err := application(in, &body); err != nil {
+		return engine.Action{}, err
 	}
 	return call{
 		operation: youmi.OperationApplyTakeover, effect: workflows.EffectIdempotent,
-		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, body: body,
+		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, written: body.AppendJSON(input.Room),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			got := c
 			got.key = response.TakeoverKey()
@@ -74,6 +69,21 @@ func prepareApply(config Config, input engine.Input) (engine.Action, error) {
 		},
 		assumed: map[string]any{"takeover": c.handle(), "request_id": ""},
 	}.action(config, input.Connection)
+}
+
+// application reads who applies and why.
+func application(in inputs, body *youmi.TakeoverApplication) (err error) {
+	if body.ApplyKey, err = in.text("applicant", maxShort); err != nil {
+		return err
+	}
+	if body.Name, err = in.text("applicant_name", maxShort); err != nil {
+		return err
+	}
+	if body.Reason, err = in.text("reason", maxShort); err != nil {
+		return err
+	}
+	body.Source, err = in.text("source", maxShort)
+	return err
 }
 
 func takeoverEnd(config Config) *entry {
@@ -105,10 +115,11 @@ func prepareEnd(config Config, input engine.Input) (engine.Action, error) {
 	if err != nil {
 		return engine.Action{}, err
 	}
+	body := youmi.TakeoverEnd{TakeOverKey: c.key, WechatID: c.account, ToUserName: c.friend}
 	return call{
 		operation: youmi.OperationEndTakeover, effect: workflows.EffectIdempotent,
 		account: c.account, friend: c.friend, takeover: engine.TakeoverEnds,
-		body: &youmi.TakeoverEnd{TakeOverKey: c.key, WechatID: c.account, ToUserName: c.friend},
+		written: body.AppendJSON(input.Room),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"request_id": response.RequestID}, nil
 		},
