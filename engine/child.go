@@ -126,7 +126,7 @@ func (s *scope) submit(step *workflows.Step) (run Run, refused *result) {
 	return Run{
 		ID: childID(parent, s.item.ID, step.Path), Workflow: callee.Name, Digest: callee.Digest, Connection: callee.Connection,
 		Sandbox: parent.Sandbox, Params: params, Trigger: triggerCall, CreatedAt: s.engine.Now(), Status: StatusPending,
-		Wanted: WantRun, Commit: parent.Commit, Versions: parent.Versions, Test: parent.Test,
+		Wanted: WantRun, Commit: parent.Commit, Versions: parent.Versions, Test: parent.Test, Copied: parent.Copied,
 		Foreach: len(everyForeach(callee)) > 0,
 		Parent:  &Parent{Run: parent.ID, Item: s.item.ID, Step: step.Path, Lane: s.fence.LaneKey},
 	}, nil

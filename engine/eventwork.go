@@ -130,6 +130,10 @@ func (w *EventWork) act(ctx context.Context, event Event) error {
 	if w.Scheduler == nil {
 		return nil
 	}
+	if !event.At.IsZero() && !event.At.After(w.Scheduler.Since) {
+		w.Engine.Logger.WarnContext(ctx, "an event starts no run: it is from before a backup was restored, which does not know whether it was acted on", "event", event.ID, "at", event.At)
+		return nil
+	}
 	_, list := w.Scheduler.Planner.Planned()
 	for _, planned := range list {
 		if planned.Workflow == nil {

@@ -38,7 +38,7 @@ func (s *scope) flush(ctx context.Context) error {
 
 // finish appends how the item ended. Nobody waits for it item by item: the lane does, before it is given back.
 func (s *scope) finish(ctx context.Context, st *standing, late *Failure) error {
-	status, reason := s.outcome(itemEnd(st, late))
+	status, reason := s.honest(s.outcome(itemEnd(st, late)))
 	change := s.move(status, reason)
 	if status != StatusSucceeded || s.entries() > 1 { // else there is one call, and its row says everything
 		var err error

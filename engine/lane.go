@@ -300,6 +300,10 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 	}
 	itemNames(s.names, w.step.Foreach.As, row, item)
 	s.lists = [][]*workflows.Step{w.step.Steps, w.step.Finally}
+	if s.copied() && len(item.Progress) == 0 { // it was not begun by the time of the backup, and perhaps since
+		s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: []Change{s.move(StatusUnknown, ReasonCopied(w.active.run.Copied))}}))
+		return w.confirm(ctx, s.receipts)
+	}
 	err = s.work(ctx, w.step.Steps, w.step.Finally)
 	if stop, ok := isSuspended(err); ok && stop.held != "" {
 		err = s.hold(ctx, stop)
@@ -381,11 +385,11 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 func (w *laneWork) remainder(wanted Wanted) []Change {
 	switch {
 	case wanted == WantCancel:
-		return []Change{EndItems{LaneKey: w.key, To: StatusCancelled, Reason: "the run was cancelled"}}
+		return []Change{unsure(w.active.run, EndItems{LaneKey: w.key, To: StatusCancelled, Reason: "the run was cancelled"})}
 	case w.course.Ended != "":
-		return []Change{EndItems{LaneKey: w.key, To: StatusSkipped, Reason: w.course.Ended}}
+		return []Change{unsure(w.active.run, EndItems{LaneKey: w.key, To: StatusSkipped, Reason: w.course.Ended})}
 	case w.active.expired(w.engine.Now()):
-		return []Change{EndItems{LaneKey: w.key, To: StatusSkipped, Reason: ReasonDeadline}}
+		return []Change{unsure(w.active.run, EndItems{LaneKey: w.key, To: StatusSkipped, Reason: ReasonDeadline})}
 	}
 	return nil
 }

@@ -297,6 +297,9 @@ type Run struct {
 	NotBefore time.Time
 	// Queued has the run wait until every earlier run of its workflow is over.
 	Queued bool
+	// Copied is when the backup was made from which the run comes, as one that was not over; zero: it comes from none. What
+	// it sent since then is not known, and so nothing more of it is sent.
+	Copied time.Time
 	// Foreach says whether counts are those of foreach items, or of the run itself (the root item).
 	Foreach   bool
 	Error     *Failure

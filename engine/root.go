@@ -200,7 +200,7 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	if err != nil {
 		return err
 	}
-	itemStatus, reason := itemEnd(st, late)
+	itemStatus, reason := s.honest(itemEnd(st, late))
 	if itemStatus == StatusSkipped {
 		itemStatus = StatusSucceeded // a run whose conditions all said no has done what it was asked to
 	}

@@ -219,7 +219,7 @@ func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
 
 func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery, called bool) error {
 	resting := run.Status == StatusPaused && run.Wanted == WantPause
-	holding := run.Takeovers[TakeoverHeld]+run.Takeovers[TakeoverIntended] > 0
+	holding := run.Takeovers[TakeoverHeld]+run.Takeovers[TakeoverIntended] > 0 || run.Calls[CallIntent] > 0
 	switch {
 	case recovery == Leave, resting && !holding:
 		return nil

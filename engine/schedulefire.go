@@ -32,9 +32,13 @@ const fireTries = 10
 // settle does what is due of a trigger, and takes over what the ledger knows then.
 func (s *Scheduler) settle(ctx context.Context, w *watch, d due) error {
 	if d.missed > 0 {
-		return s.record(ctx, w, d.upTo, Fire{Instant: d.last, Outcome: Missed, Missed: d.missed, Reason: "nobody was there to fire it"})
+		return s.record(ctx, w, d.upTo, Fire{Instant: d.last, Outcome: Missed, Missed: d.missed, Reason: d.why})
 	}
-	submission, err := s.Engine.triggered(w.planned, w.trigger, d.at, nil)
+	workflow, err := w.planned.Workflow.Open()
+	if err != nil {
+		return err
+	}
+	submission, err := s.Engine.triggered(workflow, w.planned.Commit, w.trigger, d.at, nil)
 	if err != nil {
 		return s.record(ctx, w, d.at, Fire{Instant: d.at, Outcome: Skipped, Reason: "its params cannot be had: " + s.Engine.redactor.Error(err).Error()})
 	}
@@ -111,7 +115,11 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 	if s.Paused(planned.Name, trigger.Name) {
 		return Run{}, "the trigger is paused", nil
 	}
-	submission, err := s.Engine.triggered(planned, trigger, s.Engine.Now(), event)
+	workflow, err := planned.Workflow.Open()
+	if err != nil {
+		return Run{}, "", err
+	}
+	submission, err := s.Engine.triggered(workflow, planned.Commit, trigger, s.Engine.Now(), event)
 	if err != nil {
 		return Run{}, "its params cannot be had: " + s.Engine.redactor.Error(err).Error(), nil
 	}
@@ -131,7 +139,7 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 
 // triggered is the run that a trigger starts, with its params as they are kept. A file that they name is one of the
 // project: nobody has given it from outside.
-func (e *Engine) triggered(planned Planned, trigger *workflows.Trigger, at time.Time, event map[string]any) (Submission, error) {
+func (e *Engine) triggered(workflow *workflows.Workflow, commit string, trigger *workflows.Trigger, at time.Time, event map[string]any) (Submission, error) {
 	names := map[string]any{"now": func() time.Time { return at }}
 	if event != nil {
 		names["event"] = event
@@ -146,12 +154,12 @@ func (e *Engine) triggered(planned Planned, trigger *workflows.Trigger, at time.
 			return Submission{}, fmt.Errorf("the param %q: %w", one.Name, err)
 		}
 	}
-	for _, param := range planned.Workflow.Params {
+	for _, param := range workflow.Params {
 		if path, ok := params[param.Name].(string); ok && param.Type == workflows.ParamFile && filepath.IsAbs(path) {
 			return Submission{}, fmt.Errorf("the param %q: the path %q leaves the project folder: write it relative to the folder of youmiflow.yaml", param.Name, path)
 		}
 	}
-	submission := Submission{Workflow: planned.Workflow, Params: params, Commit: planned.Commit}
+	submission := Submission{Workflow: workflow, Params: params, Commit: commit}
 	_, _, err := e.prepare(submission)
 	return submission, err
 }

@@ -15,7 +15,7 @@ import (
 // Planned is a workflow as it may be run now.
 type Planned struct {
 	Name     string
-	Workflow *workflows.Workflow // nil: there is a file, and there has been no good version of it yet
+	Workflow *workflows.Resting // nil: there is a file, and there has been no good version of it yet
 	Commit   string
 }
 
@@ -34,6 +34,9 @@ type SchedulerConfig struct {
 	Sandbox bool
 	// Grace is how late an instant may be fired without being missed. Default 60s.
 	Grace time.Duration
+	// Since is when a backup was last accepted: instants up to then may have had their run, and are missed whatever their
+	// triggers say; events from before start none. Default: there was none.
+	Since time.Time
 	// Poll is how often the scheduler looks what other processes have changed of schedules, and whether the clock was put
 	// to another time. Default 1s.
 	Poll time.Duration
@@ -182,7 +185,7 @@ func (s *Scheduler) fireAll(ctx context.Context, list []*watch) error {
 		if w == nil {
 			return nil
 		}
-		err := s.settle(ctx, w, w.due(now, s.Grace))
+		err := s.settle(ctx, w, s.due(w, now))
 		if errors.Is(err, ErrStale) {
 			s.outdated()
 			return nil

@@ -94,7 +94,7 @@ func (s *Scheduler) watch(ctx context.Context, list []Planned, known map[trigger
 func (s *Scheduler) rowFor(w *watch, row Schedule, found bool) (Schedule, bool) {
 	now := s.Engine.Now()
 	if !found || row.Definition != w.definition {
-		next := w.begin(now, s.Grace)
+		next := w.begin(now, s.grace(now))
 		if found { // what it has come to so far stays
 			next.FiredAt, next.FiredRun, next.Fired, next.Skipped = row.FiredAt, row.FiredRun, row.Fired, row.Skipped
 			next.Missed += row.Missed
@@ -113,6 +113,14 @@ func (s *Scheduler) rowFor(w *watch, row Schedule, found bool) (Schedule, bool) 
 		return row, true
 	}
 	return row, false
+}
+
+// grace is how late an instant of a trigger that is seen for the first time may be, and not from before a backup was accepted.
+func (s *Scheduler) grace(now time.Time) time.Duration {
+	if since := now.Sub(s.Since); !s.Since.IsZero() && since < s.Grace {
+		return max(since, 0)
+	}
+	return s.Grace
 }
 
 func (s *Scheduler) begin(ctx context.Context, next, row Schedule, found bool) Receipt {

@@ -94,6 +94,7 @@ type due struct {
 	at     time.Time // to be fired
 	late   bool      // it is made up for
 	missed int       // how many are not
+	why    string    // they are missed
 	last   time.Time // of those
 	upTo   time.Time // where looking for them ended
 }
@@ -103,6 +104,21 @@ const (
 	mostMadeUp = 1000
 	mostLooked = 100_000
 )
+
+// Why instants are missed.
+const (
+	nobodyThere = "nobody was there to fire it"
+	notKnown    = "a backup was restored, which does not know whether it was fired"
+)
+
+// due decides about the instants from the next one to now: those from before a backup was accepted are over.
+func (s *Scheduler) due(w *watch, now time.Time) due {
+	if w.next.After(s.Since) {
+		return w.due(now, s.Grace)
+	}
+	over := w.passed(s.Since.Add(time.Nanosecond))
+	return due{missed: over.count, last: over.last, upTo: over.last, why: notKnown}
+}
 
 // due decides about the instants from the next one to now.
 func (w *watch) due(now time.Time, grace time.Duration) due {
@@ -173,11 +189,11 @@ func (w *watch) passed(until time.Time) passage {
 func (p passage) missedBefore(instant time.Time) due {
 	switch {
 	case !p.whole:
-		return due{missed: p.count, last: p.last, upTo: p.last}
+		return due{missed: p.count, last: p.last, upTo: p.last, why: nobodyThere}
 	case instant.Equal(p.last):
-		return due{missed: p.count - 1, last: p.before, upTo: p.before}
+		return due{missed: p.count - 1, last: p.before, upTo: p.before, why: nobodyThere}
 	case p.count > mostMadeUp && instant.Equal(p.recent):
-		return due{missed: p.count - mostMadeUp, last: instant, upTo: instant.Add(-time.Microsecond)}
+		return due{missed: p.count - mostMadeUp, last: instant, upTo: instant.Add(-time.Microsecond), why: nobodyThere}
 	}
-	return due{missed: p.count, last: p.last, upTo: p.last}
+	return due{missed: p.count, last: p.last, upTo: p.last, why: nobodyThere}
 }

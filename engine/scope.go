@@ -343,6 +343,9 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		if why := s.refused(*action.Request); why != nil {
 			return s.leaveOut(why), nil
 		}
+		if r := s.doubtful(step, *action.Request); r != nil {
+			return r, nil
+		}
 		return s.caller.call(ctx, s, step, action)
 	case action.Perform == nil:
 		return &result{Status: StatusSucceeded, Outputs: action.Assumed}, nil

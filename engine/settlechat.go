@@ -127,5 +127,23 @@ func (e *Engine) SettleItem(ctx context.Context, item Item, sent bool, who strin
 		}
 		done.Settled++
 	}
+	if done.Settled == 0 && item.Status == StatusUnknown {
+		return e.settleUncalled(ctx, item, sent, who)
+	}
 	return done, nil
+}
+
+// settleUncalled settles an item of which no call is known: what it was sent after a backup was made.
+func (e *Engine) settleUncalled(ctx context.Context, item Item, sent bool, who string) (Settlement, error) {
+	to, reason, word := StatusSucceeded, "settled as sent; what was to follow was left out", "sent"
+	if !sent {
+		to, word = StatusFailed, "not sent"
+		reason = (&Failure{Code: codeNotSent, Message: "settled as not sent: " + who + " says so"}).text()
+	}
+	err := e.commit(ctx, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusUnknown, To: to, Reason: reason},
+		AddAudit{At: e.Now(), Who: who, Action: "settle", On: fmt.Sprintf("run %s item %s", item.Run, item.Key), Note: word + ": " + who + " says so"})
+	if err != nil {
+		return Settlement{}, fmt.Errorf("settling item %q: %w", item.Key, err)
+	}
+	return Settlement{Settled: 1}, e.settledRun(ctx, item.Run)
 }

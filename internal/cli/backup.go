@@ -12,11 +12,14 @@ import (
 )
 
 func (a *app) backupCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the ledger to a file, also while a daemon works on it",
 		Long: `Copies the ledger, as it is at one instant, to a file that only you can read. Nobody who works on
 the ledger has to wait, and the copy is whole. It never replaces a file.
+
+The copy says of itself that it is one. In the ledger's place it can be read, but nothing goes on
+before somebody has said ` + "`youmiflow backup accept`" + `: it does not know what was sent since it was made.
 
 The ledger holds customers' data: keep the copy where you would keep the ledger.`,
 		Args: cobra.ExactArgs(1),
@@ -48,4 +51,6 @@ The ledger holds customers' data: keep the copy where you would keep the ledger.
 			return err
 		},
 	}
+	c.AddCommand(a.backupAccept())
+	return c
 }

@@ -42,6 +42,14 @@ func (c *checkup) checkDatabase(ctx context.Context) {
 		return
 	}
 	defer func() { _ = l.Close() }() // it was only read
+	if of, err := l.Copied(ctx); err != nil {
+		c.add(name, ill, "restore the database from a backup, if it is damaged", "%v", err)
+		return
+	} else if of != nil {
+		c.add(name, ill, "look what was sent since then (docs/operations.md, Restore), then: youmiflow backup accept",
+			"%v", &ledger.CopyError{Path: l.Path(), Copy: *of})
+		return
+	}
 	if problem := c.unwritable(l.Path()); problem != "" {
 		c.add(name, ill, "make the file and its folder writable, or set database to another path", "%s", problem)
 	} else {

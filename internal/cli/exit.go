@@ -63,7 +63,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, new(*workflows.ParamError)), errors.Is(err, engine.ErrNotFound), errors.As(err, new(*engine.StateError)):
 		return exitUsage
-	case errors.As(err, new(diagnostic.List)), errors.As(err, new(*ledger.VersionError)), errors.As(err, new(*ledger.FileError)),
+	case errors.As(err, new(diagnostic.List)), errors.As(err, new(*ledger.VersionError)), errors.As(err, new(*ledger.FileError)), errors.As(err, new(*ledger.CopyError)),
 		errors.As(err, new(*youmi.TokenError)), errors.Is(err, youmi.ErrNoBaseURL):
 		return exitInvalid
 	}

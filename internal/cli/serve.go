@@ -118,6 +118,9 @@ func newDaemon(ctx context.Context, s *session, served *served, listener net.Lis
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.heedBackup(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.openWeb(listener); err != nil { //nolint:contextcheck // each request has its own
 		return nil, err
 	}

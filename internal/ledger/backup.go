@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Backup writes the ledger as it is at one instant to a file, for its owner alone, whoever works on it meanwhile: nobody
-// waits for it. The copy is compact: room that rows have left is not in it. A file that is there already is left alone, with
-// an error that wraps fs.ErrExist; a copy that is broken off leaves nothing.
+// waits for it. The copy is compact: room that rows have left is not in it. It says of itself that it is one, so that nobody
+// takes it for the ledger before somebody has accepted it (Accept). A file that is there already is left alone, with an error
+// that wraps fs.ErrExist; a copy that is broken off leaves nothing.
 func (l *Ledger) Backup(ctx context.Context, to string) (err error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(&fs.PathError{Op: "backup", Path: to, Err: fs.ErrExist}, err)
@@ -30,7 +32,11 @@ func (l *Ledger) Backup(ctx context.Context, to string) (err error) {
 	if err := draft.Close(); err != nil {
 		return err
 	}
+	made := time.Now() // before it is made: what is in it besides is at least not missing
 	if err := l.copyInto(ctx, draft.Name()); err != nil {
+		return fmt.Errorf("copying the ledger: %w", explain(draft.Name(), err))
+	}
+	if err := markCopy(ctx, draft.Name(), made); err != nil {
 		return fmt.Errorf("copying the ledger: %w", explain(draft.Name(), err))
 	}
 	if err := synced(draft.Name()); err != nil {

@@ -20,6 +20,8 @@ var (
 	ErrOlder = errors.New("the ledger was made by an older version")
 	// ErrClosed says that the ledger was closed before the entry was committed.
 	ErrClosed = errors.New("the ledger is closed")
+	// ErrNotCopy says that the ledger is no copy, or was accepted already.
+	ErrNotCopy = errors.New("the ledger is no backup that waits to be accepted")
 	// ErrReadOnly says that the ledger was opened for reading only.
 	ErrReadOnly = errors.New("the ledger was opened for reading only")
 )

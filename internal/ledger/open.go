@@ -41,6 +41,8 @@ type Config struct {
 	Wake WakeFunc
 	// Logger is slog.Default() unless set.
 	Logger *slog.Logger
+	// Copy has a copy be opened that nobody has accepted: for Accept alone. Otherwise that is a *CopyError.
+	Copy bool
 	// Observe, when set, hears of each commit: how long it took, and how many entries it had. It must return at once.
 	Observe func(took time.Duration, entries int)
 }
@@ -55,8 +57,8 @@ type Ledger struct {
 
 var _ engine.Ledger = (*Ledger)(nil)
 
-// Open opens the ledger, and creates or updates it where that is needed. Its errors are *VersionError, *FileError, or
-// ctx's.
+// Open opens the ledger, and creates or updates it where that is needed. Its errors are *VersionError, *FileError,
+// *CopyError, or ctx's.
 func Open(ctx context.Context, config Config) (*Ledger, error) {
 	path, err := filePath(config.DSN)
 	if err != nil {
@@ -83,6 +85,11 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	l, err := openFile(path, config.Durability)
 	if err != nil {
 		return nil, err
+	}
+	if !config.Copy {
+		if err := l.refuseCopy(ctx); err != nil {
+			return nil, errors.Join(err, l.write.Close(), l.read.Close())
+		}
 	}
 	if err := l.migrate(ctx); err != nil {
 		return nil, errors.Join(explain(path, err), l.write.Close(), l.read.Close())
