@@ -184,11 +184,15 @@ func TestATakeoverInDoubtIsHandedBack(t *testing.T) {
 
 // The platform measures in its own way: with its limit a little above ours, it has nothing to complain of.
 func TestAPlatformThatLimitsHasNothingToRefuse(t *testing.T) {
-	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:http=429,retry_after=1:over=12/s")})
-	h.file("people.csv", manyPeople(40, 2))
-	run := h.wait(h.start(limited), over) // 10/s for each account
-	require.Equal(t, engine.StatusSucceeded, run.Status)
-	require.Zero(t, run.Calls[engine.CallFailed])
+	const limits = `limits: { account: { by: call.account, match: call.effect == "message", rate: 600/min, gap: 50ms } }`
+	for rate, complains := range map[string]bool{"11/s": false, "9/s": true} {
+		measured := sandbox.Config{Seed: 3, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:http=429,retry_after=1:over=" + rate)}}
+		bubble(t, limits, measured, nil, func(t *testing.T, r *rehearsal) {
+			run := r.until(r.start(sending("", "", list("1", 60))), time.Second, over)
+			require.Equal(t, engine.StatusSucceeded, run.Status)
+			require.Equal(t, complains, run.Calls[engine.CallFailed] > 0, "at %s: %v", rate, run.Calls)
+		})
+	}
 }
 
 // Without a limit of ours, the platform's own 429 slows the run down, and nobody is lost.
