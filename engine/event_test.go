@@ -139,7 +139,7 @@ func (r *rehearsal) eventWork(texts ...string) *engine.EventWork {
 	for i, text := range texts {
 		workflow, problems := workflows.Parse(fmt.Sprintf("%d.yaml", i), []byte(text), r.catalogue)
 		require.NoError(r.t, problems.Err())
-		planned = append(planned, engine.Planned{Name: workflow.Name, Workflow: workflow})
+		planned = append(planned, engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(r.catalogue)})
 	}
 	scheduler := engine.NewScheduler(engine.SchedulerConfig{Engine: r.engine, Schedules: r.ledger, Planner: planned})
 	return engine.NewEventWork(engine.EventWorkConfig{Engine: r.engine, Scheduler: scheduler, Connections: []string{"default"}})

@@ -32,7 +32,11 @@ func (e *Engine) setPaused(ctx context.Context, workflow, trigger, who string, p
 
 // Triggered is the run of now that a trigger of a schedule would start: a manual one, with the trigger's params.
 func (e *Engine) Triggered(planned Planned, trigger *workflows.Trigger, sandbox bool) (Submission, error) {
-	submission, err := e.triggered(planned, trigger, e.Now(), nil)
+	workflow, err := planned.Workflow.Open()
+	if err != nil {
+		return Submission{}, err
+	}
+	submission, err := e.triggered(workflow, planned.Commit, trigger, e.Now(), nil)
 	submission.Sandbox = sandbox
 	return submission, err
 }
@@ -127,7 +131,11 @@ func (e *Engine) Backfill(ctx context.Context, planned Planned, trigger *workflo
 // MakeUp adds a run for an instant that Backfill has named. It begins when every earlier run of the workflow is over.
 // ErrExists when the instant has got its run meanwhile.
 func (e *Engine) MakeUp(ctx context.Context, planned Planned, trigger *workflows.Trigger, at time.Time, sandbox bool) (Run, error) {
-	submission, err := e.triggered(planned, trigger, at, nil)
+	workflow, err := planned.Workflow.Open()
+	if err != nil {
+		return Run{}, err
+	}
+	submission, err := e.triggered(workflow, planned.Commit, trigger, at, nil)
 	if err != nil {
 		return Run{}, err
 	}

@@ -145,7 +145,7 @@ func (d *depot) parse(name, text string) engine.Planned {
 	d.t.Helper()
 	workflow, problems := workflows.Parse(name+".yaml", []byte(text), d.catalogue)
 	require.NotNil(d.t, workflow, "%v", problems)
-	return engine.Planned{Name: workflow.Name, Workflow: workflow}
+	return engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(d.catalogue)}
 }
 
 // start begins a process, which takes up what others have left.

@@ -58,7 +58,7 @@ func (a *app) openTimetable(ctx context.Context) (*timetable, error) {
 		commit = gitCommit(ctx, dir)
 	}
 	for _, workflow := range list {
-		t.planned = append(t.planned, engine.Planned{Name: workflow.Name, Workflow: workflow, Commit: commit})
+		t.planned = append(t.planned, engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(catalogue), Commit: commit})
 	}
 	slices.SortFunc(t.planned, func(a, b engine.Planned) int { return strings.Compare(a.Name, b.Name) })
 	return t, nil
@@ -336,7 +336,11 @@ func (a *app) triggerNow(ctx context.Context, workflow, name string, sandboxed b
 	if trigger.Event != "" {
 		return usage("the trigger %q waits for an event, and what its params are follows from the event", trigger.Name)
 	}
-	if err := checkSecrets(t.project, planned.Workflow); err != nil {
+	whole, err := planned.Workflow.Open()
+	if err != nil {
+		return err
+	}
+	if err := checkSecrets(t.project, whole); err != nil {
 		return err
 	}
 	s, err := a.openSession(ctx, t.project, planned.Workflow.Connection, sandboxed, options)
@@ -349,7 +353,7 @@ func (a *app) triggerNow(ctx context.Context, workflow, name string, sandboxed b
 		return err
 	}
 	if !sandboxed {
-		a.warn(planned.Workflow, t.project)
+		a.warn(whole, t.project)
 	}
 	return s.start(ctx, submission)
 }

@@ -70,7 +70,7 @@ func (a *app) backfill(ctx context.Context, request backfillRequest) error {
 	if trigger.Event != "" {
 		return usage("the trigger %q waits for events: it has no instants", trigger.Name)
 	}
-	if err := checkSecrets(t.project, planned.Workflow); err != nil {
+	if err := checkResting(t.project, planned.Workflow); err != nil {
 		return err
 	}
 	return a.onLedger(ctx, t.project, request.sandboxed, func(ctx context.Context, s *session) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"youmiflow/engine"
 	"youmiflow/internal/folder"
@@ -15,7 +16,7 @@ func (d *daemon) openFolder(ctx context.Context) error {
 		return err
 	}
 	d.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: d.engine, Schedules: d.ledger,
-		Planner: folderPlanner{d.folder}, Sandbox: d.sandboxed, Tell: d.fired})
+		Planner: &folderPlanner{folder: d.folder}, Sandbox: d.sandboxed, Tell: d.fired})
 	return nil
 }
 
@@ -41,14 +42,27 @@ func (d *daemon) schedule(ctx context.Context) error {
 }
 
 // folderPlanner shows the scheduler what the folder has.
-type folderPlanner struct{ folder *folder.Folder }
+type folderPlanner struct {
+	folder *folder.Folder
+	made   atomic.Pointer[plannedList]
+}
+
+// plannedList is what a Snapshot comes to. It is asked for every second.
+type plannedList struct {
+	version int
+	list    []engine.Planned
+}
 
 // Planned implements engine.Planner.
-func (p folderPlanner) Planned() (version int, list []engine.Planned) {
+func (p *folderPlanner) Planned() (version int, list []engine.Planned) {
 	snapshot := p.folder.Snapshot()
+	if made := p.made.Load(); made != nil && made.version == snapshot.Number {
+		return made.version, made.list
+	}
 	list = make([]engine.Planned, len(snapshot.Workflows))
 	for i, loaded := range snapshot.Workflows {
 		list[i] = engine.Planned{Name: loaded.Name, Workflow: loaded.Workflow, Commit: loaded.Commit}
 	}
+	p.made.Store(&plannedList{snapshot.Number, list})
 	return snapshot.Number, list
 }

@@ -103,23 +103,27 @@ func (p apiProject) plan(ctx context.Context, loaded folder.Loaded, order web.Or
 }
 
 func (p apiProject) newPlanning(loaded folder.Loaded, order web.Order) (*planning, error) {
-	made := &planning{app: p.app, project: p.project, catalogue: p.catalogue, workflow: loaded.Workflow, values: order.Params, test: order.Test,
+	workflow, err := loaded.Workflow.Open()
+	if err != nil {
+		return nil, err
+	}
+	made := &planning{app: p.app, project: p.project, catalogue: p.catalogue, workflow: workflow, values: order.Params, test: order.Test,
 		commit: loaded.Commit, suppression: p.suppression}
-	return made, p.allowed(loaded, order)
+	return made, p.allowed(workflow, order)
 }
 
 // allowed refuses what cannot be run: secrets that have no value, params that are wrong, and files that somebody far away
 // has no business to have read.
-func (p apiProject) allowed(loaded folder.Loaded, order web.Order) error {
-	if err := checkSecrets(p.project, loaded.Workflow); err != nil {
+func (p apiProject) allowed(workflow *workflows.Workflow, order web.Order) error {
+	if err := checkSecrets(p.project, workflow); err != nil {
 		return err
 	}
-	if _, err := loaded.Workflow.BindParams(order.Params); err != nil {
+	if _, err := workflow.BindParams(order.Params); err != nil {
 		return err
 	}
-	for _, param := range loaded.Workflow.Params {
+	for _, param := range workflow.Params {
 		if path, ok := order.Params[param.Name].(string); ok && param.Type == workflows.ParamFile && path != "" && !filepath.IsLocal(path) {
-			return &workflows.ParamError{Workflow: loaded.Name, Problems: []workflows.ParamProblem{{Name: param.Name,
+			return &workflows.ParamError{Workflow: workflow.Name, Problems: []workflows.ParamProblem{{Name: param.Name,
 				Message: fmt.Sprintf("the param %q: a file is one of the project's folder: write its path relative to that", param.Name)}}}
 		}
 	}
@@ -128,10 +132,14 @@ func (p apiProject) allowed(loaded folder.Loaded, order web.Order) error {
 
 // Submit implements web.Project.
 func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
-	if err := p.allowed(loaded, order); err != nil {
+	workflow, err := loaded.Workflow.Open()
+	if err != nil {
 		return engine.Run{}, err
 	}
-	if err := p.clients.preflight(ctx, loaded.Workflow.Connection); err != nil {
+	if err := p.allowed(workflow, order); err != nil {
+		return engine.Run{}, err
+	}
+	if err := p.clients.preflight(ctx, workflow.Connection); err != nil {
 		return engine.Run{}, apiError(err)
 	}
 	if order.Plan != "" {
@@ -139,7 +147,7 @@ func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.
 			return engine.Run{}, apiError(err)
 		}
 	}
-	return p.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: loaded.Workflow, Params: order.Params, Plan: order.Plan,
+	return p.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: workflow, Params: order.Params, Plan: order.Plan,
 		Test: order.Test, Sandbox: p.sandboxed, Commit: loaded.Commit})
 }
 
@@ -244,7 +252,7 @@ func (s apiSchedules) trigger(workflow, name string) (engine.Planned, *workflows
 	if trigger.Event != "" {
 		return planned, nil, &web.InvalidError{Cause: fmt.Errorf("the trigger %q waits for events: it has no instants, and what its params are follows from the event", trigger.Name)}
 	}
-	return planned, trigger, checkSecrets(s.project, planned.Workflow)
+	return planned, trigger, checkResting(s.project, planned.Workflow)
 }
 
 // Trigger implements web.Schedules.

@@ -204,6 +204,15 @@ func (a *app) complainOf(problem engine.RowProblem) {
 	fmt.Fprintf(a.Stderr, "%s\n", a.hide.Text(problem.Error()))
 }
 
+// checkResting is checkSecrets for a workflow that is at rest.
+func checkResting(project *project, resting *workflows.Resting) error {
+	workflow, err := resting.Open()
+	if err != nil {
+		return err
+	}
+	return checkSecrets(project, workflow)
+}
+
 // checkSecrets refuses a workflow that reads secrets which have no value, before anything is done.
 func checkSecrets(project *project, workflow *workflows.Workflow) error {
 	return project.config.CheckSecrets(workflow)

@@ -65,7 +65,7 @@ func (f *Folder) keepAgain(ctx context.Context) {
 // keep notes what is in force in Texts. What fails is tried again later.
 func (f *Folder) keep(ctx context.Context) {
 	var changed []Version
-	var texts []*workflows.Workflow
+	var texts []*workflows.Resting
 	current := map[string]Version{}
 	for _, e := range f.shelf.entries {
 		if e.good == nil {

@@ -14,6 +14,7 @@ import (
 
 	"youmiflow/internal/folder"
 	"youmiflow/steps"
+	"youmiflow/workflows"
 )
 
 // text is what stands in a file of the model.
@@ -199,6 +200,13 @@ func TestRandomEdits(t *testing.T) {
 	})
 }
 
+func sourcesOf(reach []*workflows.Resting) (list []string) {
+	for _, one := range reach {
+		list = append(list, string(one.Source))
+	}
+	return list
+}
+
 func agrees(t *rapid.T, s *folder.Snapshot, m *model) {
 	found := map[string]string{}
 	for i, one := range s.Workflows {
@@ -210,6 +218,9 @@ func agrees(t *rapid.T, s *folder.Snapshot, m *model) {
 		require.Equal(t, one.Name, one.Workflow.Name)
 		require.Equal(t, "workflows/"+m.owners[one.Name], one.File)
 		found[one.Name] = string(one.Workflow.Source)
+		whole, err := one.Workflow.Open()
+		require.NoError(t, err)
+		require.Equal(t, sourcesOf(one.Workflow.Reach()), sourcesOf(whole.Rest(nil).Reach()), "it is read again as it was checked")
 		for name, callee := range one.Workflow.Calls {
 			// A call means a file, so it finds a good text there also when that cannot have the name it wants.
 			file := name + ".yaml"

@@ -129,7 +129,7 @@ func (s *scanner) read(path string, info fs.FileInfo) *file {
 	}
 	after, err := os.Stat(path)
 	age := s.now().Sub(info.ModTime())
-	one.source, one.digest = source, digestOf(source)
+	one.source, one.digest = bytes.Clone(source), digestOf(source) // reading takes room for more than there is
 	one.settle = err != nil || !unchanged(info, after) || age.Abs() < fresh
 	return one
 }

@@ -19,7 +19,7 @@ const codeInvalidCallee = "invalid-workflow"
 
 // version is a text that was good.
 type version struct {
-	workflow *workflows.Workflow
+	workflow *workflows.Resting
 	commit   string
 	root     string
 	since    time.Time
@@ -28,8 +28,8 @@ type version struct {
 // entry is one file of the folder.
 type entry struct {
 	*file
-	path     string              // relative to the project's folder
-	workflow *workflows.Workflow // of the text as it is; nil when it is broken
+	path     string             // relative to the project's folder
+	workflow *workflows.Resting // of the text as it is; nil when it is broken
 	problems diagnostic.List
 	good     *version // the last one that was in force; nil when there has not been one
 	demoted  bool     // the text has errors of its own: who calls it gets the last good one
@@ -121,10 +121,13 @@ func (s *shelf) check(order []*entry, demote func(*entry)) {
 	// What calls a text that has errors is checked again beside the last good version of that. Every round but the last
 	// settles one file at least.
 	for len(open) > 0 {
-		reading := workflows.NewReading(s.catalogue, view)
+		var reading *workflows.Reading
 		var again []*entry
-		for _, e := range open {
-			e.workflow, e.problems = reading.Parse(e.path, e.source)
+		for i, e := range open {
+			if i%readTogether == 0 {
+				reading = workflows.NewReading(s.catalogue, view)
+			}
+			e.workflow, e.problems = s.parse(reading, e)
 			switch {
 			case e.workflow != nil:
 			case onlyCallees(e.problems):
@@ -142,6 +145,19 @@ func (s *shelf) check(order []*entry, demote func(*entry)) {
 		open = again
 		view.refresh()
 	}
+}
+
+// readTogether is how many files share a Reading. It holds every file that it has read, in full: a thousand would need more
+// memory than all the rest. What several of them call is read again in the next.
+const readTogether = 64
+
+// parse checks the text of an entry; nil when it has errors. A good one is kept at rest.
+func (s *shelf) parse(reading *workflows.Reading, e *entry) (*workflows.Resting, diagnostic.List) {
+	workflow, problems := reading.Parse(e.path, e.source)
+	if workflow == nil {
+		return nil, problems
+	}
+	return workflow.Rest(s.catalogue), problems
 }
 
 // onlyCallees tells that a text has no errors but those of what it calls.

@@ -19,8 +19,8 @@ type Loaded struct {
 	Name string
 	// File is where it stands, relative to the project's folder, with slashes.
 	File string
-	// Workflow is the last good version; nil when there has not been one yet.
-	Workflow *workflows.Workflow
+	// Workflow is the last good version, at rest; nil when there has not been one yet.
+	Workflow *workflows.Resting
 	// Broken tells that the file as it is now cannot be used: Workflow is an earlier version, or nil.
 	Broken bool
 	// Problems are those of the file as it is now: errors when it is broken, else warnings at most.

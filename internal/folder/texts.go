@@ -28,7 +28,7 @@ type Texts interface {
 	Text(ctx context.Context, digest string) ([]byte, error)
 	// Keep keeps the texts, then the versions in place of those of the same files, and forgets the files that are gone:
 	// all of it or nothing.
-	Keep(ctx context.Context, texts []*workflows.Workflow, current []Version, gone []string) error
+	Keep(ctx context.Context, texts []*workflows.Resting, current []Version, gone []string) error
 }
 
 // noTexts keeps nothing over a restart.
@@ -40,7 +40,7 @@ func (noTexts) Text(_ context.Context, digest string) ([]byte, error) {
 	return nil, fmt.Errorf("no text is kept of %s", digest)
 }
 
-func (noTexts) Keep(context.Context, []*workflows.Workflow, []Version, []string) error { return nil }
+func (noTexts) Keep(context.Context, []*workflows.Resting, []Version, []string) error { return nil }
 
 // versionOf is what is kept of a version.
 func versionOf(file string, v *version) Version {
@@ -61,15 +61,15 @@ func (v Version) equal(other Version) bool {
 
 type callee struct {
 	name     string
-	workflow *workflows.Workflow
+	workflow *workflows.Resting
 }
 
 // callees lists what a workflow calls, and they call in turn, by the names in the calls, as the engine notes it with a run.
-func callees(workflow *workflows.Workflow) []callee {
+func callees(workflow *workflows.Resting) []callee {
 	var list []callee
 	seen := map[string]bool{}
-	var add func(*workflows.Workflow)
-	add = func(w *workflows.Workflow) {
+	var add func(*workflows.Resting)
+	add = func(w *workflows.Resting) {
 		for _, name := range slices.Sorted(maps.Keys(w.Calls)) {
 			if !seen[name] {
 				seen[name] = true
@@ -83,7 +83,7 @@ func callees(workflow *workflows.Workflow) []callee {
 }
 
 // restored reads a version that was kept, with those that it calls as they were then.
-func restored(ctx context.Context, catalogue workflows.Catalogue, texts Texts, kept Version) (*workflows.Workflow, error) {
+func restored(ctx context.Context, catalogue workflows.Catalogue, texts Texts, kept Version) (*workflows.Resting, error) {
 	source, err := texts.Text(ctx, kept.Digest)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func restored(ctx context.Context, catalogue workflows.Catalogue, texts Texts, k
 	if workflow == nil {
 		return nil, fmt.Errorf("its last good version is not valid for this version of youmiflow: %w", problems.Err())
 	}
-	return workflow, nil
+	return workflow.Rest(catalogue), nil
 }
 
 // keptCalls finds what a kept version calls by the digests that were noted with it.

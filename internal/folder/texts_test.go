@@ -39,7 +39,7 @@ func (k *texts) Text(_ context.Context, digest string) ([]byte, error) {
 	return text, k.err
 }
 
-func (k *texts) Keep(_ context.Context, all []*workflows.Workflow, current []folder.Version, gone []string) error {
+func (k *texts) Keep(_ context.Context, all []*workflows.Resting, current []folder.Version, gone []string) error {
 	if k.err != nil {
 		return k.err
 	}

@@ -13,11 +13,11 @@ type view struct {
 	order []*entry
 	stems map[string]*entry   // by the files' names without suffix
 	given map[string][]*entry // by the names that the texts give themselves; nil before they are looked for
-	known map[*workflows.Workflow]bool
+	known map[*workflows.Resting]bool
 }
 
 func newView(order []*entry) *view {
-	v := &view{order: order, stems: map[string]*entry{}, known: map[*workflows.Workflow]bool{}}
+	v := &view{order: order, stems: map[string]*entry{}, known: map[*workflows.Resting]bool{}}
 	for _, e := range order {
 		if v.stems[e.stem()] == nil || strings.HasSuffix(e.name, ".yaml") {
 			v.stems[e.stem()] = e
@@ -81,7 +81,7 @@ func (v *view) Names() []string {
 }
 
 // same tells that what a workflow calls, and that calls in turn, is as it was when the workflow was checked.
-func (v *view) same(w *workflows.Workflow) bool {
+func (v *view) same(w *workflows.Resting) bool {
 	if known, ok := v.known[w]; ok {
 		return known
 	}

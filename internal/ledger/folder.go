@@ -35,7 +35,7 @@ func (l *Ledger) Text(ctx context.Context, digest string) ([]byte, error) {
 }
 
 // Keep implements folder.Texts. The texts carry the commit of the version that brought them.
-func (l *Ledger) Keep(ctx context.Context, texts []*workflows.Workflow, current []folder.Version, gone []string) error {
+func (l *Ledger) Keep(ctx context.Context, texts []*workflows.Resting, current []folder.Version, gone []string) error {
 	return l.submit(ctx, &pending{do: func(g *group) error {
 		commits := map[string]string{}
 		for _, v := range current {

@@ -19,14 +19,14 @@ func TestVersionsInForceAreKept(t *testing.T) {
 	none, err := l.Current(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, none)
-	text := func(digest string) *workflows.Workflow {
-		return &workflows.Workflow{Digest: digest, Name: "n " + digest, File: digest + ".yaml", Source: []byte("name: " + digest)}
+	text := func(digest string) *workflows.Resting {
+		return &workflows.Resting{Digest: digest, Name: "n " + digest, File: digest + ".yaml", Source: []byte("name: " + digest)}
 	}
 	a := folder.Version{File: "workflows/a.yaml", Name: "a", Digest: "1", Commit: "c1", Calls: map[string]string{"b": "2"}}
 	b := folder.Version{File: "workflows/b.yaml", Name: "b", Digest: "2", Commit: "c1"}
-	require.NoError(t, l.Keep(t.Context(), []*workflows.Workflow{text("1"), text("2")}, []folder.Version{a, b}, nil))
+	require.NoError(t, l.Keep(t.Context(), []*workflows.Resting{text("1"), text("2")}, []folder.Version{a, b}, nil))
 	a.Digest, a.Commit, a.Calls = "3", "c2", nil
-	require.NoError(t, l.Keep(t.Context(), []*workflows.Workflow{text("3")}, []folder.Version{a}, []string{b.File}))
+	require.NoError(t, l.Keep(t.Context(), []*workflows.Resting{text("3")}, []folder.Version{a}, []string{b.File}))
 	require.NoError(t, l.Close())
 
 	l, err = ledger.Open(t.Context(), ledger.Config{DSN: path})

@@ -290,7 +290,10 @@ func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]
 	if h.panic {
 		panic("a defect with a secret in it")
 	}
-	_, err := loaded.Workflow.BindParams(params)
+	workflow, err := loaded.Workflow.Open()
+	if err == nil {
+		_, err = workflow.BindParams(params)
+	}
 	plan := &engine.Plan{Digest: "sha256:0", Workflow: loaded.Name, Variants: map[string]int{}}
 	plan.Items.Skipped, plan.Calls.ByOperation, plan.Calls.ByAccount = map[string]int{}, map[string]int{}, map[string]int{}
 	return result.OfPlan(plan, []string{}), err
@@ -298,7 +301,11 @@ func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]
 
 // Submit implements web.Project.
 func (h *house) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
-	return h.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: loaded.Workflow, Params: order.Params, Plan: order.Plan, Test: order.Test})
+	workflow, err := loaded.Workflow.Open()
+	if err != nil {
+		return engine.Run{}, err
+	}
+	return h.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: workflow, Params: order.Params, Plan: order.Plan, Test: order.Test})
 }
 
 func (h *house) note(format string, arguments ...any) error {
