@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"youmiflow/workflows"
@@ -21,6 +22,8 @@ type activeRun struct {
 	conduct                     // what its file asks for as to how it behaves
 
 	now func() time.Time
+
+	cancelling atomic.Bool // wanted is WantCancel, for good
 
 	mu       sync.Mutex
 	wanted   Wanted
@@ -148,6 +151,7 @@ func (a *activeRun) want(wanted Wanted) {
 		a.stopped = time.Time{}
 	}
 	a.wanted = wanted
+	a.cancelling.Store(wanted == WantCancel)
 }
 
 // state returns what is wanted, since when it is not WantRun, and a channel that is closed from then on.

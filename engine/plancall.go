@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"hash"
@@ -21,7 +22,9 @@ type tracer struct {
 	buffer  []byte
 	status  Status // how the item ends
 	reason  string
-	sample  *Sample // nil unless its calls are to be shown
+	sample  *Sample   // nil unless its calls are to be shown
+	results []*result // of calls, to be used again for the next item
+	given   int       // how many of them this item has
 }
 
 func newTracer(p *planner) *tracer {
@@ -33,6 +36,18 @@ func (t *tracer) begin() {
 	t.trace.reset()
 	t.hash.Reset()
 	t.status, t.reason = "", ""
+	t.given = 0
+}
+
+// result is one that is empty. It is valid until the next item begins.
+func (t *tracer) result() *result {
+	if t.given == len(t.results) {
+		t.results = append(t.results, &result{})
+	}
+	r := t.results[t.given]
+	t.given++
+	*r = result{}
+	return r
 }
 
 func (t *tracer) local(ctx context.Context, action Action) Outcome { return assume(ctx, action) }
@@ -51,7 +66,7 @@ func (t *tracer) call(_ context.Context, s *scope, step *workflows.Step, action 
 	if !s.handing { // else timing does it by itself, whenever the item ends
 		t.trace.call(step.Path, request, s.ending, t.book)
 	}
-	return assumed(s, step, action), nil
+	return assumed(s, step, action, t.result()), nil
 }
 
 // show makes a call part of the digest, and of the sample where one is wanted.
@@ -60,7 +75,7 @@ func (t *tracer) show(path string, request *Request) {
 	t.note(path, request.Operation, body)
 	if t.sample != nil {
 		t.sample.Calls = append(t.sample.Calls, SampleCall{Step: path, Operation: request.Operation,
-			Account: request.Account, Friend: request.Friend, Request: body})
+			Account: request.Account, Friend: request.Friend, Request: bytes.Clone(body)}) // the body's memory is lent
 	}
 }
 
@@ -86,10 +101,10 @@ func (t *tracer) digest(key string, to []byte) {
 }
 
 // assumed is the result of a call that a plan takes as succeeded. What is kept of it is nobody else's, so that it needs no
-// copies.
-func assumed(s *scope, step *workflows.Step, action Action) *result {
+// copies. It is written to r, which is empty.
+func assumed(s *scope, step *workflows.Step, action Action, r *result) *result {
 	request := action.Request
-	r := &result{Status: StatusSucceeded, Outputs: action.Assumed}
+	r.Status, r.Outputs = StatusSucceeded, action.Assumed
 	if request.Takeover == TakeoverNone {
 		return r
 	}

@@ -49,7 +49,7 @@ func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, acti
 	request, it := action.Request, strandOf(ctx).item
 	p.root.show(step.Path, request)
 	if s.handing {
-		return assumed(s, step, action), nil
+		return assumed(s, step, action, &result{}), nil
 	}
 	op := plannedOp{kind: opCall, path: step.Path, operation: request.Operation, effect: request.Effect, takeover: request.Takeover,
 		whom: it.pushWhom(plannedWhom{p.shapes.account(request.Account), request.Friend})}
@@ -63,7 +63,7 @@ func (p *planner) call(ctx context.Context, s *scope, step *workflows.Step, acti
 	if !done {
 		return &result{Status: StatusSkipped}, nil
 	}
-	return assumed(s, step, action), nil
+	return assumed(s, step, action, &result{}), nil
 }
 
 func (p *planner) readNow(ctx context.Context, s *scope, step *workflows.Step, action Action, it *plannedItem, op *plannedOp) (*result, error) {

@@ -13,6 +13,9 @@ import (
 // walkBatch is how many rows are walked at a time.
 const walkBatch = 256
 
+// walkRoom is the size of the memory that is lent to requests, in bytes. Those that are larger get their own.
+const walkRoom = 4 << 10
+
 // rowBatch is a stretch of the audience: rows as they were read, and what became of each.
 type rowBatch struct {
 	first  int64 // sequence of its first row
@@ -140,7 +143,7 @@ func (p *planner) newWalker(outer *scope, step *workflows.Step, keys *keySet, bo
 	caller.book = book
 	s.caller, s.flow, s.loops = caller, tracedFlow{caller}, tracedLoops{caller}
 	s.lists = [][]*workflows.Step{step.Steps, step.Finally}
-	s.spare = map[string]map[string]any{}
+	s.spare, s.scratch, s.room = map[string]*spareNames{}, workflows.NewScratch(), make([]byte, 0, walkRoom)
 	return &walker{planner: p, step: step, keys: keys, outer: outer.steps, scope: s, caller: caller,
 		seeds: newSeeds(outer.active.workflow.Digest), steps: map[string]any{}, item: map[string]any{}}, nil
 }
@@ -175,7 +178,6 @@ func (w *walker) row(ctx context.Context, sequence int64, from *readRow, to *wal
 	}
 	to.key, to.hash = item.Key, w.keys.hash(item.Key)
 	s.item = item
-	w.names(from.row, item)
 	if to.failure = w.body(ctx, item); to.failure != nil {
 		return
 	}
@@ -207,6 +209,7 @@ func (w *walker) begin(item Item) {
 	maps.Copy(w.steps, w.outer)
 	s.steps, s.own = w.steps, true
 	s.names["steps"] = w.steps
+	s.scratch.Reset()
 	w.caller.begin()
 }
 

@@ -25,9 +25,11 @@ type scope struct {
 	record func(ctx context.Context, path string, r *result) error
 
 	names      map[string]any
-	steps      map[string]any            // names["steps"]: the outer ones until a step of this scope has a result
-	own        bool                      // steps belongs to this scope
-	spare      map[string]map[string]any // what steps held for the item before, to be filled anew; nil: this scope has one item
+	steps      map[string]any         // names["steps"]: the outer ones until a step of this scope has a result
+	own        bool                   // steps belongs to this scope
+	spare      map[string]*spareNames // what steps held for the item before, to be filled anew; nil: this scope has one item
+	scratch    *workflows.Scratch     // lent to inputs; nil: they are made anew
+	room       []byte                 // lent to requests
 	kept       *kept
 	standing   *standing           // of the list being run
 	ending     bool                // in a finally
@@ -145,10 +147,7 @@ func (s *scope) bind() {
 
 func (st *standing) broken() bool { return st.status == StatusFailed || st.status == StatusUnknown }
 
-func (s *scope) cancelled() bool {
-	wanted, _, _ := s.active.state()
-	return wanted == WantCancel
-}
+func (s *scope) cancelled() bool { return s.active.cancelling.Load() }
 
 // body runs a list and then its finally, and returns how the list ended. What a finally does never changes the
 // outcome: a customer that was messaged stays messaged. Its failure is returned besides.
@@ -214,11 +213,16 @@ func (s *scope) take(step *workflows.Step, r *result, st *standing) {
 
 // name lets expressions see a result.
 func (s *scope) name(id string, r *result) {
-	names := fillNames(s.spare[id], r)
-	if s.spare != nil {
-		s.spare[id] = names
+	if s.spare == nil {
+		s.see(id, stepNames(r))
+		return
 	}
-	s.see(id, names)
+	spare := s.spare[id]
+	if spare == nil {
+		spare = &spareNames{}
+		s.spare[id] = spare
+	}
+	s.see(id, spare.fill(r))
 }
 
 func (s *scope) see(id string, names any) {
@@ -318,7 +322,7 @@ func (s *scope) group(ctx context.Context, step *workflows.Step) (*result, error
 }
 
 func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error) {
-	inputs, err := step.Uses.With.Eval(s.names)
+	inputs, err := step.Uses.With.EvalIn(s.names, s.scratch)
 	if err != nil {
 		return failed("expression", err), nil
 	}
@@ -329,7 +333,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
 	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with,
-		Commit: s.active.run.Commit, Files: s.active.files})
+		Commit: s.active.run.Commit, Files: s.active.files, Room: s.room})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
 	}

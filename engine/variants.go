@@ -9,6 +9,9 @@ import (
 // variantOf chooses the branch of a comparison that a key belongs to, in proportion to the weights. It follows from the
 // names and the key alone: who was in a branch once is in it in every run. "" without variants.
 func variantOf(foreach *workflows.Foreach, workflow, step, key string) string {
+	if len(foreach.Variants) == 0 {
+		return ""
+	}
 	total := uint64(0)
 	hash := fnv.New64a()
 	for _, part := range []string{workflow, step} {

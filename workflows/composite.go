@@ -205,7 +205,7 @@ func (v *Value) settle() *Value {
 			return v
 		}
 	}
-	v.literal, _ = v.eval(nil) // literals cannot fail
+	v.literal, _ = v.eval(nil, nil) // literals cannot fail
 	v.form = formLiteral
 	return v
 }

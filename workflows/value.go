@@ -61,8 +61,12 @@ func (e *EvalError) Error() string {
 // Eval computes the value: nil, bool, int, float64, string, []any, map[string]any, or whatever an expression gave.
 // Literal lists and objects are shared between calls and must not be changed. The error is an *EvalError. It is safe
 // for concurrent use.
-func (v *Value) Eval(names map[string]any) (any, error) {
-	result, err := v.eval(names)
+func (v *Value) Eval(names map[string]any) (any, error) { return v.EvalIn(names, nil) }
+
+// EvalIn is Eval with memory that is lent: where scratch is not nil, the lists and objects of the result are only valid until
+// its next Reset.
+func (v *Value) EvalIn(names map[string]any, scratch *Scratch) (any, error) {
+	result, err := v.eval(names, scratch)
 	if err != nil || v.wrap == "" {
 		return result, err
 	}
@@ -72,19 +76,21 @@ func (v *Value) Eval(names map[string]any) (any, error) {
 	if result == nil {
 		return nil, nil
 	}
-	return map[string]any{v.wrap: result}, nil
+	object := scratch.wrapOf(v)
+	object[v.wrap] = result
+	return object, nil
 }
 
-func (v *Value) eval(names map[string]any) (any, error) {
+func (v *Value) eval(names map[string]any, scratch *Scratch) (any, error) {
 	switch v.form {
 	case formProgram:
 		return v.compute(names)
 	case formText:
 		return v.concatenate(names)
 	case formList:
-		list := make([]any, len(v.items))
+		list := scratch.listOf(v)
 		for i, item := range v.items {
-			value, err := item.Eval(names)
+			value, err := item.EvalIn(names, scratch)
 			if err != nil {
 				return nil, err
 			}
@@ -92,9 +98,9 @@ func (v *Value) eval(names map[string]any) (any, error) {
 		}
 		return list, nil
 	case formObject:
-		object := make(map[string]any, len(v.items))
+		object := scratch.objectOf(v)
 		for i, item := range v.items {
-			value, err := item.Eval(names)
+			value, err := item.EvalIn(names, scratch)
 			if err != nil {
 				return nil, err
 			}
