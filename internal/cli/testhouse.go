@@ -10,10 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"youmiflow/engine"
 	"youmiflow/internal/fetch"
 	"youmiflow/internal/ledger"
-	"youmiflow/internal/limit"
 	"youmiflow/internal/rehearsal"
 	"youmiflow/steps"
 )
@@ -67,7 +65,7 @@ func (h *testHouse) run(ctx context.Context, one testCase) rehearsal.Result {
 	})
 }
 
-func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehearsal.Setting) (_ *rehearsal.Stage, err error) {
+func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehearsal.Setting) (*rehearsal.Stage, error) {
 	dir := filepath.Join(h.dir, strconv.FormatInt(h.opened.Add(1), 10))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -76,31 +74,12 @@ func (h *testHouse) stage(ctx context.Context, suite *testSuite, setting *rehear
 	if err := os.WriteFile(path, h.empty, 0o600); err != nil {
 		return nil, err
 	}
-	l, err := ledger.Open(ctx, h.ledger(path))
-	if err != nil {
-		return nil, err
+	staging := &staging{house: h, suite: suite, setting: setting, dir: dir, path: path}
+	staging.Reads, staging.Push, staging.Restart, staging.Close = reads, staging.push, staging.restart, staging.close
+	if err := staging.open(ctx); err != nil {
+		return nil, errors.Join(err, staging.close())
 	}
-	l.SetWake(setting.Lanes.Wake)
-	stage := &rehearsal.Stage{Ledger: l, Reads: reads, Close: func() error { return errors.Join(l.Close(), os.RemoveAll(dir)) }}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, stage.Close())
-		}
-	}()
-	catalogue, err := steps.New(testCatalogue(h.app.Version, suite.project, setting, l, dir))
-	if err != nil {
-		return nil, err
-	}
-	limits := suite.project.config.Limits
-	if setting.Test.NoLimits {
-		limits = nil
-	}
-	stage.Engine = engine.New(setting.Configure(engine.Config{
-		Ledger: l, Steps: catalogue, Catalogue: catalogue, Limits: limits, Suppressed: suite.suppression.has,
-		Limiter: limit.New(limit.Config{Store: limit.NewMemoryStore(), Shared: limits, Now: setting.Clock.Now, Location: setting.Test.Location}),
-		Logger:  h.app.logger(),
-	}))
-	return stage, nil
+	return &staging.Stage, nil
 }
 
 // testCatalogue is what steps reach in a test: the simulator, the project's files, and a folder to write to that is deleted.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/sandbox"
@@ -89,6 +90,8 @@ func (c *checker) test(test *Test) {
 			c.unknown(one.Step, "asks nobody", keys(c.questions))
 		}
 	}
+	c.moments(test)
+	c.trigger(test)
 	for i, fault := range test.Faults {
 		if err := c.fault(fault); err != nil {
 			c.fail(test.faults[i], "not-allowed", err.Error(), "")
@@ -108,7 +111,46 @@ func (c *checker) fault(fault sandbox.Fault) error {
 	return c.box.SetFaults([]sandbox.Fault{fault})
 }
 
+// moments finds decisions on what nobody is asked.
+func (c *checker) moments(test *Test) {
+	for _, moment := range test.During {
+		if moment.Act != ActApprove && moment.Act != ActReject {
+			continue
+		}
+		if !c.questions[moment.Step.Value] && !c.asksBetweenWaves(moment.Step.Value) {
+			c.unknown(moment.Step, "asks nobody", keys(c.questions))
+		}
+	}
+}
+
+// trigger finds out whether the workflow has the one that is to start the run.
+func (c *checker) trigger(test *Test) {
+	if test.Trigger == nil || test.Trigger.Name.Value == "" {
+		return
+	}
+	var names []string
+	for _, trigger := range c.workflow.Triggers {
+		if trigger.Name == test.Trigger.Name.Value {
+			if trigger.Event != "" && test.Trigger.Follow > 0 {
+				c.fail(test.Trigger.Name.Span, "not-allowed", "follow is for schedules: events start runs as long as the test has any", "")
+			}
+			return
+		}
+		names = append(names, trigger.Name)
+	}
+	has := "it has none"
+	if len(names) > 0 {
+		slices.Sort(names)
+		has = "it has " + strings.Join(names, ", ")
+	}
+	c.fail(test.Trigger.Name.Span, "unknown-name", fmt.Sprintf("the workflow has no trigger %q: %s", test.Trigger.Name.Value, has),
+		diagnostic.Suggest(test.Trigger.Name.Value, names))
+}
+
 func (c *checker) params(test *Test) {
+	if test.Trigger != nil {
+		return // it gives them
+	}
 	_, err := c.workflow.BindParams(test.Params)
 	failed, ok := errors.AsType[*workflows.ParamError](err)
 	if !ok {

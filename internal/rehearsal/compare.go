@@ -20,7 +20,14 @@ func (p *play) compare(ctx context.Context) ([]Mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &comparison{play: p, run: runs[0], runs: runs}
+	c := &comparison{play: p, runs: runs, found: p.found}
+	c.fires()
+	if len(runs) > 0 {
+		c.run = runs[0]
+	} else if p.expectsRun() {
+		c.differs(p.Test.Expect.Span, "no run was started")
+		return c.found, nil
+	}
 	if err := c.status(ctx); err != nil {
 		return nil, err
 	}
@@ -67,7 +74,7 @@ func (c *comparison) status(ctx context.Context) error {
 	switch {
 	case want != nil && want.Value == got:
 		return nil
-	case want == nil && c.run.Status.Over():
+	case want == nil && (c.run.Status.Over() || len(c.runs) == 0):
 		return nil
 	}
 	span, expected := c.Test.Expect.Span, "- over"

@@ -32,6 +32,9 @@ type Test struct {
 	NoLimits  bool // those of youmiflow.yaml are left out
 	Faults    []sandbox.Fault
 	Approvals []Approval
+	During    []Moment // by their instants
+	Trigger   *Trigger // nil: the run is started by hand
+	SendTo    *SendTo  // nil: it is no test send
 	Seed      uint64
 	Expect    Expect
 
@@ -76,6 +79,7 @@ type Expect struct {
 	Items     []Item
 	Calls     []*Calls
 	Outputs   []Output
+	Fires     *Fires
 	Takeovers bool // some may be left
 	Span      diagnostic.Span
 }

@@ -49,6 +49,13 @@ func (l *Lanes) Add(key engine.LaneKey, at time.Time) {
 	heap.Push(&l.due, due{at, key})
 }
 
+// Forget forgets all lanes: somebody else has them worked on from now on.
+func (l *Lanes) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.due, l.at = nil, map[engine.LaneKey]time.Time{}
+}
+
 // Next is when a lane is due next; false when none is.
 func (l *Lanes) Next() (time.Time, bool) {
 	l.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -30,21 +31,29 @@ type Setting struct {
 	Clock    *Clock
 	Lanes    *Lanes        // hears the ledger's wakes
 	Client   *youmi.Client // of the simulator, whatever the connection
+
+	mortality *mortality
 }
 
 // Stage is a fresh ledger, and an engine over it.
 type Stage struct {
-	Ledger engine.Ledger
-	Engine *engine.Engine
+	Ledger    engine.Ledger
+	Schedules engine.Schedules
+	Engine    *engine.Engine
 	// Reads is a request as the customer reads it, line by line.
 	Reads func(request json.RawMessage) []string
-	Close func() error
+	// Push hands what the platform posts to the receiver of events.
+	Push func(ctx context.Context, body []byte) error
+	// Restart opens the ledger anew, and puts another engine over it: as a process does that follows one that died.
+	Restart func(ctx context.Context) error
+	Close   func() error
 }
 
 // Configure makes a real engine's configuration one of the test: its clock, its chances, its stand-ins. Which limits there
 // are is left to whoever has the limiter (Test.NoLimits).
 func (s *Setting) Configure(config engine.Config) engine.Config {
 	random := rand.New(rand.NewPCG(s.Test.Seed, 0))
+	config.Ledger = s.mortality.of(config.Ledger)
 	config.Now, config.Timer, config.WithTimeout = s.Clock.Now, s.Clock.Timer, s.Clock.WithTimeout
 	config.Jitter = random.Int64N // one lane is worked on at a time, and its items one behind the other
 	config.Slice, config.Grace, config.Orderly = time.Millisecond, time.Millisecond, true
@@ -96,7 +105,7 @@ func (r *Runner) Run(ctx context.Context, file *File, test *Test, workflow *work
 		result.Err = err
 		return result
 	}
-	setting := &Setting{Test: test, Workflow: workflow, Clock: clock, Lanes: NewLanes(clock), Client: client}
+	setting := &Setting{Test: test, Workflow: workflow, Clock: clock, Lanes: NewLanes(clock), Client: client, mortality: &mortality{clock: clock}}
 	stage, err := open(ctx, setting)
 	if err != nil {
 		result.Err = err
@@ -127,7 +136,10 @@ type play struct {
 	box      *sandbox.Sandbox
 	asks     bool // the workflow asks people
 	answered map[string]bool
-	id       string
+	id       string // of the run; "" until a trigger has started one
+	moments  int    // how many of the test's moments have been
+	following
+	found []Mismatch // moments that could not be
 }
 
 func asks(workflow *workflows.Workflow) bool {
@@ -143,93 +155,131 @@ func asks(workflow *workflows.Workflow) bool {
 
 // run drives the run to its end, or to where nothing is due any more.
 func (p *play) run(ctx context.Context) error {
-	run, err := p.stage.Engine.Create(ctx, engine.Submission{
-		ID:       p.Test.Clock.UTC().Format("20060102-150405-") + "test",
-		Workflow: p.Workflow, Params: p.Test.Params, Sandbox: true,
-	})
-	if err != nil {
+	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	p.id = run.ID
 	end := p.Test.Clock.Add(longestRun)
 	for slices := 0; ; slices++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		decided, err := p.decide(ctx)
+		next, err := p.next(ctx)
 		if err != nil {
 			return err
 		}
-		if at, due := p.Lanes.Next(); due && at.After(end) || slices > mostSlices {
+		if next == nil {
+			return p.heedEvents(ctx)
+		}
+		if next.at.After(end) || slices > mostSlices {
 			return fmt.Errorf("the run goes on and on: at %s it is still not over", p.Clock.Now().In(p.Test.Location).Format(time.DateTime))
 		}
-		worked, err := p.Lanes.Step(ctx, p.stage.Engine.Work)
-		if err != nil {
+		p.Clock.Advance(next.at)
+		if err := next.do(ctx); err != nil && !errors.Is(err, errDead) {
 			return err
-		}
-		if !worked && !decided {
-			return nil
 		}
 	}
 }
 
-// decide answers the questions whose time has come, and reports whether there was one. One that is to be answered later has
-// the clock go on to that, unless a lane is due before.
-func (p *play) decide(ctx context.Context) (bool, error) {
+// begin starts the run, or what starts it.
+func (p *play) begin(ctx context.Context) error {
+	p.attend()
+	if p.Test.Trigger != nil {
+		return p.fire(ctx)
+	}
+	submission := engine.Submission{
+		ID:       p.Test.Clock.UTC().Format("20060102-150405-") + "test",
+		Workflow: p.Workflow, Params: p.Test.Params, Sandbox: true,
+	}
+	if to := p.Test.SendTo; to != nil {
+		submission.Test = &engine.Test{Account: to.Account, Friend: to.Friend, Rows: to.Rows}
+	}
+	run, err := p.stage.Engine.Create(ctx, submission)
+	p.id = run.ID
+	return err
+}
+
+// turn is something that is due.
+type turn struct {
+	at time.Time
+	do func(context.Context) error
+}
+
+// next is what is due first; nil when nothing is. What is due at one instant has its turn in the order below: what comes
+// from outside goes before the work on the run.
+func (p *play) next(ctx context.Context) (*turn, error) {
+	now := p.Clock.Now()
+	var first *turn
+	offer := func(at time.Time, do func(context.Context) error) {
+		if at.Before(now) {
+			at = now
+		}
+		if first == nil || at.Before(first.at) {
+			first = &turn{at, do}
+		}
+	}
+	if p.moments < len(p.Test.During) {
+		offer(p.Test.During[p.moments].At, p.moment)
+	}
+	if !p.fireAt.IsZero() {
+		offer(p.fireAt, p.fire)
+	}
+	if err := p.decisions(ctx, offer); err != nil {
+		return nil, err
+	}
+	if at, due := p.Lanes.Next(); due {
+		offer(at, p.work)
+	}
+	return first, nil
+}
+
+// work has the lane worked on that is due first.
+func (p *play) work(ctx context.Context) error {
+	return p.living(func() error {
+		_, err := p.Lanes.Step(ctx, p.stage.Engine.Work)
+		return err
+	})
+}
+
+// decisions offers the answers that approvals have for what is asked.
+func (p *play) decisions(ctx context.Context, offer func(time.Time, func(context.Context) error)) error {
 	if !p.asks || len(p.Test.Approvals) == 0 {
-		return false, nil
+		return nil
 	}
-	runs, err := p.family(ctx)
+	questions, err := p.questions(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
+	for _, question := range questions {
+		for _, approval := range p.Test.Approvals {
+			if approval.Step.Value != question.Step || p.answered[question.Run+"\x00"+question.Step] {
+				continue
+			}
+			offer(question.AskedAt.Add(approval.After), func(ctx context.Context) error {
+				p.answered[question.Run+"\x00"+question.Step] = true
+				return p.stage.Engine.Decide(ctx, question.Run, question.Step, approval.Decision, approval.By, approval.Note)
+			})
+		}
+	}
+	return nil
+}
+
+// questions are those that are open.
+func (p *play) questions(ctx context.Context) ([]engine.Question, error) {
+	runs, err := p.family(ctx)
+	var open []engine.Question
 	for _, run := range runs {
 		questions, err := engine.Questions(ctx, p.stage.Ledger, run.ID)
 		if err != nil {
-			return false, err
-		}
-		for _, question := range questions {
-			if decided, err := p.answer(ctx, question); err != nil || decided {
-				return decided, err
-			}
-		}
-	}
-	return false, nil
-}
-
-func (p *play) answer(ctx context.Context, question engine.Question) (bool, error) {
-	for _, approval := range p.Test.Approvals {
-		if approval.Step.Value != question.Step || p.answered[question.Run+"\x00"+question.Step] {
-			continue
-		}
-		at := question.AskedAt.Add(approval.After)
-		if next, due := p.Lanes.Next(); due && next.Before(at) {
-			return false, nil
-		}
-		p.answered[question.Run+"\x00"+question.Step] = true
-		p.Clock.Advance(at)
-		err := p.stage.Engine.Decide(ctx, question.Run, question.Step, approval.Decision, approval.By, approval.Note)
-		return true, err
-	}
-	return false, nil
-}
-
-// family is the run and those that it has called, and they in turn.
-func (p *play) family(ctx context.Context) ([]engine.Run, error) {
-	run, err := p.stage.Ledger.Run(ctx, p.id)
-	if err != nil {
-		return nil, err
-	}
-	runs := []engine.Run{run}
-	if len(p.Workflow.Calls) == 0 {
-		return runs, nil
-	}
-	for i := 0; i < len(runs); i++ {
-		children, err := p.stage.Ledger.Runs(ctx, engine.RunFilter{Parent: runs[i].ID})
-		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, children...)
+		open = append(open, questions...)
 	}
-	return runs, nil
+	return open, err
+}
+
+// family is the run, those that it has called, and others that its trigger has started, oldest first.
+func (p *play) family(ctx context.Context) ([]engine.Run, error) {
+	runs, err := p.stage.Ledger.Runs(ctx, engine.RunFilter{})
+	slices.Reverse(runs)
+	return runs, err
 }

@@ -80,7 +80,7 @@ func defaultClock(location *time.Location) time.Time {
 
 func (r reader) test(node *yaml.Node) *Test {
 	test := &Test{Seed: 1, Clock: defaultClock(r.location), Name: Text{Span: r.Span(node)}}
-	keys, ok := r.Object(node, "a test", "name", "clock", "params", "audience", "answers", "limits", "faults", "approvals", "seed", "expect")
+	keys, ok := r.Object(node, "a test", "name", "clock", "params", "audience", "answers", "limits", "faults", "trigger", "test_to", "approvals", "during", "seed", "expect")
 	if !ok {
 		return test
 	}
@@ -97,6 +97,17 @@ func (r reader) test(node *yaml.Node) *Test {
 	r.given(keys["limits"], func(n *yaml.Node) { test.NoLimits = r.oneOf(n, "limits", "project", "none") == "none" })
 	r.given(keys["faults"], func(n *yaml.Node) { r.faults(n, test) })
 	r.given(keys["approvals"], func(n *yaml.Node) { r.approvals(n, test) })
+	r.given(keys["trigger"], func(n *yaml.Node) { r.trigger(n, test) })
+	r.given(keys["test_to"], func(n *yaml.Node) { r.sendTo(n, test) })
+	r.given(keys["during"], func(n *yaml.Node) { r.during(n, test) })
+	if test.Trigger != nil {
+		r.given(keys["params"], func(n *yaml.Node) {
+			r.Fail(n, "not-allowed", "the trigger gives the params of its runs: leave `params` out", "")
+		})
+		r.given(keys["test_to"], func(n *yaml.Node) {
+			r.Fail(n, "not-allowed", "a run that a trigger starts is no test send: leave `test_to` or `trigger` out", "")
+		})
+	}
 	r.given(keys["seed"], func(n *yaml.Node) {
 		seed, _ := r.Integer(n, "seed", 1, 1<<31)
 		test.Seed = uint64(seed)

@@ -9,7 +9,7 @@ import (
 func (r reader) expect(node *yaml.Node, test *Test) {
 	e := &test.Expect
 	e.Span = r.Span(node)
-	keys, ok := r.Object(node, "expect", "status", "error", "counts", "items", "calls", "calls_contain", "messages", "outputs", "takeovers")
+	keys, ok := r.Object(node, "expect", "status", "error", "counts", "items", "calls", "calls_contain", "messages", "fires", "outputs", "takeovers")
 	if ok && len(keys) == 0 {
 		r.Fail(node, "missing-key", "expect is empty: say what the run should come to", "")
 	}
@@ -22,6 +22,7 @@ func (r reader) expect(node *yaml.Node, test *Test) {
 	for _, key := range []string{"calls", "calls_contain", "messages"} {
 		r.given(keys[key], func(n *yaml.Node) { e.Calls = append(e.Calls, r.calls(n, key, test)) })
 	}
+	r.given(keys["fires"], func(n *yaml.Node) { e.Fires = r.fires(n, test) })
 	r.given(keys["outputs"], func(n *yaml.Node) { r.outputs(n, e) })
 	r.given(keys["takeovers"], func(n *yaml.Node) { e.Takeovers = r.oneOf(n, "takeovers", "none", "any") == "any" })
 }

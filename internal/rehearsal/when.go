@@ -86,7 +86,7 @@ func parseInstant(text string, start time.Time) (from, to time.Time, err error) 
 		}
 		return from, from.Add(exact - 1), nil
 	}
-	if d, wrong := workflows.ParseDuration(strings.TrimPrefix(text, "+")); wrong == nil {
+	if d, wrong := sinceStart(strings.TrimPrefix(text, "+")); wrong == nil {
 		exact := time.Second
 		if d%time.Second != 0 {
 			exact = time.Millisecond
@@ -99,6 +99,14 @@ func parseInstant(text string, start time.Time) (from, to time.Time, err error) 
 		return from, to, fmt.Errorf("%q is not a time: write 10:00:02, 90s after the start, 2026-11-11 10:00, or a span such as 10:00..10:05", text)
 	}
 	return from, from.Add(exact - 1), nil
+}
+
+// sinceStart reads a length of time; 0s is the start itself.
+func sinceStart(text string) (time.Duration, error) {
+	if text == "0s" {
+		return 0, nil
+	}
+	return workflows.ParseDuration(text)
 }
 
 // onDay is a time of the day, so many days after the start's.
