@@ -44,7 +44,7 @@ type Action struct {
 	Skip string
 	// Perform does it. It never panics and always says how it ended.
 	Perform func(context.Context) Outcome
-	// Assumed are the outputs a plan goes on with, in place of performing a call.
+	// Assumed are the outputs a plan goes on with, in place of performing a call. Actions may share them: nobody changes them.
 	Assumed map[string]any
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func messageBatch(config Config) *entry {
-	kinds := inline()
+	kinds, send := inline(), newSending(config)
 	messages := batchField(kinds)
 	return &entry{
 		operation: youmi.OperationSend,
@@ -41,7 +41,7 @@ with:
 			if body.Batch, err = batch(in, kinds, few[:0]); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, &input, to, &body)
+			return send.action(&input, to, &body)
 		},
 	}
 }

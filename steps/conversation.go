@@ -89,7 +89,11 @@ func (c conversation) relation() int {
 
 // handle is the opaque output of takeover.apply.
 func (c conversation) handle() engine.Handle {
-	return engine.Handle{"account": c.account, "friend": c.friend, "channel": c.channel, "key": c.key}
+	channel := any(channelPersonal) // needs no memory of its own
+	if c.channel != channelPersonal {
+		channel = c.channel
+	}
+	return engine.Handle{"account": c.account, "friend": c.friend, "channel": channel, "key": c.key}
 }
 
 // message begins the body of a message: the key stands in for account and friend where there is one.

@@ -9,6 +9,7 @@ import (
 )
 
 func messageForward(config Config) *entry {
+	send := newSending(config)
 	return &entry{
 		operation: youmi.OperationSend,
 		StepType: workflows.StepType{
@@ -40,7 +41,7 @@ with:
 			if body.Flags, err = flags(in); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, &input, to, &body)
+			return send.action(&input, to, &body)
 		},
 	}
 }

@@ -26,20 +26,29 @@ func messageOutputs() []workflows.Field {
 	}
 }
 
-// messageAction is the action of every message step.
-func messageAction(config Config, input *engine.Input, to conversation, body *youmi.Message) (engine.Action, error) {
+// sending makes the action of every message step.
+type sending struct {
+	config  Config
+	assumed map[string]any // of all of them
+}
+
+func newSending(config Config) *sending {
+	return &sending{config, map[string]any{"task_id": "", "request_id": ""}}
+}
+
+func (s *sending) action(input *engine.Input, to conversation, body *youmi.Message) (engine.Action, error) {
 	return call{
 		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend,
 		written: body.AppendJSON(input.Room),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}, nil
 		},
-		assumed: map[string]any{"task_id": "", "request_id": ""},
-	}.action(config, input.Connection)
+		assumed: s.assumed,
+	}.action(s.config, input.Connection)
 }
 
 func messageSend(config Config) *entry {
-	kinds := contents()
+	kinds, send := contents(), newSending(config)
 	var fields []workflows.Field
 	var groups [][]string
 	for _, kind := range kinds {
@@ -72,20 +81,22 @@ with:
 			if body.Content, err = chosen(in, kinds); err != nil {
 				return engine.Action{}, err
 			}
-			return messageAction(config, &input, to, &body)
+			return send.action(&input, to, &body)
 		},
 	}
 }
 
 // chosen builds the one content that is given.
 func chosen(in inputs, kinds []content) (youmi.Content, error) {
-	var found *content
-	for i := range kinds {
+	found := only(in, kinds)
+	for i := 0; i < len(kinds) && found == nil; i++ {
 		if !in.has(kinds[i].field.Name) {
 			continue
 		}
-		if found != nil {
-			return youmi.Content{}, fmt.Errorf("%s and %s are given: a message has one content", in.name(found.field.Name), kinds[i].field.Name)
+		for _, other := range kinds[i+1:] {
+			if in.has(other.field.Name) {
+				return youmi.Content{}, fmt.Errorf("%s and %s are given: a message has one content", in.name(kinds[i].field.Name), other.field.Name)
+			}
 		}
 		found = &kinds[i]
 	}
@@ -93,6 +104,21 @@ func chosen(in inputs, kinds []content) (youmi.Content, error) {
 		return youmi.Content{}, fmt.Errorf("%sone of %s must be given, and not be empty", in.name(""), names(kinds))
 	}
 	return found.build(in)
+}
+
+// only is the content where nothing else is given, as in most messages of a batch: one look instead of one for each kind.
+func only(in inputs, kinds []content) *content {
+	if len(in.values) != 1 {
+		return nil
+	}
+	for name, value := range in.values {
+		for i := range kinds {
+			if kinds[i].field.Name == name && value != nil {
+				return &kinds[i]
+			}
+		}
+	}
+	return nil
 }
 
 func names(kinds []content) string {

@@ -89,6 +89,7 @@ func application(in inputs, body *youmi.TakeoverApplication) (err error) {
 func takeoverEnd(config Config) *entry {
 	takeover := takeoverField("the output of takeover.apply; with nothing held the step is skipped")
 	takeover.Required = true
+	assumed := map[string]any{"request_id": ""}
 	return &entry{
 		operation: youmi.OperationEndTakeover,
 		StepType: workflows.StepType{
@@ -102,12 +103,12 @@ with:
   takeover: ${{ steps.hold.takeover }}
 `,
 		},
-		prepare: func(input engine.Input) (engine.Action, error) { return prepareEnd(config, input) },
+		prepare: func(input engine.Input) (engine.Action, error) { return prepareEnd(config, input, assumed) },
 	}
 }
 
 // prepareEnd names the conversation in every way there is: what the platform wants was not seen.
-func prepareEnd(config Config, input engine.Input) (engine.Action, error) {
+func prepareEnd(config Config, input engine.Input, assumed map[string]any) (engine.Action, error) {
 	if input.With["takeover"] == nil {
 		return engine.Action{Skip: "no conversation is held"}, nil
 	}
@@ -123,6 +124,6 @@ func prepareEnd(config Config, input engine.Input) (engine.Action, error) {
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"request_id": response.RequestID}, nil
 		},
-		assumed: map[string]any{"request_id": ""},
+		assumed: assumed,
 	}.action(config, input.Connection)
 }

@@ -152,11 +152,12 @@ func (v *Value) failed(span diagnostic.Span, program *expression.Program, err er
 }
 
 func (v *Value) concatenate(names map[string]any) (any, error) {
-	var b strings.Builder
+	var room [512]byte // most texts fit
+	b := room[:0]
 	for i := range v.parts {
 		p := &v.parts[i]
 		if p.program == nil {
-			b.WriteString(p.text)
+			b = append(b, p.text...)
 			continue
 		}
 		value, err := p.program.Eval(names)
@@ -173,9 +174,9 @@ func (v *Value) concatenate(names map[string]any) (any, error) {
 		if err != nil {
 			return nil, v.failed(p.span, p.program, err)
 		}
-		b.WriteString(text)
+		b = append(b, text...)
 	}
-	return b.String(), nil
+	return string(b), nil
 }
 
 // asText writes a value as text within text.

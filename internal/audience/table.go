@@ -81,7 +81,7 @@ func (t *table) check(cells []string, number int, row map[string]any) {
 		switch {
 		case len(cell) > maxField:
 			t.bad.add(fieldTooLong(t.path, number, t.name(i)).only(cell))
-		case len(cell) < 40 && shortened.MatchString(cell):
+		case mayBeShortened(cell) && shortened.MatchString(cell):
 			t.bad.add(shortenedNumber(t.path, number, t.names[i], cell).only(cell))
 		}
 		row[t.names[i]] = cell
@@ -92,6 +92,11 @@ func (t *table) check(cells []string, number int, row map[string]any) {
 // shortened is how Excel saves a long number as CSV: the digits that are not shown are lost, and many customers may have
 // become one. It is narrower than what a workbook's cell is held against, since text may look like 1E+5.
 var shortened = regexp.MustCompile(`^[0-9]\.[0-9]+E\+[0-9]+$`)
+
+// mayBeShortened tells most cells from those that need a closer look.
+func mayBeShortened(cell string) bool {
+	return len(cell) > 4 && len(cell) < 40 && cell[1] == '.' && cell[0] >= '0' && cell[0] <= '9'
+}
 
 func shortenedNumber(path string, row int, column, cell string) *RowError {
 	return &RowError{

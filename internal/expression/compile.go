@@ -71,6 +71,9 @@ func (c *compilation) run(want Type) (*Program, *Error) {
 	}
 	p := &Program{source: c.source, runes: c.runes, tree: tree.Node, names: c.names(tree.Node), result: result, want: want}
 	p.path = pathOf(tree.Node, c.scope)
+	if want.Kind == Bool || want.Kind == Any {
+		p.quick = quickOf(tree.Node, c.scope)
+	}
 	p.idle.New = newEvaluator
 	r := newRewriter(c.config)
 	rewritten := &parser.Tree{Node: r.rewrite(tree.Node), Source: tree.Source}

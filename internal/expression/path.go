@@ -23,9 +23,9 @@ func pathOf(node ast.Node, scope Scope) []string {
 }
 
 // follow goes along the path. It gives up where a value has no fields, which the machine can word.
-func (p *Program) follow(names map[string]any) (any, bool) {
-	value := names[p.path[0]]
-	for _, field := range p.path[1:] {
+func follow(path []string, names map[string]any) (any, bool) {
+	value := names[path[0]]
+	for _, field := range path[1:] {
 		object, ok := value.(map[string]any)
 		if !ok {
 			return nil, false

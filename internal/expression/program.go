@@ -19,6 +19,7 @@ type Program struct {
 	result  Type
 	want    Type
 	path    []string // of an expression that only reads a name or a field; nil: machine computes it
+	quick   quick    // of a simple condition; nil: machine computes it
 	machine *vm.Program
 	idle    sync.Pool // of *evaluator
 }
@@ -49,8 +50,13 @@ func newEvaluator() any {
 // (about 100 ms of work, 500,000 elements) depends on nothing but the names.
 func (p *Program) Eval(names map[string]any) (any, error) {
 	if p.path != nil {
-		if value, ok := p.follow(names); ok {
+		if value, ok := follow(p.path, names); ok {
 			return p.finish(&meter{left: workLimit}, value)
+		}
+	}
+	if p.quick != nil {
+		if value, known := p.quick(names); known {
+			return value, nil
 		}
 	}
 	e := p.idle.Get().(*evaluator)

@@ -155,11 +155,14 @@ func (o *object) ends(last bool) {
 // line separators that JavaScript would stumble over are escaped.
 func appendText(to []byte, text string) []byte {
 	const digits = "0123456789abcdef"
+	// The first byte of the line separators in UTF-8; in text that is UTF-8 no other byte outside ASCII needs a look.
+	const lineSeparators = 0xE2
+	whole := utf8.ValidString(text)
 	to = append(to, '"')
 	start := 0
 	for i := 0; i < len(text); {
 		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if c >= ' ' && c != '"' && c != '\\' && (c < utf8.RuneSelf || whole && c != lineSeparators) {
 			i++
 			continue
 		}
