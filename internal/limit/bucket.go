@@ -25,6 +25,8 @@ type bucket struct {
 
 	first precedence
 
+	again *acquiring // nil: a new one each time
+
 	location *time.Location
 
 	turn *semaphore.Weighted // first come, first served, and a wait that ends with its context

@@ -10,23 +10,18 @@ import (
 // acquire takes more of slice k from the store. What comes after until, or is but looked at, it leaves there, and answers
 // with its instant, else with 0.
 func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want int64, q query) (int64, error) {
-	var got offer
-	from := b.asking(k, s, want, q.gap)
+	a := b.acquiring()
+	a.asking, a.got, a.until = b.asking(k, s, want, q.gap), offer{}, q.until
 	if q.peek {
 		stored, err := b.view(ctx, s.key)
 		if err != nil {
 			return 0, err
 		}
-		got = from.offer(stored)
-	} else if err := b.store.UpdateBucket(ctx, s.key, func(stored engine.Bucket) engine.Bucket {
-		got = from.offer(stored)
-		if !got.ok || got.at > q.until {
-			return stored
-		}
-		return from.pace.write(stored, got.row)
-	}); err != nil {
+		a.got = a.offer(stored)
+	} else if err := b.store.UpdateBucket(ctx, s.key, a.change); err != nil {
 		return 0, err
 	}
+	got := &a.got
 	s.full = s.full || got.full
 	if got.ok && (q.peek || got.at > q.until) {
 		return got.at, nil
@@ -36,6 +31,36 @@ func (b *bucket) acquire(ctx context.Context, k int64, s *slice, want int64, q q
 		s.extend(&b.pace, got.row, got.lease, got.own)
 	}
 	return 0, nil
+}
+
+// acquiring is one exchange with the store.
+type acquiring struct {
+	asking
+	until  int64 // the last instant that does
+	got    offer
+	change func(engine.Bucket) engine.Bucket // take, as the store calls it
+}
+
+// acquiring is used again where the store has done with it when it returns; a plan asks millions of times.
+func (b *bucket) acquiring() *acquiring {
+	if b.again != nil {
+		return b.again
+	}
+	a := &acquiring{}
+	a.change = a.take
+	switch b.store.(type) {
+	case *MemoryStore, *OverlayStore:
+		b.again = a
+	}
+	return a
+}
+
+func (a *acquiring) take(stored engine.Bucket) engine.Bucket {
+	a.got = a.offer(stored)
+	if !a.got.ok || a.got.at > a.until {
+		return stored
+	}
+	return a.pace.write(stored, a.got.row)
 }
 
 // offer is what a slice in the store has for a call.

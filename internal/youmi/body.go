@@ -157,13 +157,17 @@ func appendText(to []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	// The first byte of the line separators in UTF-8; in text that is UTF-8 no other byte outside ASCII needs a look.
 	const lineSeparators = 0xE2
-	whole := utf8.ValidString(text)
+	looked, whole := false, false
 	to = append(to, '"')
 	start := 0
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c >= ' ' && c != '"' && c != '\\' && (c < utf8.RuneSelf || whole && c != lineSeparators) {
 			i++
+			continue
+		}
+		if c >= utf8.RuneSelf && !looked {
+			looked, whole = true, utf8.ValidString(text[i:])
 			continue
 		}
 		if c >= utf8.RuneSelf {
