@@ -231,6 +231,8 @@ func TestEditorCompletes(t *testing.T) {
 			require.NotContains(t, labels, not, one.text)
 		}
 	}
+	require.Subset(t, s.complete("workflows/new.test.yaml", "tests:\n  - ‸"), []string{"name", "clock", "during", "expect"})
+	require.Subset(t, s.complete("workflows/new.test.yaml", "tests:\n  - name: a\n    during:\n      - ‸"), []string{"at", "event", "approve", "crash"})
 	for text, wants := range map[string][]string{
 		"‸":                               {"connections", "limits", "suppress", "http"},
 		"connections:\n  default:\n    ‸": {"base_url", "client_id", "operations"},

@@ -69,7 +69,7 @@ func (a *app) writeTemplate(files fs.FS, name, path string) error {
 
 // writeSchemas writes what .vscode/settings.json refers to.
 func (a *app) writeSchemas(dir string) error {
-	for _, kind := range []string{"workflow", "project"} {
+	for _, kind := range schemaKinds() {
 		text, err := schemaOf(kind)
 		if err != nil {
 			return err

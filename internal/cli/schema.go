@@ -3,21 +3,22 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"youmiflow/internal/rehearsal"
 	"youmiflow/steps"
 	"youmiflow/workflows"
 )
 
 func (a *app) schemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema [workflow|project]",
-		Short: "The JSON Schema of workflow files and of youmiflow.yaml, for editors",
-		Long: `Prints the JSON Schema (draft-07) of workflow files, or of youmiflow.yaml. With it an editor
-completes keys, steps and their inputs, explains them, and marks what is wrong while you write.
-init writes both into a new project; docs/editors.md says how to use them elsewhere.`,
+		Use:   "schema [workflow|project|tests]",
+		Short: "The JSON Schema of workflow files, of youmiflow.yaml and of files of tests, for editors",
+		Long: `Prints the JSON Schema (draft-07) of workflow files, of youmiflow.yaml, or of files of tests. With it
+an editor completes keys, steps and their inputs, explains them, and marks what is wrong while you
+write. init writes all three into a new project; docs/editors.md says how to use them elsewhere.`,
 		Example: `  youmiflow schema > .youmiflow-schema/workflow.json
   youmiflow schema project > .youmiflow-schema/project.json`,
 		Args:      cobra.MaximumNArgs(1),
-		ValidArgs: []string{"workflow", "project"},
+		ValidArgs: schemaKinds(),
 		RunE: func(_ *cobra.Command, arguments []string) error {
 			kind := "workflow"
 			if len(arguments) == 1 {
@@ -33,6 +34,9 @@ init writes both into a new project; docs/editors.md says how to use them elsewh
 	}
 }
 
+// schemaKinds are the kinds of files of which there is a schema.
+func schemaKinds() []string { return []string{"workflow", "project", "tests"} }
+
 // schemaOf is the schema of one kind of file.
 func schemaOf(kind string) ([]byte, error) {
 	catalogue, err := steps.New(steps.Config{})
@@ -44,6 +48,8 @@ func schemaOf(kind string) ([]byte, error) {
 		return workflows.WorkflowSchema(catalogue)
 	case "project":
 		return workflows.ProjectSchema(catalogue)
+	case "tests":
+		return rehearsal.Schema()
 	}
-	return nil, usage("there is no schema %q: write workflow or project", kind)
+	return nil, usage("there is no schema %q: write workflow, project or tests", kind)
 }

@@ -34,7 +34,7 @@ func Read(path string, source []byte, location *time.Location) (*File, diagnosti
 		}
 		return nil, r.Problems()
 	}
-	keys, ok := r.Object(root, "a file of tests", "workflow", "tests")
+	keys, ok := r.Object(root, "a file of tests", names(fileKeys())...)
 	if !ok {
 		return nil, r.Problems()
 	}
@@ -62,13 +62,13 @@ func (r reader) file(file *File, root *yaml.Node, keys map[string]*yaml.Node) {
 		r.Fail(node, "out-of-range", fmt.Sprintf("a file may hold %d tests, and these are %d", maxTests, len(list)), "")
 		return
 	}
-	names := map[string]int{}
+	lines := map[string]int{}
 	for _, node := range list {
 		test := r.test(node)
-		if line, twice := names[test.Name.Value]; twice && test.Name.Value != "" {
+		if line, twice := lines[test.Name.Value]; twice && test.Name.Value != "" {
 			r.Fail(node, "duplicate-key", fmt.Sprintf("the test %q is there twice: it stands on line %d already", test.Name.Value, line), "")
 		}
-		names[test.Name.Value] = node.Line
+		lines[test.Name.Value] = node.Line
 		file.Tests = append(file.Tests, test)
 	}
 }
@@ -80,7 +80,7 @@ func defaultClock(location *time.Location) time.Time {
 
 func (r reader) test(node *yaml.Node) *Test {
 	test := &Test{Seed: 1, Clock: defaultClock(r.location), Name: Text{Span: r.Span(node)}}
-	keys, ok := r.Object(node, "a test", "name", "clock", "params", "audience", "answers", "limits", "faults", "trigger", "test_to", "approvals", "during", "seed", "expect")
+	keys, ok := r.Object(node, "a test", names(testKeys())...)
 	if !ok {
 		return test
 	}
@@ -236,7 +236,7 @@ func (r reader) approvals(node *yaml.Node, test *Test) {
 		one := Approval{Step: Text{field.Key.Value, r.Span(field.Key)}, By: "test"}
 		decision := field.Value
 		if decision.Kind == yaml.MappingNode {
-			keys, _ := r.Object(decision, field.Key.Value, "decision", "after", "by", "note")
+			keys, _ := r.Object(decision, field.Key.Value, names(approvalKeys())...)
 			r.given(keys["after"], func(n *yaml.Node) { one.After, _ = r.Duration(n, "after") })
 			r.given(keys["by"], func(n *yaml.Node) { one.By, _ = r.Scalar(n, "by") })
 			r.given(keys["note"], func(n *yaml.Node) { one.Note, _ = r.Scalar(n, "note") })
@@ -245,7 +245,7 @@ func (r reader) approvals(node *yaml.Node, test *Test) {
 				continue
 			}
 		}
-		one.Decision = workflows.Decision(r.oneOf(decision, field.Key.Value, string(workflows.DecisionApprove), string(workflows.DecisionReject)))
+		one.Decision = workflows.Decision(r.oneOf(decision, field.Key.Value, decisions()...))
 		test.Approvals = append(test.Approvals, one)
 	}
 }

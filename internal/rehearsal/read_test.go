@@ -20,6 +20,7 @@ import (
 var update = flag.Bool("update", false, "write what there is as what is expected")
 
 const campaign = `
+triggers: [{ event: chat, params: { needed: 1 } }, { schedule: "@daily", params: { needed: 2 } }]
 params: { coupon: { type: string, default: A, pattern: "^[A-Z]+$" }, needed: { type: integer, required: true } }
 steps:
   - id: rows
@@ -98,6 +99,15 @@ tests:
       takeovers: any
       outputs: { a: [1, 2.5, null] }
   - { name: two, audience: { rows: other.csv }, params: { needed: 1 }, expect: { calls: [] } }
+  - name: three
+    clock: 2026-11-11 10:00
+    trigger: { name: "@daily", follow: 2d }
+    during:
+      - { at: 1h, crash: 5m }
+      - { at: 30s, event: { kind: task.result, task: 7, succeed: false, error: gone, values: { more: 1 } } }
+      - { at: 09:00, approve: reach/wave-1, by: 王 }
+    expect: { fires: [{ at: 2026-11-12 00:00, outcome: skipped, reason: another }, 2026-11-13 00:00] }
+  - { name: four, test_to: "1:f1", params: { needed: 1 }, expect: { calls: [] } }
 `), time.UTC)
 	require.Empty(t, problems)
 	require.Empty(t, file.Check(parsed(t)))
@@ -114,6 +124,12 @@ tests:
 	require.Equal(t, []any{1, 2.5, nil}, one.Expect.Outputs[0].Value)
 	require.Equal(t, "other.csv", file.Tests[1].Audience[0].File)
 	require.Equal(t, uint64(1), file.Tests[1].Seed)
+	three := file.Tests[2]
+	require.Equal(t, 48*time.Hour, three.Trigger.Follow)
+	require.Equal(t, []Act{ActEvent, ActCrash, ActApprove}, []Act{three.During[0].Act, three.During[1].Act, three.During[2].Act})
+	require.Equal(t, time.Date(2026, 11, 12, 9, 0, 0, 0, time.UTC), three.During[2].At)
+	require.Equal(t, map[string]any{"taskId": "7", "succeed": false, "errdesc": "gone", "more": 1}, three.During[0].Event.payload())
+	require.Equal(t, &SendTo{Account: "1", Friend: "f1"}, file.Tests[3].SendTo)
 }
 
 // Whatever a file holds: no crash, and every problem stands in the file.
@@ -127,6 +143,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte("tests:\n  - name: a\n    clock: 2026-11-11 10:00\n    expect: { calls: [{ at: 10:00..11:00, body: { a: [1] } }], items: { x: { wave: 1 } } }\n"))
 	f.Add([]byte("tests: [{name: a, audience: {rows: [{a: {b: [1e3, 0x10, 1_000]}}]}, faults: ['*:http=429,retry_after=5:over=20/s'], expect: {status: failed}}]"))
+	f.Add([]byte("tests: [{name: a, trigger: {name: chat, follow: 1d}, test_to: '1:2', during: [{at: 0s, event: {kind: chat, values: {a: [1]}}}, {at: 1m, crash: 2h}], expect: {fires: [10:00..11:00, {outcome: missed}]}}]"))
 	workflow := parsed(f)
 	f.Fuzz(func(t *testing.T, source []byte) {
 		file, problems := Read("a.test.yaml", source, time.UTC)

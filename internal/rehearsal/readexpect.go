@@ -9,14 +9,14 @@ import (
 func (r reader) expect(node *yaml.Node, test *Test) {
 	e := &test.Expect
 	e.Span = r.Span(node)
-	keys, ok := r.Object(node, "expect", "status", "error", "counts", "items", "calls", "calls_contain", "messages", "fires", "outputs", "takeovers")
+	keys, ok := r.Object(node, "expect", names(expectKeys())...)
 	if ok && len(keys) == 0 {
 		r.Fail(node, "missing-key", "expect is empty: say what the run should come to", "")
 	}
 	r.given(keys["status"], func(n *yaml.Node) {
 		e.Status = &Text{r.oneOf(n, "status", runStatuses()...), r.Span(n)}
 	})
-	r.given(keys["error"], func(n *yaml.Node) { e.Error = r.matches(n, "error", "code", "message") })
+	r.given(keys["error"], func(n *yaml.Node) { e.Error = r.matches(n, "error", names(errorKeys())...) })
 	r.given(keys["counts"], func(n *yaml.Node) { r.counts(n, e) })
 	r.given(keys["items"], func(n *yaml.Node) { r.items(n, e) })
 	for _, key := range []string{"calls", "calls_contain", "messages"} {
@@ -58,8 +58,7 @@ func (r reader) matches(node *yaml.Node, what string, known ...string) []Field {
 }
 
 func (r reader) counts(node *yaml.Node, e *Expect) {
-	known := append([]string{"total"}, itemStatuses()...)
-	all, _ := r.Fields(node, "counts", known...)
+	all, _ := r.Fields(node, "counts", names(countKeys())...)
 	for _, field := range all {
 		e.Counts = append(e.Counts, Count{field.Key.Value, r.number(field.Value, field.Key.Value), r.Span(field.Value)})
 	}
@@ -69,7 +68,7 @@ func (r reader) items(node *yaml.Node, e *Expect) {
 	all, _ := r.Fields(node, "items")
 	for _, field := range all {
 		one := Item{Key: Text{field.Key.Value, r.Span(field.Key)}}
-		one.Fields = r.matches(field.Value, "an item", "status", "reason", "variant", "wave", "lane", "step")
+		one.Fields = r.matches(field.Value, "an item", names(itemKeys())...)
 		r.itemStatus(field.Value)
 		e.Items = append(e.Items, one)
 	}
@@ -106,7 +105,7 @@ func (r reader) calls(node *yaml.Node, key string, test *Test) *Calls {
 
 func (r reader) call(node *yaml.Node, test *Test) Call {
 	call := Call{Span: r.Span(node)}
-	all, _ := r.Fields(node, "a call", "operation", "step", "account", "friend", "at", "state", "code", "attempt", "text", "body")
+	all, _ := r.Fields(node, "a call", names(callKeys())...)
 	for _, field := range all {
 		switch field.Key.Value {
 		case "body":

@@ -35,7 +35,7 @@ func (r reader) during(node *yaml.Node, test *Test) {
 }
 
 func (r reader) moment(node *yaml.Node, test *Test) (m Moment, ok bool) {
-	keys, ok := r.Object(node, "a moment", append([]string{"at", "by", "note"}, acts()...)...)
+	keys, ok := r.Object(node, "a moment", names(momentKeys())...)
 	if !ok {
 		return m, false
 	}
@@ -49,9 +49,9 @@ func (r reader) moment(node *yaml.Node, test *Test) (m Moment, ok bool) {
 		return m, false
 	}
 	m.Span, m.By = r.Span(what), "test"
-	for _, key := range []string{"by", "note"} {
-		if n := keys[key]; n != nil && m.Act != ActApprove && m.Act != ActReject {
-			r.Fail(n, "not-allowed", fmt.Sprintf("%s goes with approve and reject, not with %s", key, m.Act), "")
+	for _, name := range []string{"by", "note"} {
+		if n := keys[name]; n != nil && m.Act != ActApprove && m.Act != ActReject {
+			r.Fail(n, "not-allowed", fmt.Sprintf("%s goes with approve and reject, not with %s", name, m.Act), "")
 		}
 	}
 	r.given(keys["by"], func(n *yaml.Node) { m.By, _ = r.Scalar(n, "by") })
@@ -100,14 +100,14 @@ func (r reader) act(node *yaml.Node, keys map[string]*yaml.Node, m *Moment) *yam
 		}
 		found, m.Act = keys[word], Act(word)
 	}
-	if found == nil {
+	if found == nil && len(keys)*2 == len(node.Content) { // an unknown key is reported already
 		r.Fail(node, "missing-key", "a moment says what happens: "+strings.Join(acts(), ", "), "")
 	}
 	return found
 }
 
 func (r reader) pushed(node *yaml.Node) *Pushed {
-	keys, ok := r.Object(node, "event", "kind", "account", "friend", "from", "content", "task", "succeed", "error", "values")
+	keys, ok := r.Object(node, "event", names(eventKeys())...)
 	if !ok {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (r reader) trigger(node *yaml.Node, test *Test) {
 		test.Trigger.Name = r.text(node, "trigger")
 		return
 	}
-	keys, _ := r.Object(node, "trigger", "name", "follow")
+	keys, _ := r.Object(node, "trigger", names(triggerKeys())...)
 	if keys["name"] == nil {
 		r.Fail(node, "missing-key", "trigger needs the key name", "")
 	}
@@ -160,7 +160,7 @@ func (r reader) sendTo(node *yaml.Node, test *Test) {
 	to := node
 	test.SendTo = &SendTo{}
 	if node.Kind == yaml.MappingNode {
-		keys, _ := r.Object(node, "test_to", "recipient", "rows")
+		keys, _ := r.Object(node, "test_to", names(sendToKeys())...)
 		r.given(keys["rows"], func(n *yaml.Node) { test.SendTo.Rows, _ = r.Integer(n, "rows", 1, mostSendRows) })
 		if to = keys["recipient"]; to == nil {
 			r.Fail(node, "missing-key", "test_to needs the key recipient: ACCOUNT:FRIEND", "")
@@ -191,7 +191,7 @@ func (r reader) fire(node *yaml.Node, test *Test) Fire {
 		fire.At = r.when(node, test)
 		return fire
 	}
-	all, _ := r.Fields(node, "a fire", "at", "outcome", "reason")
+	all, _ := r.Fields(node, "a fire", names(fireKeys())...)
 	for _, field := range all {
 		switch name := field.Key.Value; name {
 		case "at":
