@@ -216,7 +216,9 @@ func TestTheAPIGuideWorks(t *testing.T) {
 		switch one.language {
 		case "sh serve":
 			s.startDaemon(filepath.Join(dir, "shop"), one)
-			theTableOfOperations(t, s.urls["http://127.0.0.1:8686"])
+			description := describedAt(t, s.urls["http://127.0.0.1:8686"])
+			theTableOfOperations(t, description)
+			theTableOfErrors(t, description)
 		case "sh":
 			out = s.run(one)
 			typed++
@@ -229,25 +231,41 @@ func TestTheAPIGuideWorks(t *testing.T) {
 	require.Greater(t, compared, 8)
 }
 
-// theTableOfOperations is that of the API's own description: go test ./docs -run API -update writes it.
-func theTableOfOperations(t *testing.T, url string) {
+// description is what the API says of itself.
+type description struct {
+	Paths map[string]map[string]struct {
+		Summary   string
+		Role      string `json:"x-role"`
+		Responses map[string]struct{ Description string }
+	}
+	Components struct {
+		Schemas struct {
+			Problem struct {
+				Properties struct{ Code struct{ Enum []string } }
+			}
+		}
+	}
+}
+
+func describedAt(t *testing.T, url string) (found description) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/openapi.json", nil)
 	require.NoError(t, err)
 	answer, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, answer.Body.Close()) }()
-	var description struct {
-		Paths map[string]map[string]struct {
-			Summary string
-			Role    string `json:"x-role"`
-		}
-	}
-	require.NoError(t, json.NewDecoder(answer.Body).Decode(&description))
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&found))
+	require.NotEmpty(t, found.Paths)
+	return found
+}
+
+// theTableOfOperations is that of the API's own description: go test ./docs -run API -update writes it.
+func theTableOfOperations(t *testing.T, api description) {
+	t.Helper()
 	table := "| operation | needs | does |\n| --- | --- | --- |\n"
-	for _, path := range slices.Sorted(maps.Keys(description.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(description.Paths[path])) {
-			operation := description.Paths[path][method]
+	for _, path := range slices.Sorted(maps.Keys(api.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(api.Paths[path])) {
+			operation := api.Paths[path][method]
 			table += fmt.Sprintf("| `%s %s` | %s | %s |\n", strings.ToUpper(method), strings.TrimPrefix(path, "/api/v1"), operation.Role, operation.Summary)
 		}
 	}
@@ -261,4 +279,26 @@ func theTableOfOperations(t *testing.T, url string) {
 		return
 	}
 	require.Equal(t, want, page, "the API has changed: go test ./docs -run API -update")
+}
+
+// theTableOfErrors names every code, with the status that it is answered with.
+func theTableOfErrors(t *testing.T, api description) {
+	t.Helper()
+	named := map[string]string{}
+	for _, row := range cells(t, "api.md", "| code | status | means | do |") {
+		require.NotEmpty(t, row[3], row[0])
+		named[row[0]] = row[1]
+	}
+	require.ElementsMatch(t, api.Components.Schemas.Problem.Properties.Code.Enum, slices.Collect(maps.Keys(named)))
+	for _, operations := range api.Paths {
+		for _, operation := range operations {
+			for status, answer := range operation.Responses {
+				if _, codes, ok := strings.Cut(strings.TrimSuffix(answer.Description, "."), ": "); ok && status >= "400" {
+					for code := range strings.SplitSeq(codes, ", ") {
+						require.Equal(t, status, named[code], code)
+					}
+				}
+			}
+		}
+	}
 }

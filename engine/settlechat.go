@@ -21,6 +21,17 @@ type Settlement struct {
 	Left    int // still unknown
 }
 
+// ChatError says that the platform did not let a conversation be read back.
+type ChatError struct {
+	Account, Friend string
+	Failure         Failure
+}
+
+// Error names the conversation and what the platform has answered.
+func (e *ChatError) Error() string {
+	return fmt.Sprintf("reading the chat of account %s with %s: %s", e.Account, e.Friend, e.Failure.text())
+}
+
 // SettleByChat reads the chats of a run's unknown calls back. A message that a chat shows, and that can be of no other
 // call, was sent. One that it does not show stays unknown: no page says how soon, or how far back, a chat shows everything.
 func (e *Engine) SettleByChat(ctx context.Context, run Run, who string) (Settlement, error) {
@@ -96,8 +107,7 @@ func (e *Engine) readChat(ctx context.Context, run Run, call Call) ([]any, error
 	}
 	outcome := e.clean(action.Perform(ctx))
 	if outcome.State != Succeeded {
-		return nil, fmt.Errorf("reading the chat of account %s with %s: %s", call.Account, call.Friend,
-			(&Failure{outcome.Code, outcome.Message}).text())
+		return nil, &ChatError{Account: call.Account, Friend: call.Friend, Failure: Failure{outcome.Code, outcome.Message}}
 	}
 	messages, _ := outcome.Outputs["messages"].([]any)
 	return messages, nil
@@ -113,6 +123,27 @@ func unixTime(value any) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
+}
+
+// UnknownItem finds an unknown item of a run by its key, else by its number, from 1. ErrNotFound when there is none.
+func UnknownItem(ctx context.Context, ledger Ledger, run, wanted string) (Item, error) {
+	number, _ := strconv.ParseInt(wanted, 10, 64)
+	var byNumber Item
+	for item, err := range ledger.Items(ctx, ItemFilter{Run: run, Statuses: []Status{StatusUnknown}, Root: true}) {
+		if err != nil {
+			return item, err
+		}
+		if item.Key == wanted && item.Key != "" {
+			return item, nil
+		}
+		if number > 0 && item.Sequence+1 == number {
+			byNumber = item
+		}
+	}
+	if byNumber.ID == 0 {
+		return byNumber, fmt.Errorf("run %s has no unknown item %s: %w", run, wanted, ErrNotFound)
+	}
+	return byNumber, nil
 }
 
 // SettleItem settles every unknown call of an item as a person says.

@@ -9,26 +9,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/web/result"
 	"youmiflow/internal/youmi"
 	"youmiflow/workflows"
 )
 
-// health is what a check came to.
-type health string
-
 const (
-	healthy health = "ok"
-	uneasy  health = "warn"
-	ill     health = "fail"
+	healthy = result.Healthy
+	uneasy  = result.Uneasy
+	ill     = result.Ill
 )
-
-// finding is one check as `doctor` prints it (docs/json.md).
-type finding struct {
-	Name   string `json:"name"`
-	Status health `json:"status"`
-	Found  string `json:"found"`
-	Advice string `json:"advice"` // what to do; "" when nothing
-}
 
 // checkup examines one project and one of its connections.
 type checkup struct {
@@ -37,7 +27,7 @@ type checkup struct {
 	project    *project
 	settings   *workflows.ConnectionSettings // nil while they are not known
 	client     *youmi.Client
-	findings   []finding
+	findings   []result.Finding
 }
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -53,15 +43,18 @@ fails; warnings alone are 0.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := a.untilInterrupted(c.Context())
 			defer stop()
-			examination := &checkup{app: a, connection: connection}
-			if err := examination.run(ctx); err != nil {
-				return err
-			}
-			return examination.report()
+			return a.elsewhere(ctx, func(ctx context.Context, r remote) error { return r.doctor(ctx, c.Flags().Changed("connection")) }, func() error {
+				examination := &checkup{app: a, connection: connection}
+				if err := examination.run(ctx); err != nil {
+					return err
+				}
+				return examination.report()
+			})
 		},
 	}
 	c.Flags().StringVar(&connection, "connection", connection, "the connection to check")
 	a.outputFlag(c)
+	a.serverFlag(c)
 	return c
 }
 
@@ -80,8 +73,8 @@ func (a *app) untilInterrupted(parent context.Context) (ctx context.Context, sto
 	return ctx, func() { cancel(); <-done }
 }
 
-func (c *checkup) add(name string, status health, advice, found string, arguments ...any) {
-	c.findings = append(c.findings, finding{Name: name, Status: status, Found: fmt.Sprintf(found, arguments...), Advice: advice})
+func (c *checkup) add(name string, status result.Health, advice, found string, arguments ...any) {
+	c.findings = append(c.findings, result.Finding{Name: name, Status: status, Found: fmt.Sprintf(found, arguments...), Advice: advice})
 }
 
 // run makes every check that the earlier ones leave possible.

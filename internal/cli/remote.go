@@ -47,14 +47,6 @@ func (a *app) elsewhere(ctx context.Context, there func(context.Context, remote)
 	return there(ctx, remote{Client: c, app: a, url: a.server})
 }
 
-// onlyHere refuses --server for what a daemon does not do for others.
-func (a *app) onlyHere(command string) error {
-	if a.server != "" {
-		return usage("%s works on the ledger of this machine only: leave --server out, and run it where the daemon is", command)
-	}
-	return nil
-}
-
 // token is the one for the API: from the environment, else from .env beside youmiflow.yaml.
 func (a *app) token() (workflows.Secret, error) {
 	if text, ok := a.Lookup(tokenVariable); ok && text != "" {
@@ -260,7 +252,7 @@ func clientExit(err error) (code int, known bool) {
 		return 0, false
 	case slices.Contains([]string{"params", "not-found", "state", "conflict", "query", "body", "backfill"}, refused.Code):
 		return exitUsage, true
-	case refused.Status >= 500:
+	case refused.Status >= 500 && refused.Code != "platform":
 		return exitFailed, true
 	}
 	return exitInvalid, true

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -99,6 +100,47 @@ func TestCommandsAtADaemonElsewhere(t *testing.T) {
 	require.Zero(t, code, stderr)
 	_, out, _ = d.do("accounts")
 	require.NotContains(t, out, "resting")
+
+	code, out, stderr = d.do("doctor", "--output", "csv")
+	require.Zero(t, code, stderr)
+	for _, check := range []string{"ledger,ok", "engine,ok", "workflows,ok", "takeovers,ok", "accounts,ok", "connection,ok", "limits,warn"} {
+		require.Contains(t, out, check)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "workflows", "daily.yaml"), []byte("steps: [{ uses: lgo }]\n"), 0o600))
+	require.Eventually(t, func() bool { code, out, _ = d.do("doctor"); return code == 3 }, soon, 100*time.Millisecond)
+	require.Contains(t, out, "workflows/daily.yaml")
+}
+
+// What a daemon elsewhere does not know of its calls is settled there.
+func TestSettlingAtADaemonElsewhere(t *testing.T) {
+	t.Parallel()
+	box := startPlatform(t, "--fault", "doSendPublicMes:lose:first=2")
+	c := servedCampaign(t, box.url)
+	daemon := serve(t, c.dir)
+	d := deskOf(t, daemon, apiToken)
+	status, text := daemon.ask(http.MethodPost, "/api/v1/workflows/double11/runs", map[string]any{"test_to": map[string]any{"account": "135380", "friend": "me", "rows": 3}})
+	require.Equal(t, http.StatusCreated, status, text)
+	daemon.until("last", func(run runJSON) bool { return run.Status == "partial" })
+	code, _, stderr := d.do("runs", "settle", "last", "--item", "nobody", "--as", "sent")
+	require.Equal(t, 2, code, stderr)
+	require.Contains(t, stderr, "no unknown item nobody")
+	_, out, _ := d.do("runs", "items", "last", "--status", "unknown", "--output", "json")
+	var items []struct{ Key string }
+	require.NoError(t, json.Unmarshal([]byte(out), &items))
+	require.Len(t, items, 2)
+	code, _, stderr = d.do("runs", "settle", "last", "--item", items[0].Key, "--as", "not-sent")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "1 settled, 1 left")
+	code, out, stderr = d.do("runs", "settle", "last")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "settled, ")
+	require.Contains(t, out, "double11")
+
+	// The platform is asked when somebody looks, and its end is told as what it is.
+	code, out, stderr = d.do("doctor", "--output", "csv")
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "takes the credentials")
+	daemon.end()
 }
 
 func TestCommandsThatCannotReachADaemon(t *testing.T) {
@@ -112,7 +154,8 @@ func TestCommandsThatCannotReachADaemon(t *testing.T) {
 	}{
 		{apiToken, "runs show nothing", 2, "there is no run nothing"},
 		{apiToken, "runs show last", 2, "nothing was run yet"},
-		{apiToken, "runs settle last", 2, "leave --server out"},
+		{apiToken, "runs settle last", 2, "nothing was run yet"},
+		{apiToken, "doctor --connection other", 2, "all of its connections"},
 		{apiToken, "accounts --sandbox", 2, "does not go with --server"},
 		{apiToken, "schedule next --from 2026-12-01", 2, "with its zone"},
 		{apiToken, "schedule backfill double11 --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z", 2, "add --yes"},
@@ -132,6 +175,27 @@ func TestCommandsThatCannotReachADaemon(t *testing.T) {
 	code, _, stderr = desk{t, c.dir, "campaigns.example.com"}.do("runs", "list")
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "is no address of a daemon")
+	daemon.end()
+}
+
+// A platform that is away is told as that, and nothing is begun.
+func TestAPlatformThatIsAwayElsewhere(t *testing.T) {
+	t.Parallel()
+	c := servedCampaign(t, "http://127.0.0.1:1")
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "workflows", "daily.yaml"), []byte(
+		"triggers: [{ schedule: \"0 3 * * *\" }]\nsteps: [{ uses: log, with: { message: hi } }]\n"), 0o600))
+	daemon := serve(t, c.dir)
+	d := deskOf(t, daemon, apiToken)
+	status, text := daemon.ask(http.MethodPost, "/api/v1/workflows/daily/runs", nil)
+	require.Equal(t, http.StatusBadGateway, status, text)
+	require.Contains(t, text, "urn:youmiflow:problem:platform")
+	code, _, stderr := d.do("schedule", "trigger", "daily")
+	require.Equal(t, 3, code, stderr)
+	code, out, _ := d.do("doctor", "--output", "csv")
+	require.Equal(t, 3, code)
+	require.Contains(t, out, "connection,fail")
+	_, out, _ = d.do("runs", "list", "--output", "json")
+	require.JSONEq(t, "[]", out)
 	daemon.end()
 }
 

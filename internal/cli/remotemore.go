@@ -48,6 +48,32 @@ func (r remote) clearAccount(ctx context.Context, sandboxed bool, connection, ac
 	return nil
 }
 
+// settle settles unknown calls there: one item by hand, or all that the chats tell of.
+func (r remote) settle(ctx context.Context, id, item, as string) error {
+	run, err := r.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	done, err := r.Settle(ctx, run.ID, item, as)
+	if err != nil {
+		return err
+	}
+	r.app.say("%d settled, %d left", done.Settled, done.Left)
+	return r.app.printRun(done.Run, "")
+}
+
+// doctor prints what the daemon there finds about itself.
+func (r remote) doctor(ctx context.Context, chosen bool) error {
+	if chosen {
+		return usage("--connection does not go with --server: a daemon looks at all of its connections")
+	}
+	findings, err := r.Doctor(ctx)
+	if err != nil {
+		return err
+	}
+	return (&checkup{app: r.app, findings: findings}).report()
+}
+
 func (r remote) listSchedules(ctx context.Context) error {
 	list, err := r.Schedules(ctx)
 	if err != nil {

@@ -30,6 +30,7 @@ func (d *daemon) openWeb(listener net.Listener) error {
 		Listener: listener, Logger: d.app.logger(), Version: d.app.Version, Ledger: d.ledger, Steering: d.engine, Folder: d.folder,
 		Project:   apiProject{d, catalogue, make(chan struct{}, 1)},
 		Schedules: apiSchedules{d}, Accounts: apiAccounts{d}, Events: d.ledger, Catalogue: catalogue,
+		Doctor: d.doctor(),
 		Limits: func() []*workflows.Limit { return d.current.Load().Limits },
 		Closed: func(ctx context.Context, run engine.Run) ([]engine.Standstill, error) {
 			return windowClosed(ctx, d.ledger, run, catalogue, d.project.config.Timezone)
@@ -55,6 +56,14 @@ func apiError(err error) error {
 	return err
 }
 
+// platformError has a platform that cannot be used be answered as that, and what the configuration lacks as that.
+func platformError(err error) error {
+	if stop, ok := errors.AsType[*exit](err); ok && stop.code == exitInvalid {
+		return &web.PlatformError{Cause: err}
+	}
+	return err
+}
+
 // apiProject implements web.Project.
 type apiProject struct {
 	*daemon
@@ -64,9 +73,6 @@ type apiProject struct {
 
 // Validate implements web.Project.
 func (p apiProject) Validate(_ context.Context, file string, source []byte) (diagnostic.List, error) {
-	if !filepath.IsLocal(file) {
-		return nil, &web.InvalidError{Cause: fmt.Errorf("file %q: write it relative to the project's folder", file)}
-	}
 	beside := snapshotFolder{p.folder.Snapshot()}
 	workflow, problems := workflows.ParseIn(file, source, p.catalogue, beside)
 	if workflow != nil {
@@ -140,7 +146,7 @@ func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.
 		return engine.Run{}, err
 	}
 	if err := p.clients.preflight(ctx, workflow.Connection); err != nil {
-		return engine.Run{}, apiError(err)
+		return engine.Run{}, platformError(err)
 	}
 	if order.Plan != "" {
 		if err := p.planStands(ctx, loaded, order); err != nil {
@@ -262,7 +268,7 @@ func (s apiSchedules) Trigger(ctx context.Context, workflow, name string) (engin
 		return engine.Run{}, err
 	}
 	if err := s.clients.preflight(ctx, planned.Workflow.Connection); err != nil {
-		return engine.Run{}, apiError(err)
+		return engine.Run{}, platformError(err)
 	}
 	submission, err := s.engine.Triggered(planned, trigger, s.sandboxed)
 	if err != nil {

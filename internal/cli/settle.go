@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -20,17 +19,16 @@ not show stays unknown, and you decide: --item KEY --as sent, or --as not-sent. 
 its number, from 1. Nothing is sent in either way. Who settled what is kept.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			if err := a.onlyHere("runs settle"); err != nil {
-				return err
-			}
 			if (item == "") != (as == "") {
 				return usage("--item and --as go together: --item KEY --as sent, or --as not-sent")
 			}
 			if as != "" && as != "sent" && as != "not-sent" {
 				return usage("--as %s: write sent or not-sent", as)
 			}
-			return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-				return s.settleRun(ctx, run, item, as == "sent")
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.settle(ctx, arguments[0], item, as) }, func() error {
+				return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
+					return s.settleRun(ctx, run, item, as == "sent")
+				})
 			})
 		},
 	}
@@ -78,26 +76,11 @@ func (s *session) settleByChat(ctx context.Context, run engine.Run) error {
 
 // findItem finds an item by its key, else by its number.
 func (s *session) findItem(ctx context.Context, run engine.Run, wanted string) (engine.Item, error) {
-	number, _ := strconv.ParseInt(wanted, 10, 64)
-	var byNumber, byKey engine.Item
-	for item, err := range s.ledger.Items(ctx, engine.ItemFilter{Run: run.ID, Statuses: []engine.Status{engine.StatusUnknown}, Root: true}) {
-		if err != nil {
-			return item, err
-		}
-		if item.Key == wanted && item.Key != "" {
-			byKey = item
-		}
-		if number > 0 && item.Sequence+1 == number {
-			byNumber = item
-		}
+	item, err := engine.UnknownItem(ctx, s.ledger, run.ID, wanted)
+	if errors.Is(err, engine.ErrNotFound) {
+		return item, usage("run %s has no unknown item %s; see: youmiflow runs items %s --status unknown", run.ID, wanted, run.ID)
 	}
-	switch {
-	case byKey.ID != 0:
-		return byKey, nil
-	case byNumber.ID != 0:
-		return byNumber, nil
-	}
-	return engine.Item{}, usage("run %s has no unknown item %s; see: youmiflow runs items %s --status unknown", run.ID, wanted, run.ID)
+	return item, err
 }
 
 func (s *session) showSettled(ctx context.Context, run engine.Run, done engine.Settlement) error {

@@ -13,86 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
-	"youmiflow/internal/events"
 	"youmiflow/internal/web/result"
 	"youmiflow/workflows"
 )
-
-func TestEveryOperationKeepsToItsDescription(t *testing.T) {
-	h := newHouse(t)
-	h.addRun("r1", 3)
-	h.addRun("r2", 0)
-	_, err := h.ledger.AddEvent(t.Context(), events.Event{ID: "e1", Kind: events.KindChat, Source: events.SourceV2, Account: "a", Received: h.clock(), At: h.clock(), Raw: []byte("{}")})
-	require.NoError(t, err)
-	for _, call := range []struct {
-		method, target string
-		body           any
-		status         int
-	}{
-		{"GET", "/workflows", nil, 200},
-		{"GET", "/workflows/greeting", nil, 200},
-		{"GET", "/workflows/broken", nil, 200},
-		{"GET", "/workflows/nobody", nil, 404},
-		{"POST", "/workflows/greeting/plan", nil, 200},
-		{"POST", "/workflows/greeting/plan", map[string]any{"params": map[string]any{"city": "北京"}}, 200},
-		{"POST", "/workflows/greeting/plan", map[string]any{"params": map[string]any{"town": 1}}, 422},
-		{"POST", "/workflows/broken/plan", nil, 422},
-		{"POST", "/workflows/greeting/runs", nil, 201},
-		{"POST", "/workflows/greeting/runs", map[string]any{"test_to": map[string]any{"account": "a", "friend": "f"}}, 201},
-		{"POST", "/validate", map[string]any{"source": "steps: []"}, 200},
-		{"GET", "/runs", nil, 200},
-		{"GET", "/runs?status=running,failed&workflow=greeting&limit=1", nil, 200},
-		{"GET", "/runs?status=rnning", nil, 400},
-		{"GET", "/runs/r1", nil, 200},
-		{"GET", "/runs/last", nil, 200},
-		{"GET", "/runs/r9", nil, 404},
-		{"GET", "/runs/r1/items?status=pending", nil, 200},
-		{"GET", "/runs/r1/calls?limit=2", nil, 200},
-		{"POST", "/runs/r1/pause", nil, 202},
-		{"POST", "/runs/r2/cancel", nil, 202},
-		{"POST", "/runs/r2/resume", nil, 409},
-		{"POST", "/runs/r1/approve", map[string]any{"note": "fine"}, 409},
-		{"POST", "/runs/r1/reject", nil, 409},
-		{"GET", "/schedules", nil, 200},
-		{"GET", "/schedules/next?count=3&from=2026-12-01T00:00:00Z", nil, 200},
-		{"GET", "/schedules/next?count=0", nil, 400},
-		{"GET", "/schedules/next?from=tomorrow", nil, 400},
-		{"POST", "/schedules/greeting/pause", nil, 204},
-		{"POST", "/schedules/greeting/resume", map[string]any{"trigger": "@daily"}, 204},
-		{"POST", "/schedules/greeting/trigger", nil, 201},
-		{"POST", "/schedules/nobody/trigger", nil, 404},
-		{"POST", "/schedules/greeting/backfill", map[string]any{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}, 201},
-		{"POST", "/schedules/greeting/backfill", map[string]any{"from": "2026-11-03T00:00:00Z", "to": "2026-11-02T00:00:00Z"}, 422},
-		{"GET", "/accounts", nil, 200},
-		{"POST", "/accounts/135380/trip", map[string]any{"for": "2h", "reason": "rest"}, 204},
-		{"POST", "/accounts/135380/trip", map[string]any{"for": "soon"}, 400},
-		{"POST", "/accounts/135380/clear", nil, 204},
-		{"GET", "/takeovers", nil, 200},
-		{"GET", "/limits", nil, 200},
-		{"GET", "/steps", nil, 200},
-		{"GET", "/steps/message.send", nil, 200},
-		{"GET", "/steps/mesage.send", nil, 404},
-		{"GET", "/events?account=a&kind=chat", nil, 200},
-		{"GET", "/version", nil, 200},
-		{"DELETE", "/runs/r1", nil, 405},
-		{"GET", "/nothing", nil, 404},
-	} {
-		answer := h.call(adminToken, call.method, call.target, call.body)
-		require.Equal(t, call.status, answer.Code, "%s %s: %s", call.method, call.target, answer.Body)
-		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"), call.target)
-		require.Empty(t, answer.Header().Get("Access-Control-Allow-Origin"))
-		if call.status >= 400 {
-			require.NotEmpty(t, problemIn(t, answer).Detail)
-		}
-	}
-	h.used["watchRun"], h.used["approveRun"], h.used["rejectRun"], h.used["resumeRun"] = true, true, true, true // have tests of their own
-	for path, item := range h.description().Paths.Map() {
-		for method, operation := range item.Operations() {
-			require.True(t, h.used[operation.OperationID], "%s %s is not tested", method, path)
-		}
-	}
-	require.Equal(t, []string{"pause greeting  root", "resume greeting @daily root", "trip default 135380 2026-11-22T12:00:00Z rest root", "clear default 135380 root"}, h.asked)
-}
 
 // Nothing is shown, and nothing is done, without a token whose role is enough.
 func TestRolesAreKept(t *testing.T) {
@@ -331,13 +254,9 @@ func ptr[T any](value T) *T { return &value }
 
 func TestPeopleDecide(t *testing.T) {
 	h := newHouse(t)
-	ask := func(run, step string) {
-		h.commit(engine.SetStep{StepRow: engine.StepRow{Run: run, Path: step, Status: engine.StatusHeld,
-			Outputs: json.RawMessage(`{"text":"Send it?","asked_at":"2026-11-22T10:00:00Z","until":null,"default":""}`)}})
-	}
 	h.addRun("r", 1)
-	ask("r", "one")
-	ask("r", "two")
+	h.asks("r", "one")
+	h.asks("r", "two")
 	require.Len(t, get[result.Run](h, "/runs/r").Waiting, 2)
 	answer := h.call(operatorToken, "POST", "/runs/r/approve", nil)
 	require.Equal(t, 409, answer.Code)

@@ -59,22 +59,22 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request, least workflows.Rol
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.tokens) == 0 {
-		return workflows.Token{}, refuse(http.StatusForbidden, "off", "the API is off: add a token under `server` in youmiflow.yaml (docs/api.md)")
+		return workflows.Token{}, refuse(codeOff, "the API is off: add a token under `server` in youmiflow.yaml (docs/api.md)")
 	}
 	address := addressOf(r)
 	limiter := g.wrong[address]
 	if limiter != nil && limiter.TokensAt(g.now()) < 1 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(wrongEvery.Seconds())))
-		return workflows.Token{}, refuse(http.StatusTooManyRequests, "sign-in", "too many wrong tokens came from this address: wait a little")
+		return workflows.Token{}, refuse(codeSignIn, "too many wrong tokens came from this address: wait a little")
 	}
 	who, ok := g.find(r)
 	if !ok {
 		g.count(address)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="youmiflow"`)
-		return workflows.Token{}, refuse(http.StatusUnauthorized, "token", "send a token of the daemon: Authorization: Bearer TOKEN")
+		return workflows.Token{}, refuse(codeToken, "send a token of the daemon: Authorization: Bearer TOKEN")
 	}
 	if !who.Role.May(least) {
-		return who, refuse(http.StatusForbidden, "role", fmt.Sprintf("%s is %s, and this needs %s", who.Name, who.Role, least))
+		return who, refuse(codeRole, fmt.Sprintf("%s is %s, and this needs %s", who.Name, who.Role, least))
 	}
 	return who, nil
 }

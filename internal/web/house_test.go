@@ -3,7 +3,9 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,7 +56,7 @@ steps:
 
 // house is a server over a real ledger, a real folder and an engine that nothing is worked on by.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	ledger *ledger.Ledger
 	engine *engine.Engine
 	server *web.Server
@@ -62,8 +64,9 @@ type house struct {
 	router routers.Router
 
 	mu    sync.Mutex
-	used  map[string]bool // operations that have answered as they should
+	used  map[string]bool // operations with the status, and the code of the problem, that they have answered with
 	asked []string        // of schedules and accounts
+	fails error           // what is asked of others fails so
 	panic bool
 	now   time.Time
 }
@@ -86,7 +89,7 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "workflows"), 0o755))
@@ -106,22 +109,30 @@ func newHouse(t *testing.T) *house {
 	shared, problems := workflows.LoadProject(projectWith(t, "limits: { account: { rate: 20/min } }\n"), func(string) (string, bool) { return "", false })
 	require.Empty(t, problems)
 	h.server, err = web.New(web.Config{
-		Logger: logger, Version: "v1.2.3", Ledger: h.ledger, Steering: h.engine, Folder: opened, Project: h, Schedules: fakeSchedules{h}, Accounts: fakeAccounts{h},
+		Logger: logger, Version: "v1.2.3", Ledger: h.ledger, Steering: steering{h.engine, h}, Folder: opened, Project: h, Schedules: fakeSchedules{h}, Accounts: fakeAccounts{h},
+		Doctor: func(context.Context) ([]result.Finding, error) {
+			return []result.Finding{{Name: "ledger", Status: result.Healthy, Found: "well"}}, nil
+		},
 		Events: h.ledger, Catalogue: catalogue, Limits: func() []*workflows.Limit { return shared.Limits }, Now: h.clock,
 		Checks: []web.Check{{Name: "ledger", Do: func(ctx context.Context) error { return h.ledger.Append(ctx, engine.Entry{}).Wait(ctx) }}},
 	})
 	require.NoError(t, err)
-	h.server.SetTokens([]workflows.Token{
-		{Name: "root", Role: workflows.RoleAdmin, Secret: workflows.NewSecret(adminToken)},
-		{Name: "ci", Role: workflows.RoleOperator, Secret: workflows.NewSecret(operatorToken)},
-		{Name: "board", Role: workflows.RoleViewer, Secret: workflows.NewSecret(viewerToken)},
-	})
+	h.setTokens()
 	h.router, err = legacy.NewRouter(h.description())
 	require.NoError(t, err)
 	return h
 }
 
-func projectWith(t *testing.T, text string) string {
+// setTokens lets in one of each role.
+func (h *house) setTokens() {
+	h.server.SetTokens([]workflows.Token{
+		{Name: "root", Role: workflows.RoleAdmin, Secret: workflows.NewSecret(adminToken)},
+		{Name: "ci", Role: workflows.RoleOperator, Secret: workflows.NewSecret(operatorToken)},
+		{Name: "board", Role: workflows.RoleViewer, Secret: workflows.NewSecret(viewerToken)},
+	})
+}
+
+func projectWith(t testing.TB, text string) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "youmiflow.yaml"), []byte(text), 0o600))
@@ -194,16 +205,19 @@ func (h *house) keepsTo(r *http.Request, body any, answer *httptest.ResponseReco
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}}
 	wrong := openapi3filter.ValidateRequest(h.t.Context(), input)
 	switch answer.Code {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge,
+		http.StatusTooManyRequests:
 	default:
 		require.NoError(h.t, wrong, "%s %s was answered with %d", r.Method, r.URL, answer.Code)
 	}
 	err = openapi3filter.ValidateResponse(h.t.Context(), &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: answer.Code,
-		Header: answer.Header(), Body: io.NopCloser(bytes.NewReader(answer.Body.Bytes())), Options: &openapi3filter.Options{}})
+		Header: answer.Header(), Body: io.NopCloser(bytes.NewReader(answer.Body.Bytes())), Options: &openapi3filter.Options{IncludeResponseStatus: true}})
 	require.NoError(h.t, err, "%s %s answered with %d %s", r.Method, r.URL, answer.Code, answer.Body)
-	if answer.Code < 300 {
-		h.used[route.Operation.OperationID] = true
+	word := ""
+	if answer.Code >= 400 {
+		word = " " + problemIn(h.t, answer).Code
 	}
+	h.used[fmt.Sprint(route.Operation.OperationID, " ", answer.Code, word)] = true
 }
 
 // get asks for something and reads the answer.
@@ -228,7 +242,7 @@ type problem struct {
 	Problems                            diagnostic.List
 }
 
-func problemIn(t *testing.T, answer *httptest.ResponseRecorder) (p problem) {
+func problemIn(t testing.TB, answer *httptest.ResponseRecorder) (p problem) {
 	t.Helper()
 	require.Equal(t, "application/problem+json", answer.Header().Get("Content-Type"))
 	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &p), answer.Body)
@@ -263,6 +277,13 @@ func (h *house) addRun(id string, items int) {
 	}
 }
 
+// asks has a step of a run wait for a decision.
+func (h *house) asks(run, step string) {
+	h.t.Helper()
+	h.commit(engine.SetStep{StepRow: engine.StepRow{Run: run, Path: step, Status: engine.StatusHeld,
+		Outputs: json.RawMessage(`{"text":"Send it?","asked_at":"2026-11-22T10:00:00Z","until":null,"default":""}`)}})
+}
+
 // audits are who did what, oldest first.
 func (h *house) audits() (all []string) {
 	h.t.Helper()
@@ -294,6 +315,7 @@ func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]
 	if err == nil {
 		_, err = workflow.BindParams(params)
 	}
+	err = errors.Join(h.fails, err)
 	plan := &engine.Plan{Digest: "sha256:0", Workflow: loaded.Name, Variants: map[string]int{}}
 	plan.Items.Skipped, plan.Calls.ByOperation, plan.Calls.ByAccount = map[string]int{}, map[string]int{}, map[string]int{}
 	return result.OfPlan(plan, []string{}), err
@@ -302,7 +324,7 @@ func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]
 // Submit implements web.Project.
 func (h *house) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
 	workflow, err := loaded.Workflow.Open()
-	if err != nil {
+	if err = errors.Join(h.fails, err); err != nil {
 		return engine.Run{}, err
 	}
 	return h.engine.Create(ctx, engine.Submission{ID: order.ID, Workflow: workflow, Params: order.Params, Plan: order.Plan, Test: order.Test})
@@ -315,7 +337,35 @@ func (h *house) note(format string, arguments ...any) error {
 	return nil
 }
 
+// steering is the engine's, over chats that may fail.
+type steering struct {
+	*engine.Engine
+	house *house
+}
+
+func (s steering) SettleByChat(ctx context.Context, run engine.Run, who string) (engine.Settlement, error) {
+	if s.house.fails != nil {
+		return engine.Settlement{}, s.house.fails
+	}
+	return s.Engine.SettleByChat(ctx, run, who)
+}
+
+func (s steering) SettleItem(ctx context.Context, item engine.Item, sent bool, who string) (engine.Settlement, error) {
+	if s.house.fails != nil {
+		return engine.Settlement{}, s.house.fails
+	}
+	return s.Engine.SettleItem(ctx, item, sent, who)
+}
+
 type fakeSchedules struct{ *house }
+
+// known refuses other workflows than the one there is.
+func (s fakeSchedules) known(workflow string) error {
+	if workflow != "greeting" {
+		return web.NotFound("there is no workflow " + workflow)
+	}
+	return s.fails
+}
 
 func (s fakeSchedules) List(context.Context) ([]result.Schedule, error) {
 	return []result.Schedule{{Workflow: "greeting", Trigger: "@daily", State: "active"}}, nil
@@ -326,27 +376,32 @@ func (s fakeSchedules) Next(_ context.Context, after time.Time, count int) ([]re
 }
 
 func (s fakeSchedules) Pause(_ context.Context, workflow, trigger, who string) error {
-	return s.note("pause %s %s %s", workflow, trigger, who)
+	return errors.Join(s.known(workflow), s.note("pause %s %s %s", workflow, trigger, who))
 }
 
 func (s fakeSchedules) Resume(_ context.Context, workflow, trigger, who string) error {
-	return s.note("resume %s %s %s", workflow, trigger, who)
+	return errors.Join(s.known(workflow), s.note("resume %s %s %s", workflow, trigger, who))
 }
 
 func (s fakeSchedules) Trigger(ctx context.Context, workflow, trigger string) (engine.Run, error) {
-	if workflow != "greeting" {
-		return engine.Run{}, web.NotFound("there is no workflow " + workflow)
+	if err := s.known(workflow); err != nil {
+		return engine.Run{}, err
 	}
-	s.addRun("triggered", 0)
-	return s.ledger.Run(ctx, "triggered")
+	id := "triggered-" + rand.Text()
+	s.addRun(id, 0)
+	return s.ledger.Run(ctx, id)
 }
 
 func (s fakeSchedules) Backfill(ctx context.Context, workflow, trigger string, from, to time.Time) ([]engine.Run, error) {
+	if err := s.known(workflow); err != nil {
+		return nil, err
+	}
 	if to.Before(from) {
 		return nil, &engine.BackfillError{Reason: "the span is the wrong way round"}
 	}
-	s.addRun("made-up", 0)
-	run, err := s.ledger.Run(ctx, "made-up")
+	id := "made-up-" + rand.Text()
+	s.addRun(id, 0)
+	run, err := s.ledger.Run(ctx, id)
 	return []engine.Run{run}, err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/web/result"
 )
 
 // document is an object of JSON.
@@ -60,18 +61,15 @@ func (d describer) operation(one route) (document, error) {
 	if err != nil {
 		return nil, err
 	}
-	failure, err := d.named(reflect.TypeFor[problem](), false)
+	responses, err := d.problems(one)
 	if err != nil {
 		return nil, err
 	}
+	responses[strconv.Itoa(one.status)] = answer
 	operation := document{
 		"operationId": one.id, "tags": []string{one.tag}, "summary": one.summary, "x-role": one.role,
 		"description": fmt.Sprintf("Needs the role %s.", one.role),
-		"responses": document{
-			strconv.Itoa(one.status): answer,
-			"default": document{"description": "What went wrong.",
-				"content": document{"application/problem+json": document{"schema": failure}}},
-		},
+		"responses":   responses,
 	}
 	if parameters := d.parameters(one); len(parameters) > 0 {
 		operation["parameters"] = parameters
@@ -87,6 +85,31 @@ func (d describer) operation(one route) (document, error) {
 		operation["requestBody"] = document{"required": needed, "content": document{"application/json": document{"schema": schema}}}
 	}
 	return operation, nil
+}
+
+// problems describes what an operation answers when it does not do what was asked: the codes of each status.
+func (d describer) problems(one route) (document, error) {
+	failure, err := d.named(reflect.TypeFor[problem](), false)
+	if err != nil {
+		return nil, err
+	}
+	byStatus := map[int][]code{}
+	for _, code := range codes() { // in one order
+		if slices.Contains(one.problems, code) || slices.Contains(one.anyways(), code) {
+			byStatus[code.status()] = append(byStatus[code.status()], code)
+		}
+	}
+	responses := document{}
+	for status, codes := range byStatus {
+		words := make([]string, len(codes))
+		for i, code := range codes {
+			words[i] = string(code)
+		}
+		narrowed := document{"allOf": []any{failure, document{"properties": document{"code": document{"enum": words}}}}}
+		responses[strconv.Itoa(status)] = document{"description": http.StatusText(status) + ": " + strings.Join(words, ", ") + ".",
+			"content": document{"application/problem+json": document{"schema": narrowed}}}
+	}
+	return responses, nil
 }
 
 // inPath finds the parts of a path that stand for something.
@@ -110,6 +133,9 @@ func (d describer) parameters(one route) []document {
 func (d describer) answer(one route) (document, error) {
 	if one.status == http.StatusNoContent {
 		return document{"description": "Done."}, nil
+	}
+	if one.answer == reflect.TypeFor[json.RawMessage]() {
+		return document{"description": one.summary + ".", "content": document{"application/json": document{"schema": document{"type": "object"}}}}, nil
 	}
 	schema, err := d.schema(one.answer)
 	if err != nil {
@@ -167,10 +193,16 @@ func ownSchemas() map[reflect.Type]*jsonschema.Schema {
 	for _, status := range itemStatuses() {
 		statuses = append(statuses, string(status))
 	}
+	all := make([]string, 0, len(codes()))
+	for _, code := range codes() {
+		all = append(all, string(code))
+	}
 	return map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[json.RawMessage]():     {},
 		reflect.TypeFor[engine.Status]():       words(statuses...),
 		reflect.TypeFor[diagnostic.Severity](): words("error", "warning"),
+		reflect.TypeFor[result.Health]():       words("ok", "warn", "fail"),
+		reflect.TypeFor[code]():                words(all...),
 	}
 }
 

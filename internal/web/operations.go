@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"net/http"
 	"slices"
@@ -61,8 +62,9 @@ type backfillBody struct {
 
 func (s *Server) scheduleRoutes() []route {
 	get, post := http.MethodGet, http.MethodPost
-	of := func(path, id, summary string, role workflows.Role, a action) route {
-		return route{method: post, path: "/schedules/{workflow}" + path, id: id, tag: "schedules", summary: summary, role: role, action: a}
+	of := func(path, id, summary string, role workflows.Role, a action, problems ...code) route {
+		return route{method: post, path: "/schedules/{workflow}" + path, id: id, tag: "schedules", summary: summary, role: role, action: a,
+			problems: append(problems, codeNotFound)}
 	}
 	count := parameter{name: "count", about: "So many of each trigger; 1 unless given.", schema: map[string]any{"type": "integer", "minimum": 1, "maximum": mostInstants}}
 	return []route{
@@ -72,8 +74,8 @@ func (s *Server) scheduleRoutes() []route {
 			query: []parameter{timeParameter("from", "Count from this time; now unless given."), count}, action: whole(s.nextInstants)},
 		of("/pause", "pauseSchedule", "Have triggers start nothing until they are resumed", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Pause))),
 		of("/resume", "resumeSchedule", "Have paused triggers start runs again", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Resume))),
-		of("/trigger", "triggerWorkflow", "Run a workflow now, as a trigger of it would", workflows.RoleOperator, taking(http.StatusCreated, s.triggerNow)),
-		of("/backfill", "backfill", "Make up for instants that had no run", workflows.RoleAdmin, taking(http.StatusCreated, s.backfill)),
+		of("/trigger", "triggerWorkflow", "Run a workflow now, as a trigger of it would", workflows.RoleOperator, taking(http.StatusCreated, s.triggerNow), codeParams, codeInvalid, codePlatform),
+		of("/backfill", "backfill", "Make up for instants that had no run", workflows.RoleAdmin, taking(http.StatusCreated, s.backfill), codeBackfill, codeInvalid),
 	}
 }
 
@@ -135,7 +137,11 @@ func (s *Server) otherRoutes() []route {
 		{method: get, path: "/takeovers", id: "listTakeovers", tag: "takeovers", summary: "Conversations that are taken over, and those that could not be handed back", role: viewer, action: whole(s.listTakeovers)},
 		{method: get, path: "/limits", id: "listLimits", tag: "limits", summary: "The limits that all workflows share", role: viewer, action: whole(s.listLimits)},
 		{method: get, path: "/steps", id: "listSteps", tag: "steps", summary: "The steps that a workflow can use", role: viewer, action: whole(s.listSteps)},
-		{method: get, path: "/steps/{step}", id: "getStep", tag: "steps", summary: "One step with its inputs, outputs and an example", role: viewer, action: giving(s.getStep)},
+		{method: get, path: "/steps/{step}", id: "getStep", tag: "steps", summary: "One step with its inputs, outputs and an example", role: viewer, action: giving(s.getStep), problems: []code{codeNotFound}},
+		{method: get, path: "/schema/{kind}", id: "getSchema", tag: "workflows", summary: "The JSON Schema of a kind of file, for editors: workflow or project", role: viewer,
+			action: giving(s.getSchema), problems: []code{codeNotFound}},
+		{method: get, path: "/doctor", id: "doctor", tag: "version", summary: "What is well and what is not, with what to do about it", role: workflows.RoleOperator,
+			action: whole(func(r *request) ([]result.Finding, error) { return s.config.Doctor(r.Context()) })},
 		{method: get, path: "/events", id: "listEvents", tag: "events", summary: "What the platform has pushed, oldest first", role: viewer, action: listing(s.listEvents),
 			query: []parameter{textParameter("account", "Only those of this account."), textParameter("friend", "Only those of this customer."), textParameter("kind", "Only those of this kind, such as chat.")}},
 		{method: get, path: "/version", id: "getVersion", tag: "version", summary: "Which version of the program answers", role: viewer,
@@ -148,7 +154,7 @@ func (s *Server) trip(r *request, body tripBody) (nothing, error) {
 	if body.For != "" {
 		span, err := workflows.ParseDuration(body.For)
 		if err != nil {
-			return nothing{}, refuse(http.StatusBadRequest, "body", "for: "+err.Error())
+			return nothing{}, refuse(codeBody, "for: "+err.Error())
 		}
 		until = s.config.Now().Add(span)
 	}
@@ -204,9 +210,21 @@ func (s *Server) getStep(r *request) (result.Step, error) {
 		if near := diagnostic.Suggest(name, s.config.Catalogue.Names()); near != "" {
 			hint = "; did you mean " + near + "?"
 		}
-		return result.Step{}, refuse(http.StatusNotFound, "not-found", "there is no step "+name+hint)
+		return result.Step{}, refuse(codeNotFound, "there is no step "+name+hint)
 	}
 	return result.OfStep(entry), nil
+}
+
+// getSchema is the schema of a kind of file.
+func (s *Server) getSchema(r *request) (json.RawMessage, error) {
+	switch kind := r.PathValue("kind"); kind {
+	case "workflow":
+		return workflows.WorkflowSchema(s.config.Catalogue)
+	case "project":
+		return workflows.ProjectSchema(s.config.Catalogue)
+	default:
+		return nil, refuse(codeNotFound, "there is no schema "+kind+": write workflow or project")
+	}
 }
 
 func (s *Server) listEvents(r *request, asked page) (list[result.Event], error) {

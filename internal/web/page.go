@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 )
@@ -33,7 +32,7 @@ func readPage(query url.Values) (page, error) {
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxLimit {
-			return asked, refuse(http.StatusBadRequest, "query", fmt.Sprintf("limit: write a number from 1 to %d", maxLimit))
+			return asked, refuse(codeQuery, fmt.Sprintf("limit: write a number from 1 to %d", maxLimit))
 		}
 		asked.limit = n
 	}
@@ -59,7 +58,7 @@ func (p page) position(into any) error {
 }
 
 func badCursor() error {
-	return refuse(http.StatusBadRequest, "query", "cursor: use the `next` of the page before, as it is, or none")
+	return refuse(codeQuery, "cursor: use the `next` of the page before, as it is, or none")
 }
 
 // part makes the answer of up to limit rows and one more, which tells that there is a page behind. At says where a row

@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
@@ -41,7 +40,7 @@ func readStatuses(r *request) ([]engine.Status, error) {
 	for _, word := range strings.Split(text, ",") {
 		status := engine.Status(strings.TrimSpace(word))
 		if !slices.Contains(itemStatuses(), status) {
-			return nil, refuse(http.StatusBadRequest, "query", fmt.Sprintf("status: there is no status %q", word))
+			return nil, refuse(codeQuery, fmt.Sprintf("status: there is no status %q", word))
 		}
 		statuses = append(statuses, status)
 	}
@@ -56,7 +55,7 @@ func readTime(r *request, name string, otherwise time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, refuse(http.StatusBadRequest, "query", fmt.Sprintf("%s: write a time such as 2026-12-01T10:00:00+08:00", name))
+		return at, refuse(codeQuery, fmt.Sprintf("%s: write a time such as 2026-12-01T10:00:00+08:00", name))
 	}
 	return at, nil
 }
@@ -69,7 +68,7 @@ func readNumber(r *request, name string, otherwise, most int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
-		return 0, refuse(http.StatusBadRequest, "query", fmt.Sprintf("%s: write a number from 1 to %d", name, most))
+		return 0, refuse(codeQuery, fmt.Sprintf("%s: write a number from 1 to %d", name, most))
 	}
 	return n, nil
 }

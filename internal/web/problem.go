@@ -19,7 +19,7 @@ type problem struct {
 	Title  string `json:"title" jsonschema:"the status in words"`
 	Status int    `json:"status"`
 	Detail string `json:"detail" jsonschema:"what happened, and what to do"`
-	Code   string `json:"code" jsonschema:"stable, for programs"`
+	Code   code   `json:"code" jsonschema:"stable, for programs"`
 	// Instance names this one error in the daemon's log.
 	Instance string `json:"instance,omitempty" jsonschema:"names this one error in the daemon's log"`
 	// Problems are those of a workflow or of settings, each with its place.
@@ -28,13 +28,13 @@ type problem struct {
 
 // refusal is an error that the API itself has found.
 type refusal struct {
-	status       int
-	code, detail string
+	code   code
+	detail string
 }
 
 func (r *refusal) Error() string { return r.detail }
 
-func refuse(status int, code, detail string) error { return &refusal{status, code, detail} }
+func refuse(code code, detail string) error { return &refusal{code, detail} }
 
 // InvalidError says that something was asked for that cannot be done as it stands: a workflow, its list or the
 // configuration is not valid. Commands end with exit code 3 for the same.
@@ -48,36 +48,41 @@ func (e *InvalidError) Unwrap() error { return e.Cause }
 
 // problemOf is the one place where errors become answers. What is nobody's fault but ours tells its id only.
 func problemOf(err error) problem {
-	answer := func(status int, code, detail string) problem {
-		return problem{Type: "urn:youmiflow:problem:" + code, Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+	answer := func(code code, detail string) problem {
+		status := code.status()
+		return problem{Type: problemPrefix + string(code), Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
 	}
 	if own, ok := errors.AsType[*refusal](err); ok {
-		return answer(own.status, own.code, own.detail)
+		return answer(own.code, own.detail)
 	}
 	if list, ok := errors.AsType[diagnostic.List](err); ok {
-		p := answer(http.StatusUnprocessableEntity, "invalid", list.Count()+": mend what they name")
+		p := answer(codeInvalid, list.Count()+": mend what they name")
 		p.Problems = list
 		return p
 	}
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		return answer(http.StatusNotFound, "not-found", err.Error())
+		return answer(codeNotFound, err.Error())
 	case errors.As(err, new(*engine.StateError)), errors.Is(err, engine.ErrOver):
-		return answer(http.StatusConflict, "state", err.Error())
+		return answer(codeState, err.Error())
 	case errors.Is(err, engine.ErrExists), errors.Is(err, engine.ErrBusy):
-		return answer(http.StatusConflict, "conflict", err.Error())
+		return answer(codeConflict, err.Error())
 	case errors.As(err, new(*workflows.ParamError)):
-		return answer(http.StatusUnprocessableEntity, "params", err.Error())
+		return answer(codeParams, err.Error())
 	case errors.As(err, new(*engine.AudienceError)):
-		return answer(http.StatusUnprocessableEntity, "audience", err.Error())
+		return answer(codeAudience, err.Error())
+	case errors.As(err, new(*engine.ChatError)), errors.As(err, new(*PlatformError)):
+		return answer(codePlatform, err.Error())
+	case errors.Is(err, engine.ErrNotUnknown):
+		return answer(codeState, err.Error())
 	case errors.As(err, new(*engine.BackfillError)):
-		return answer(http.StatusUnprocessableEntity, "backfill", err.Error())
+		return answer(codeBackfill, err.Error())
 	case errors.As(err, new(*InvalidError)):
-		return answer(http.StatusUnprocessableEntity, "invalid", err.Error())
+		return answer(codeInvalid, err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return answer(http.StatusServiceUnavailable, "unavailable", "this took too long, or the daemon stops: try again")
+		return answer(codeUnavailable, "this took too long, or the daemon stops: try again")
 	}
-	p := answer(http.StatusInternalServerError, "internal", "something went wrong in the daemon; its log says what")
+	p := answer(codeInternal, "something went wrong in the daemon; its log says what")
 	p.Instance = "urn:youmiflow:error:" + newErrorID()
 	p.Detail += ", beside the id " + strings.TrimPrefix(p.Instance, "urn:youmiflow:error:")
 	return p
@@ -100,5 +105,14 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	_ = json.NewEncoder(w).Encode(p)
 }
 
+// PlatformError says that the platform could not be reached, or has refused: nothing was done.
+type PlatformError struct{ Cause error }
+
+// Error is that of the cause.
+func (e *PlatformError) Error() string { return e.Cause.Error() }
+
+// Unwrap gives the cause.
+func (e *PlatformError) Unwrap() error { return e.Cause }
+
 // NotFound is an error that is answered as something that there is not.
-func NotFound(detail string) error { return refuse(http.StatusNotFound, "not-found", detail) }
+func NotFound(detail string) error { return refuse(codeNotFound, detail) }

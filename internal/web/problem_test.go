@@ -40,7 +40,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 	} {
 		p := problemOf(fmt.Errorf("around: %w", one.err))
 		require.Equal(t, one.status, p.Status, "%v", one.err)
-		require.Equal(t, one.code, p.Code, "%v", one.err)
+		require.Equal(t, one.code, string(p.Code), "%v", one.err)
 		require.Equal(t, http.StatusText(one.status), p.Title)
 		require.NotContains(t, p.Detail, "hush")
 		require.Equal(t, one.status == 500, p.Instance != "")

@@ -24,6 +24,7 @@ type route struct {
 	summary      string // what it does, in one line
 	role         workflows.Role
 	query        []parameter
+	problems     []code // that it is answered with, besides those that any operation is
 	action
 }
 
@@ -94,7 +95,7 @@ func decode[B any](r *http.Request) (B, error) {
 	var body B
 	if kind := r.Header.Get("Content-Type"); kind != "" || r.ContentLength != 0 {
 		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-			return body, refuse(http.StatusUnsupportedMediaType, "media-type", "send the body as application/json")
+			return body, refuse(codeMediaType, "send the body as application/json")
 		}
 	}
 	decoder := json.NewDecoder(r.Body)
@@ -107,10 +108,10 @@ func decode[B any](r *http.Request) (B, error) {
 		err = errors.New("there is more behind the value")
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return body, refuse(http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("a body holds at most %d bytes", large.Limit))
+		return body, refuse(codeTooLarge, fmt.Sprintf("a body holds at most %d bytes", large.Limit))
 	}
 	if err != nil {
-		return body, refuse(http.StatusBadRequest, "body", "the body is not what is wanted: "+strings.TrimPrefix(err.Error(), "json: "))
+		return body, refuse(codeBody, "the body is not what is wanted: "+strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return body, nil
 }
@@ -123,10 +124,10 @@ func (o route) known(r *http.Request) error {
 			found = found || !parameter.header && parameter.name == name
 		}
 		if !found {
-			return refuse(http.StatusBadRequest, "query", fmt.Sprintf("there is no parameter %q", name))
+			return refuse(codeQuery, fmt.Sprintf("there is no parameter %q", name))
 		}
 		if len(values) > 1 {
-			return refuse(http.StatusBadRequest, "query", fmt.Sprintf("the parameter %q is there %d times", name, len(values)))
+			return refuse(codeQuery, fmt.Sprintf("the parameter %q is there %d times", name, len(values)))
 		}
 	}
 	return nil

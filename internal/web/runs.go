@@ -19,6 +19,10 @@ type Steering interface {
 	Resume(ctx context.Context, run string) error
 	Cancel(ctx context.Context, run string) error
 	Decide(ctx context.Context, run, step string, decision workflows.Decision, who, note string) error
+	// SettleByChat reads the chats of a run's unknown calls back. An *engine.ChatError says that the platform does not let it.
+	SettleByChat(ctx context.Context, run engine.Run, who string) (engine.Settlement, error)
+	// SettleItem settles one item as a person says. engine.ErrNotUnknown when there is nothing to settle.
+	SettleItem(ctx context.Context, item engine.Item, sent bool, who string) (engine.Settlement, error)
 }
 
 // decisionBody is how a person decides what a run asks.
@@ -32,7 +36,11 @@ type none struct{}
 
 func (s *Server) runRoutes() []route {
 	id := func(method, path, id, summary string, role workflows.Role, a action, query ...parameter) route {
-		return route{method: method, path: "/runs/{run}" + path, id: id, tag: "runs", summary: summary, role: role, action: a, query: query}
+		problems := []code{codeNotFound}
+		if method != http.MethodGet {
+			problems = append(problems, codeState)
+		}
+		return route{method: method, path: "/runs/{run}" + path, id: id, tag: "runs", summary: summary, role: role, action: a, query: query, problems: problems}
 	}
 	get, post := http.MethodGet, http.MethodPost
 	return []route{
@@ -48,6 +56,7 @@ func (s *Server) runRoutes() []route {
 		id(post, "/cancel", "cancelRun", "End a run for good: what was begun is finished in order", workflows.RoleOperator, taking(http.StatusAccepted, s.steer("cancel", s.config.Steering.Cancel))),
 		id(post, "/approve", "approveRun", "Say yes to what a run asks", workflows.RoleOperator, taking(http.StatusOK, s.decide(workflows.DecisionApprove))),
 		id(post, "/reject", "rejectRun", "Say no to what a run asks", workflows.RoleOperator, taking(http.StatusOK, s.decide(workflows.DecisionReject))),
+		s.settling(),
 	}
 }
 
@@ -60,6 +69,13 @@ func (s *Server) listRuns(r *request, asked page) (list[result.Run], error) {
 	filter := engine.RunFilter{Workflow: r.URL.Query().Get("workflow"), Statuses: statuses, Limit: asked.limit + 1}
 	if err := asked.position(&filter.Before); err != nil {
 		return list[result.Run]{}, err
+	}
+	if filter.Before != "" { // behind a run that there is not, nothing would be found
+		if _, err := s.config.Ledger.Run(r.Context(), filter.Before); errors.Is(err, engine.ErrNotFound) {
+			return list[result.Run]{}, refuse(codeQuery, "cursor: the run that it stands for was forgotten: begin at the first page")
+		} else if err != nil {
+			return list[result.Run]{}, err
+		}
 	}
 	runs, err := s.config.Ledger.Runs(r.Context(), filter)
 	if err != nil {
@@ -85,7 +101,7 @@ func (s *Server) run(r *request) (engine.Run, error) {
 			return runs[own], nil
 		}
 		if len(runs) == 0 {
-			return engine.Run{}, refuse(http.StatusNotFound, "not-found", "nothing was run yet")
+			return engine.Run{}, refuse(codeNotFound, "nothing was run yet")
 		}
 		filter.Before = runs[len(runs)-1].ID
 	}
@@ -226,7 +242,7 @@ func (s *Server) decide(decision workflows.Decision) func(*request, decisionBody
 		}
 		err = s.config.Steering.Decide(r.Context(), open[0].Run, open[0].Step, decision, r.who.Name, body.Note)
 		if errors.Is(err, engine.ErrOver) {
-			return result.Run{}, refuse(http.StatusConflict, "state", fmt.Sprintf("step %s of run %s does not wait for a decision any more", open[0].Step, open[0].Run))
+			return result.Run{}, refuse(codeState, fmt.Sprintf("step %s of run %s does not wait for a decision any more", open[0].Step, open[0].Run))
 		}
 		if err != nil {
 			return result.Run{}, err
@@ -243,11 +259,11 @@ func undecided(run engine.Run, step string, open []engine.Question) error {
 		for i, question := range open {
 			steps[i] = question.Step
 		}
-		return refuse(http.StatusConflict, "state", fmt.Sprintf("run %s asks several things, say which step: %s", run.ID, strings.Join(steps, ", ")))
+		return refuse(codeState, fmt.Sprintf("run %s asks several things, say which step: %s", run.ID, strings.Join(steps, ", ")))
 	case step != "":
-		return refuse(http.StatusConflict, "state", fmt.Sprintf("run %s is %s and asks nothing at step %s", run.ID, run.Status, step))
+		return refuse(codeState, fmt.Sprintf("run %s is %s and asks nothing at step %s", run.ID, run.Status, step))
 	}
-	return refuse(http.StatusConflict, "state", fmt.Sprintf("run %s is %s and asks nothing", run.ID, run.Status))
+	return refuse(codeState, fmt.Sprintf("run %s is %s and asks nothing", run.ID, run.Status))
 }
 
 // audit keeps who did what.

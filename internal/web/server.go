@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"youmiflow/engine"
+	"youmiflow/internal/web/result"
 	"youmiflow/workflows"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	Catalogue workflows.Catalogue
 	// Closed tells whether a run waits for its send window. Default: that is not told.
 	Closed func(ctx context.Context, run engine.Run) ([]engine.Standstill, error)
+	// Doctor examines what the daemon works with.
+	Doctor func(ctx context.Context) ([]result.Finding, error)
 	// Limits are those that all workflows share.
 	Limits func() []*workflows.Limit
 }
@@ -85,7 +88,7 @@ func New(config Config) (*Server, error) {
 	}
 	sameSite := http.NewCrossOriginProtection()
 	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, refuse(http.StatusForbidden, "cross-origin", "a page of another site has sent this"))
+		s.fail(w, r, refuse(codeCrossOrigin, "a page of another site has sent this"))
 	}))
 	s.calm = s.calmly(sameSite.Handler(s.mux))
 	return s, nil
@@ -152,11 +155,11 @@ func (s *Server) serveAPI() error {
 	for path, methods := range allowed {
 		s.mux.HandleFunc(prefix+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", methods)
-			s.fail(w, r, refuse(http.StatusMethodNotAllowed, "method", "this address takes "+methods))
+			s.fail(w, r, refuse(codeMethod, "this address takes "+methods))
 		})
 	}
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, refuse(http.StatusNotFound, "not-found", "there is nothing at this address; what there is: "+descriptionPath))
+		s.fail(w, r, refuse(codeNotFound, "there is nothing at this address; what there is: "+descriptionPath))
 	})
 	return nil
 }

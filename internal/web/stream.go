@@ -29,7 +29,7 @@ func (s *Server) watchRun(w http.ResponseWriter, r *request) error {
 	if s.streams.Add(1) > maxStreams {
 		s.streams.Add(-1)
 		w.Header().Set("Retry-After", "5")
-		return refuse(http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("%d clients watch runs already: try again", maxStreams))
+		return refuse(codeUnavailable, fmt.Sprintf("%d clients watch runs already: try again", maxStreams))
 	}
 	defer s.streams.Add(-1)
 	run, err := s.run(r)

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"time"
 
@@ -21,7 +23,8 @@ type Folder interface{ Snapshot() *folder.Snapshot }
 
 // Project is what people do with workflows.
 type Project interface {
-	// Validate checks a text as if it stood in the folder under that file name, relative to the project's folder.
+	// Validate checks a text as if it stood in the folder under that file name, which is relative to the project's folder
+	// and within it.
 	Validate(ctx context.Context, file string, source []byte) (diagnostic.List, error)
 	// Plan foresees what a run would do.
 	Plan(ctx context.Context, workflow folder.Loaded, params map[string]any) (result.Plan, error)
@@ -70,12 +73,15 @@ func (s *Server) workflowRoutes() []route {
 		schema: map[string]any{"type": "string", "maxLength": maxKey}}
 	return []route{
 		{method: get, path: "/workflows", id: "listWorkflows", tag: "workflows", summary: "The workflows of the folder, by name", role: workflows.RoleViewer, action: whole(s.listWorkflows)},
-		{method: get, path: "/workflows/{workflow}", id: "getWorkflow", tag: "workflows", summary: "One workflow with its text and its problems", role: workflows.RoleViewer, action: giving(s.getWorkflow)},
-		{method: post, path: "/workflows/{workflow}/plan", id: "planWorkflow", tag: "workflows", summary: "Every call before any is made: nothing is sent, nothing is kept", role: workflows.RoleOperator, action: taking(http.StatusOK, s.plan)},
+		{method: get, path: "/workflows/{workflow}", id: "getWorkflow", tag: "workflows", summary: "One workflow with its text and its problems", role: workflows.RoleViewer, action: giving(s.getWorkflow),
+			problems: []code{codeNotFound}},
+		{method: post, path: "/workflows/{workflow}/plan", id: "planWorkflow", tag: "workflows", summary: "Every call before any is made: nothing is sent, nothing is kept", role: workflows.RoleOperator, action: taking(http.StatusOK, s.plan),
+			problems: []code{codeNotFound, codeParams, codeAudience, codeInvalid}},
 		{method: post, path: "/workflows/{workflow}/runs", id: "runWorkflow", tag: "workflows", summary: "Run a workflow now", role: workflows.RoleOperator,
-			query: []parameter{key}, action: taking(http.StatusCreated, s.submit)},
+			query: []parameter{key}, action: taking(http.StatusCreated, s.submit),
+			problems: []code{codeHeader, codeNotFound, codeConflict, codeParams, codeAudience, codeInvalid, codePlatform}},
 		{method: post, path: "/validate", id: "validate", tag: "workflows", summary: "Check the text of a workflow: every problem at once, with its place", role: workflows.RoleViewer,
-			action: taking(http.StatusOK, s.validate)},
+			action: taking(http.StatusOK, s.validate), problems: []code{codeInvalid}},
 	}
 }
 
@@ -96,7 +102,7 @@ func (s *Server) workflow(r *request) (folder.Loaded, *folder.Snapshot, error) {
 		if near := diagnostic.Suggest(name, names(snapshot)); near != "" {
 			hint = "; did you mean " + near + "?"
 		}
-		return loaded, snapshot, refuse(http.StatusNotFound, "not-found", "there is no workflow "+name+hint)
+		return loaded, snapshot, refuse(codeNotFound, "there is no workflow "+name+hint)
 	}
 	return loaded, snapshot, nil
 }
@@ -142,6 +148,9 @@ func (s *Server) validate(r *request, body validateBody) (diagnostic.List, error
 	if body.File == "" {
 		body.File = "workflow.yaml"
 	}
+	if !filepath.IsLocal(body.File) {
+		return nil, &InvalidError{fmt.Errorf("file %q: write it relative to the project's folder", body.File)}
+	}
 	problems, err := s.config.Project.Validate(r.Context(), body.File, []byte(body.Source))
 	if problems == nil {
 		problems = diagnostic.List{}
@@ -157,7 +166,7 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 	}
 	key := r.Header.Get(idempotencyKey)
 	if len(key) > maxKey {
-		return result.Run{}, refuse(http.StatusBadRequest, "header", idempotencyKey+" has more than 200 characters")
+		return result.Run{}, refuse(codeHeader, idempotencyKey+" has more than 200 characters")
 	}
 	if key != "" {
 		order.ID = keyedID(r.who.Name, r.PathValue("workflow"), key)
@@ -192,7 +201,7 @@ func (s *Server) repeated(r *request, before engine.Run, order Order) (result.Ru
 	same := len(before.Params) == len(order.Params) && (len(order.Params) == 0 || reflect.DeepEqual(before.Params, order.Params))
 	if !same || before.Plan != order.Plan || (before.Test == nil) != (test == nil) ||
 		test != nil && (before.Test.Account != test.Account || before.Test.Friend != test.Friend) {
-		return result.Run{}, refuse(http.StatusConflict, "conflict", idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
+		return result.Run{}, refuse(codeConflict, idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
 	}
 	return s.show(r.Context(), before)
 }
@@ -209,7 +218,7 @@ func (b runBody) order() (Order, error) {
 	order := Order{Params: b.Params, Plan: b.Plan}
 	if to := b.TestTo; to != nil {
 		if to.Account == "" || to.Friend == "" || to.Rows < 0 || to.Rows > mostTestRows {
-			return order, refuse(http.StatusBadRequest, "body", "test_to: write the account, the friend, and 1 to 100 rows")
+			return order, refuse(codeBody, "test_to: write the account, the friend, and 1 to 100 rows")
 		}
 		order.Test = &engine.Test{Account: to.Account, Friend: to.Friend, Rows: to.Rows}
 	}

@@ -54,6 +54,17 @@ func (c *Client) Decide(ctx context.Context, run, word, step, note string) (afte
 	return after, c.do(ctx, http.MethodPost, nil, body, &after, "runs", run, word)
 }
 
+// Settle settles a run's unknown calls: one item, as sent or not-sent, or with neither all that the chats tell of.
+func (c *Client) Settle(ctx context.Context, run, item, as string) (done result.Settled, err error) {
+	body := map[string]string{"item": item, "as": as}
+	return done, c.do(ctx, http.MethodPost, nil, body, &done, "runs", run, "settle")
+}
+
+// Doctor is what the daemon finds about itself.
+func (c *Client) Doctor(ctx context.Context) (findings []result.Finding, err error) {
+	return findings, c.do(ctx, http.MethodGet, nil, nil, &findings, "doctor")
+}
+
 // again is the pause before a stream that broke off is opened once more.
 const again = time.Second
 

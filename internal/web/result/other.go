@@ -96,3 +96,21 @@ type Version struct {
 func OfVersion(version string) Version {
 	return Version{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 }
+
+// Finding is one check as `doctor` prints it.
+type Finding struct {
+	Name   string `json:"name"`
+	Status Health `json:"status"`
+	Found  string `json:"found"`
+	Advice string `json:"advice"` // what to do; "" when nothing
+}
+
+// Health is what a check came to.
+type Health string
+
+// The healths.
+const (
+	Healthy Health = "ok"
+	Uneasy  Health = "warn"
+	Ill     Health = "fail"
+)

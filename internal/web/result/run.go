@@ -56,6 +56,13 @@ type TakeoverCounts struct {
 	Stuck int `json:"stuck"`
 }
 
+// Settled is what became of a run's unknown calls. Left are those that are still unknown.
+type Settled struct {
+	Settled int `json:"settled"`
+	Left    int `json:"left"`
+	Run     Run `json:"run"`
+}
+
 // Parent is the run and step that called a run.
 type Parent struct {
 	Run  string `json:"run"`

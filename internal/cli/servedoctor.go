@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"youmiflow/internal/web/result"
+)
+
+// doctor returns what examines the daemon, one examination at a time. Unlike the command on the spot it does not open the
+// ledger's file: closing it again would take the locks from the file that this process holds through SQLite.
+func (d *daemon) doctor() func(context.Context) ([]result.Finding, error) {
+	alone := make(chan struct{}, 1)
+	return func(ctx context.Context) ([]result.Finding, error) {
+		select {
+		case alone <- struct{}{}:
+			defer func() { <-alone }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return d.examine(ctx)
+	}
+}
+
+func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
+	project := *d.project
+	project.config = d.current.Load()
+	c := &checkup{app: d.app, project: &project}
+	c.ready("ledger", d.ledgerWritable(ctx), "look into the daemon's log; is the disk full?")
+	c.ready("engine", d.engineRunning(ctx), "look into the daemon's log, and start it again")
+	c.checkSnapshot(d)
+	c.checkLimits()
+	c.checkTakeovers(ctx, d.ledger, d.database)
+	c.checkHeld(ctx, d)
+	c.checkDisk()
+	c.checkConnections(ctx, d)
+	return c.findings, ctx.Err()
+}
+
+func (c *checkup) ready(name string, err error, advice string) {
+	if err != nil {
+		c.add(name, ill, advice, "%v", c.app.hide.Error(err))
+		return
+	}
+	c.add(name, healthy, "", "as it should be")
+}
+
+// checkSnapshot looks for files of workflows that are broken now.
+func (c *checkup) checkSnapshot(d *daemon) {
+	var broken []string
+	all := d.folder.Snapshot().Workflows
+	for _, one := range all {
+		if one.Broken {
+			broken = append(broken, one.File)
+		}
+	}
+	if len(broken) > 0 {
+		c.add("workflows", ill, "see what is wrong: youmiflow validate", "%s cannot be loaded: %s", counted(len(broken), "workflow"), strings.Join(broken, ", "))
+		return
+	}
+	c.add("workflows", healthy, "", "%s", counted(len(all), "workflow"))
+}
+
+// checkHeld looks for accounts that are held.
+func (c *checkup) checkHeld(ctx context.Context, d *daemon) {
+	rows, err := d.ledger.Accounts(ctx)
+	if err != nil {
+		c.add("accounts", ill, "restore the database from a backup, if it is damaged", "%v", err)
+		return
+	}
+	if len(rows) > 0 {
+		c.add("accounts", uneasy, "see why: youmiflow accounts", "%s held", counted(len(rows), "account"))
+		return
+	}
+	c.add("accounts", healthy, "", "none is held")
+}
+
+// checkConnections finds out whether the platform answers, and takes the credentials.
+func (c *checkup) checkConnections(ctx context.Context, d *daemon) {
+	if d.sandboxed {
+		c.add("connection", healthy, "", "the built-in simulator: nobody is messaged")
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.project.config.Connections)) {
+		timed, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := d.clients.preflight(timed, name)
+		cancel()
+		if err != nil {
+			c.add("connection", ill, "check the settings of the connection "+name, "%s: %s", name, sentences(c.app.hide.Error(err)))
+			continue
+		}
+		c.add("connection", healthy, "", "%s: it can be reached, and takes the credentials", name)
+	}
+}
