@@ -39,7 +39,7 @@ func TestTheTestsInTheGuideRun(t *testing.T) {
 	}
 	require.Greater(t, strings.Count(cases, "- name:"), 4)
 	write("workflows/cases.test.yaml", "workflow: reminder.yaml\ntests:\n"+cases)
-	for _, file := range []string{"reminder", "cases"} {
+	for _, file := range []string{"reminder", "cases", "answer"} {
 		out, code := tested(t, dir, file)
 		require.Zero(t, code, out)
 	}
