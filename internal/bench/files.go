@@ -46,7 +46,29 @@ func (b *bench) project(dir, workflow string) error {
 
 // audience writes a list of so many rows over 20 accounts, once.
 func (b *bench) audience(rows int) (string, error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("audience-%d.csv", rows))
+	return b.list(fmt.Sprintf("audience-%d.csv", rows), "account,friend,name,tier", rows, func(w *bufio.Writer, i int) {
+		fmt.Fprintf(w, "%d,wxid_%012d,客户%d,gold\n", 135380+i%20, i, i)
+	})
+}
+
+// tiers writes such a list in which three rows of ten are vip, and one of so many is silver; 0: none.
+func (b *bench) tiers(rows, out int) (string, error) {
+	name := fmt.Sprintf("tiers-%d-%d.csv", rows, out)
+	return b.list(name, "account,friend,name,tier,consultant", rows, func(w *bufio.Writer, i int) {
+		tier := "gold"
+		switch {
+		case out > 0 && i%out == 0:
+			tier = "silver"
+		case i%10 < 3:
+			tier = "vip"
+		}
+		fmt.Fprintf(w, "%d,wxid_%012d,客户%d,%s,wxid_consultant%d\n", 135380+i%20, i, i, tier, i%3)
+	})
+}
+
+// list writes a file of rows, once.
+func (b *bench) list(name, header string, rows int, row func(w *bufio.Writer, i int)) (string, error) {
+	path := filepath.Join(b.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -55,9 +77,9 @@ func (b *bench) audience(rows int) (string, error) {
 		return "", err
 	}
 	w := bufio.NewWriter(file)
-	fmt.Fprintln(w, "account,friend,name,tier")
+	fmt.Fprintln(w, header)
 	for i := range rows {
-		fmt.Fprintf(w, "%d,wxid_%012d,客户%d,gold\n", 135380+i%20, i, i)
+		row(w, i)
 	}
 	if err := w.Flush(); err != nil {
 		return "", err

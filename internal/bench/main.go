@@ -178,15 +178,24 @@ func (b *bench) campaign(ctx context.Context, rows int) (took time.Duration, mem
 
 // timed runs a command and returns how long it took and its peak memory.
 func (b *bench) timed(ctx context.Context, dir, name string, arguments ...string) (time.Duration, int64, error) {
+	took, state, err := b.ended(ctx, dir, name, arguments...)
+	if err != nil {
+		return 0, 0, err
+	}
+	return took, peak(state), nil
+}
+
+// ended runs a command and returns how long it took, and what it has used up.
+func (b *bench) ended(ctx context.Context, dir, name string, arguments ...string) (time.Duration, *os.ProcessState, error) {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = dir
 	began := time.Now()
 	out, err := command.CombinedOutput()
 	took := time.Since(began)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(arguments, " "), err, out)
+		return 0, nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(arguments, " "), err, out)
 	}
-	return took, peak(command.ProcessState), nil
+	return took, command.ProcessState, nil
 }
 
 // stub answers at once, and knows nothing.
