@@ -48,7 +48,8 @@ type Config struct {
 	// Secrets are the values that `secrets` has in expressions. They are hidden in everything that the engine keeps, logs
 	// or shows. Default: none.
 	Secrets map[string]string
-	// Notice, when set, hears of what people have to know, once it is durable. It must return at once. Default: nobody hears.
+	// Notice, when set, hears of what people have to know, once it is durable; the ledger keeps it as well (AddNotice). It must
+	// return at once. Default: nobody hears, and nothing is kept.
 	Notice func(Notice)
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
@@ -133,7 +134,7 @@ func New(config Config) *Engine {
 	e.SetLimits(config.Limits)
 	e.secrets = secretNames(config.Secrets)
 	if e.Notice != nil && e.Ledger != nil {
-		e.Ledger = noticingLedger{e.Ledger, e.Notice}
+		e.Ledger = noticingLedger{e.Ledger, e.Notice, e.Now}
 	}
 	if e.redactor = newRedactor(config.Secrets); e.redactor != nil {
 		e.Logger = slog.New(e.redactor.Handler(e.Logger.Handler()))

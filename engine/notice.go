@@ -2,18 +2,25 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"sync"
+	"time"
 )
 
 // Notice is something that the people who run campaigns have to know. It holds no customer's data.
 type Notice struct {
-	Kind    NoticeKind
-	Run     string
-	Step    string // of NoticeQuestion
-	Account string // of NoticeTripped
-	Sandbox bool   // of NoticeTripped; of the others the run says so
-	Text    string // the reason or the question
+	ID       string     `json:"id"` // of this one occasion, however often it is told
+	Kind     NoticeKind `json:"kind"`
+	At       time.Time  `json:"at"`
+	Run      string     `json:"run,omitempty"`
+	Step     string     `json:"step,omitempty"`     // of NoticeQuestion
+	Account  string     `json:"account,omitempty"`  // of NoticeTripped
+	Workflow string     `json:"workflow,omitempty"` // of NoticeMissed; of the others the run says so
+	Sandbox  bool       `json:"sandbox,omitempty"`  // of NoticeTripped; of the others the run says so
+	Text     string     `json:"text,omitempty"`     // the reason or the question
 }
 
 // NoticeKind is a kind of notice.
@@ -26,27 +33,49 @@ const (
 	NoticeStuck    NoticeKind = "stuck"    // a takeover could not be ended
 	NoticeTripped  NoticeKind = "tripped"  // an account is held
 	NoticeQuestion NoticeKind = "question" // a step waits for a person's decision
+	NoticeMissed   NoticeKind = "missed"   // instants of a schedule passed while nobody was there
 )
 
-// noticingLedger gives notice of what has become durable: whatever people have to know is in the ledger, and comes there
-// through Append.
+// AddNotice keeps what people are to be told, together with what it is about, until somebody has told them. The engine adds
+// it by itself where Config.Notice is set. One that is there already (by its ID) is left alone; of too many that wait, the
+// oldest go.
+type AddNotice struct{ Notice }
+
+func (AddNotice) change() {}
+
+// noticingLedger keeps a notice of whatever people have to know in the entry that says so, and tells once that is durable.
 type noticingLedger struct {
 	Ledger
 	tell func(Notice)
+	now  func() time.Time
 }
 
 func (n noticingLedger) Append(ctx context.Context, entry Entry) Receipt {
-	receipt := n.Ledger.Append(ctx, entry)
 	var notices []Notice
+	var added []Change
 	for _, change := range entry.Changes {
-		if notice, ok := noticeOf(change); ok {
-			notices = append(notices, notice)
+		if kept, ok := change.(AddNotice); ok {
+			notices = append(notices, kept.Notice)
+		} else if notice, ok := noticeOf(change); ok {
+			notice.stamp(n.now())
+			notices, added = append(notices, notice), append(added, AddNotice{notice})
 		}
 	}
+	if len(added) > 0 {
+		entry.Changes = slices.Concat(entry.Changes, added)
+	}
+	receipt := n.Ledger.Append(ctx, entry)
 	if len(notices) == 0 {
 		return receipt
 	}
 	return &noticingReceipt{Receipt: receipt, notices: notices, tell: n.tell}
+}
+
+// stamp says when, and gives an ID that no other occasion has.
+func (n *Notice) stamp(now time.Time) {
+	n.At = now
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d", n.Kind, n.Run, n.Step, n.Account, n.Workflow, n.Text, now.UnixMicro()))
+	n.ID = hashText(sum[:10])
 }
 
 // noticingReceipt tells once, when the entry is known to be durable.

@@ -150,6 +150,9 @@ func (h hidingLedger) change(change Change) Change {
 	case SetTakeover:
 		c.Message = r.Text(c.Message)
 		return c
+	case AddNotice:
+		c.Text = r.Text(c.Text)
+		return c
 	}
 	return change
 }

@@ -26,7 +26,7 @@ func own() []string {
 	return []string{
 		"Digest", "Name", "File", "Commit", "Source", "ID", "Workflow", "Connection", "Params", "Trigger", "Status", "Wanted", "Plan", "Versions", "Run", "Step",
 		"Lane", "Path", "Key", "Data", "Variant", "From", "To", "State", "Operation", "Effect", "Handle", "Decision", "Who", "Parent", "Test", "Account", "Friend",
-		"Counts", "Calls", "Takeovers", "Definition", "FiredRun", "LastOutcome",
+		"Counts", "Calls", "Takeovers", "Definition", "FiredRun", "LastOutcome", "Kind",
 	}
 }
 
@@ -87,7 +87,7 @@ func seen(v reflect.Value, name string) []string {
 func changes() []Change {
 	return []Change{AddWorkflow{}, AddRun{}, SetRun{}, SetStep{}, AddItems{}, DropItems{}, AddLanes{}, SetItem{}, EndItems{}, AssignWaves{}, Decide{}, SetAccount{},
 		AddCall{}, SetCall{}, SetTakeover{}, SetLane{}, Wake{}, AddAudit{},
-		SetSchedule{}, PauseSchedule{}, DropSchedule{}, RequireIdle{}, SetEventCursor{}}
+		SetSchedule{}, PauseSchedule{}, DropSchedule{}, RequireIdle{}, SetEventCursor{}, AddNotice{}}
 }
 
 func TestNoChangeKeepsASecret(t *testing.T) {

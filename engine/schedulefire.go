@@ -74,7 +74,14 @@ func (s *Scheduler) settle(ctx context.Context, w *watch, d due) error {
 // record keeps what came of an instant that has no run of its own.
 func (s *Scheduler) record(ctx context.Context, w *watch, upTo time.Time, fire Fire) error {
 	row := w.outcome(upTo, fire)
-	if err := s.Engine.commit(ctx, SetSchedule{Schedule: row, Was: &w.row.ConsideredAt}); err != nil {
+	changes := []Change{SetSchedule{Schedule: row, Was: &w.row.ConsideredAt}}
+	if fire.Outcome == Missed && s.Engine.Notice != nil {
+		notice := Notice{Kind: NoticeMissed, Workflow: w.planned.Name, Sandbox: s.Sandbox,
+			Text: fmt.Sprintf("%s: %s (%d): %s", w.trigger.Name, fire.Instant.Format(time.RFC3339), fire.Missed, fire.Reason)}
+		notice.stamp(s.Engine.Now())
+		changes = append(changes, AddNotice{notice})
+	}
+	if err := s.Engine.commit(ctx, changes...); err != nil {
 		return err
 	}
 	w.know(row)

@@ -2,9 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,15 +60,6 @@ func (a *app) openNotifier(ctx context.Context, project *project, names []string
 // goodbye is how long a process that ends stays to deliver notifications.
 const goodbye = 8 * time.Second
 
-// telling turns what the engine gives notice of into occasions, beside the engine: it looks runs up in the ledger.
-type telling struct {
-	session  *session
-	notifier atomic.Pointer[notify.Notifier] // another one after the configuration was read again
-	notices  chan engine.Notice
-	working  sync.WaitGroup
-	once     sync.Once
-}
-
 // tellPeople opens the channels of the project. Rehearsals tell nobody. A channel that cannot be opened is said, and fails
 // nothing.
 func (s *session) tellPeople(ctx context.Context) {
@@ -82,18 +72,16 @@ func (s *session) tellPeople(ctx context.Context) {
 		s.app.say("warning: nobody is told of anything: %v", err)
 		return
 	}
-	t := &telling{session: s, notices: make(chan engine.Notice, 1000)}
-	t.notifier.Store(notifier)
-	t.working.Go(func() { t.run(context.WithoutCancel(ctx)) })
-	s.telling = t
-	s.closers = append(s.closers, t.close)
+	s.telling = newTelling(s.ledger, s.app.logger(), notifier)
+	s.closers = append(s.closers, s.telling.close)
 }
 
-// notice is what the engine tells.
-func (s *session) notice(notice engine.Notice) {
-	if s.telling != nil {
-		s.telling.hear(notice)
+// noticed is what the engine gives notice to; nil when nobody is told.
+func (s *session) noticed() func(engine.Notice) {
+	if s.telling == nil {
+		return nil
 	}
+	return func(engine.Notice) { s.telling.poke() }
 }
 
 // notifyNow delivers what a step wants told.
@@ -104,53 +92,23 @@ func (s *session) notifyNow(ctx context.Context, channel string, message notify.
 	return s.telling.notifier.Load().Send(ctx, channel, message)
 }
 
-// hear takes a notice. It never waits: what is too much is dropped and logged.
-func (t *telling) hear(notice engine.Notice) {
-	select {
-	case t.notices <- notice:
-	default:
-		t.session.app.logger().Warn("too many notices at once: one is dropped", "kind", notice.Kind, "run", notice.Run)
+// occasions says what there is to tell about a notice: nothing of rehearsals, and of runs that are gone.
+func (t *telling) occasions(ctx context.Context, notice engine.Notice) ([]notify.Occasion, error) {
+	if notice.Sandbox {
+		return nil, nil
 	}
-}
-
-func (t *telling) run(ctx context.Context) {
-	for notice := range t.notices {
-		for _, occasion := range t.occasions(ctx, notice) {
-			t.notifier.Load().Tell(occasion)
-		}
+	switch notice.Kind {
+	case engine.NoticeTripped:
+		return []notify.Occasion{{On: notify.AccountTripped, Account: notice.Account, Detail: notice.Text}}, nil
+	case engine.NoticeMissed:
+		return []notify.Occasion{{On: notify.ScheduleMissed, Workflow: notice.Workflow, Detail: notice.Text}}, nil
 	}
-}
-
-// close delivers what is on its way. The engine has stopped by then. What cannot be delivered in time is logged by the
-// notifier, and fails nothing.
-func (t *telling) close() error {
-	t.once.Do(func() {
-		close(t.notices)
-		t.working.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
-		defer cancel()
-		if err := t.notifier.Load().Close(ctx); err != nil {
-			t.session.app.logger().Warn("closing the channels", "error", err)
-		}
-	})
-	return nil
-}
-
-// occasions says what there is to tell about a notice.
-func (t *telling) occasions(ctx context.Context, notice engine.Notice) []notify.Occasion {
-	if notice.Kind == engine.NoticeTripped {
-		if notice.Sandbox {
-			return nil
-		}
-		return []notify.Occasion{{On: notify.AccountTripped, Account: notice.Account, Detail: notice.Text}}
+	run, err := t.ledger.Run(ctx, notice.Run)
+	if errors.Is(err, engine.ErrNotFound) || run.Sandbox {
+		return nil, nil
 	}
-	run, err := t.session.ledger.Run(ctx, notice.Run)
 	if err != nil {
-		t.session.app.logger().Warn("looking up a run that people are to be told of", "run", notice.Run, "error", err)
-		return nil
-	}
-	if run.Sandbox {
-		return nil
+		return nil, err
 	}
 	o := notify.Occasion{Workflow: run.Workflow, Run: run.ID, Step: notice.Step, Detail: notice.Text,
 		Failed: run.Counts[engine.StatusFailed], Unknown: run.Counts[engine.StatusUnknown]}
@@ -165,9 +123,9 @@ func (t *telling) occasions(ctx context.Context, notice engine.Notice) []notify.
 	case engine.NoticeQuestion:
 		o.On = notify.Approval
 	case engine.NoticeEnded:
-		return ended(o, run.Status)
+		return ended(o, run.Status), nil
 	}
-	return []notify.Occasion{o}
+	return []notify.Occasion{o}, nil
 }
 
 // ended are the occasions of a run that is over.
@@ -185,14 +143,6 @@ func ended(o notify.Occasion, status engine.Status) []notify.Occasion {
 	return list
 }
 
-// missed tells of instants of a schedule that passed.
-func (t *telling) missed(fire engine.Fire) {
-	if fire.Missed > 0 {
-		t.notifier.Load().Tell(notify.Occasion{On: notify.ScheduleMissed, Workflow: fire.Workflow,
-			Detail: fmt.Sprintf("%s: %s (%d)", fire.Trigger, fire.Instant.Format(time.RFC3339), fire.Missed)})
-	}
-}
-
 // channels are the names of the project's channels; nil where there is no youmiflow.yaml to say.
 func (p *project) channels() []string {
 	if p.config.File == "" {
@@ -205,8 +155,5 @@ func (p *project) channels() []string {
 func (s *session) fired(fire engine.Fire) {
 	if s.app.metrics != nil {
 		s.app.metrics.Fire(fire)
-	}
-	if s.telling != nil {
-		s.telling.missed(fire)
 	}
 }

@@ -89,12 +89,7 @@ func (d *daemon) retell(ctx context.Context, next *workflows.Project) error {
 	if err != nil {
 		return err
 	}
-	before := d.telling.notifier.Swap(notifier)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-	defer cancel()
-	if err := before.Close(last); err != nil {
-		d.app.logger().Warn("closing the channels of before", "error", err)
-	}
+	d.telling.change(context.WithoutCancel(ctx), notifier)
 	return nil
 }
 

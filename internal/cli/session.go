@@ -121,7 +121,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 		Logger:    s.app.logger(),
 
 		Suppressed: s.suppression.has,
-		Notice:     s.notice,
+		Notice:     s.noticed(),
 	})
 	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {
@@ -167,6 +167,9 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 	}
 	if err := s.dispatcher.Start(ctx); err != nil {
 		return false, err
+	}
+	if s.telling != nil {
+		s.telling.begin(ctx)
 	}
 	watch, stop := context.WithCancel(ctx)
 	s.stopWatch = stop

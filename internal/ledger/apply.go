@@ -51,6 +51,8 @@ func (g *group) change(change engine.Change) error {
 		return g.pauseSchedule(c)
 	case engine.DropSchedule:
 		return g.dropSchedule(c)
+	case engine.AddNotice:
+		return g.addNotice(c.Notice)
 	case engine.RequireIdle:
 		return nil
 	case engine.Wake:

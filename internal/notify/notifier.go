@@ -67,7 +67,7 @@ type line struct {
 	name    string
 	channel Channel
 	pace    *rate.Limiter
-	waiting chan Message
+	waiting chan parcel
 }
 
 // New returns a notifier and starts delivering. Close ends it, the end of ctx does not.
@@ -84,7 +84,7 @@ func New(ctx context.Context, config Config) *Notifier {
 	n := &Notifier{config: config, lines: map[string]*line{}, told: map[string]time.Time{}, left: map[string]int{}}
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for name, channel := range config.Channels {
-		l := &line{name: name, channel: channel, pace: perChannel(), waiting: make(chan Message, queued)}
+		l := &line{name: name, channel: channel, pace: perChannel(), waiting: make(chan parcel, queued)}
 		n.lines[name] = l
 		n.running.Go(func() { n.deliver(ctx, l) })
 	}
@@ -93,40 +93,77 @@ func New(ctx context.Context, config Config) *Notifier {
 
 // Tell has everybody told whom a rule names. It returns at once.
 func (n *Notifier) Tell(o Occasion) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return
+	for _, channel := range n.Wanted(o) {
+		n.Post(channel, o, "", func(error) {})
 	}
-	reached := map[string]bool{}
+}
+
+// Wanted are the channels to which the rules want an occasion told, each once.
+func (n *Notifier) Wanted(o Occasion) []string {
+	var list []string
 	for _, rule := range n.config.Rules {
 		if !rule.wants(o) {
 			continue
 		}
 		for _, name := range rule.To {
-			if l := n.lines[name]; l != nil && !reached[name] {
-				reached[name] = true
-				n.queue(l, o, rule.Language)
+			if n.lines[name] != nil && !slices.Contains(list, name) {
+				list = append(list, name)
 			}
 		}
 	}
+	return list
 }
 
-// queue puts an occasion into a line, unless its subject was told of just now.
-func (n *Notifier) queue(l *line, o Occasion, language Language) {
+// language is in which a channel wants an occasion told.
+func (n *Notifier) language(channel string, o Occasion) Language {
+	for _, rule := range n.config.Rules {
+		if rule.wants(o) && slices.Contains(rule.To, channel) {
+			return rule.Language
+		}
+	}
+	return Chinese
+}
+
+// Post has one channel told of an occasion, under an ID that is the same however often it is. It returns at once. When it
+// takes it, done is called once, maybe by another goroutine, maybe before Post returns: with nil when the channel has it, or
+// has heard of its subject just now, with a *Refused when it never will, or with why it could not be delivered for now. It
+// answers false, and calls nothing, when too many wait for the channel already.
+func (n *Notifier) Post(channel string, o Occasion, id string, done func(error)) bool {
+	n.mu.Lock()
+	l := n.lines[channel]
+	if n.closed || l == nil {
+		n.mu.Unlock()
+		return false
+	}
 	now := time.Now()
 	subject, kind := l.name+"\x00"+o.subject(), l.name+"\x00"+string(o.On)
 	if at, ok := n.told[subject]; ok && now.Sub(at) < n.config.Quiet {
 		n.left[kind]++
-		return
+		n.mu.Unlock()
+		done(nil)
+		return true
 	}
+	defer n.mu.Unlock()
+	message := o.Text(n.language(channel, o), n.left[kind])
+	message.ID = id
 	select {
-	case l.waiting <- o.Text(language, n.left[kind]):
+	case l.waiting <- parcel{message, subject, done}:
 		n.left[kind] = 0
 		n.remember(subject, now)
+		return true
 	default:
-		n.left[kind]++
+		if id == "" {
+			n.left[kind]++
+		}
+		return false
 	}
+}
+
+// parcel is a message on its way.
+type parcel struct {
+	Message
+	subject string
+	done    func(error)
 }
 
 func (n *Notifier) remember(subject string, now time.Time) {
@@ -178,10 +215,17 @@ func (n *Notifier) Close(ctx context.Context) error {
 
 // deliver sends what comes into a line, one message after the other.
 func (n *Notifier) deliver(ctx context.Context, l *line) {
-	for message := range l.waiting {
-		if err := n.try(ctx, l, message); err != nil {
-			n.config.Logger.Warn("a notification was not delivered", "channel", l.name, "title", message.Title, "error", err)
+	for one := range l.waiting {
+		err := n.try(ctx, l, one.Message)
+		if refused := (*Refused)(nil); err != nil && !errors.As(err, &refused) { // who has not heard of it may be told
+			n.mu.Lock()
+			delete(n.told, one.subject)
+			n.mu.Unlock()
 		}
+		if err != nil {
+			n.config.Logger.Warn("a notification was not delivered", "channel", l.name, "title", one.Title, "error", err)
+		}
+		one.done(err)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 
 // Message is what a channel is to tell.
 type Message struct {
+	ID    string // the same however often it is delivered; "" for one that is delivered once
 	Title string // one line; may be empty
 	Text  string // plain text, with lines
 }

@@ -76,19 +76,19 @@ func (o Occasion) Text(language Language, more int) Message {
 func english(o Occasion) Message {
 	switch o.On {
 	case RunFailed:
-		return Message{"Run failed: " + o.Workflow, fmt.Sprintf("%d of %d recipients failed, %d unknown.", o.Failed, o.Total, o.Unknown)}
+		return Message{Title: "Run failed: " + o.Workflow, Text: fmt.Sprintf("%d of %d recipients failed, %d unknown.", o.Failed, o.Total, o.Unknown)}
 	case RunPaused:
-		return Message{"Run paused: " + o.Workflow, "It goes on when somebody resumes it: youmiflow runs resume " + o.Run}
+		return Message{Title: "Run paused: " + o.Workflow, Text: "It goes on when somebody resumes it: youmiflow runs resume " + o.Run}
 	case UnknownLeft:
-		return Message{"Outcome unknown: " + o.Workflow, fmt.Sprintf("Of %d of %d recipients nobody knows whether the message arrived. They are not messaged again on their own.", o.Unknown, o.Total)}
+		return Message{Title: "Outcome unknown: " + o.Workflow, Text: fmt.Sprintf("Of %d of %d recipients nobody knows whether the message arrived. They are not messaged again on their own.", o.Unknown, o.Total)}
 	case TakeoverStuck:
-		return Message{"A conversation is still taken over: " + o.Workflow, "It could not be handed back, and nobody answers there. See: youmiflow doctor"}
+		return Message{Title: "A conversation is still taken over: " + o.Workflow, Text: "It could not be handed back, and nobody answers there. See: youmiflow doctor"}
 	case AccountTripped:
-		return Message{"Account held: " + o.Account, "Its calls wait. When it is well again: youmiflow accounts clear " + o.Account}
+		return Message{Title: "Account held: " + o.Account, Text: "Its calls wait. When it is well again: youmiflow accounts clear " + o.Account}
 	case ScheduleMissed:
-		return Message{"Schedule missed: " + o.Workflow, "Nobody was there at the time. See: youmiflow schedule list"}
+		return Message{Title: "Schedule missed: " + o.Workflow, Text: "Nobody was there at the time. See: youmiflow schedule list"}
 	case Approval:
-		return Message{"A decision is needed: " + o.Workflow, fmt.Sprintf("youmiflow runs approve %s %s\nyoumiflow runs reject %s %s", o.Run, o.Step, o.Run, o.Step)}
+		return Message{Title: "A decision is needed: " + o.Workflow, Text: fmt.Sprintf("youmiflow runs approve %s %s\nyoumiflow runs reject %s %s", o.Run, o.Step, o.Run, o.Step)}
 	}
 	return Message{Title: string(o.On)}
 }
@@ -96,19 +96,19 @@ func english(o Occasion) Message {
 func chinese(o Occasion) Message {
 	switch o.On {
 	case RunFailed:
-		return Message{"运行失败：" + o.Workflow, fmt.Sprintf("%d / %d 位收件人失败，%d 位结果未知。", o.Failed, o.Total, o.Unknown)}
+		return Message{Title: "运行失败：" + o.Workflow, Text: fmt.Sprintf("%d / %d 位收件人失败，%d 位结果未知。", o.Failed, o.Total, o.Unknown)}
 	case RunPaused:
-		return Message{"运行已暂停：" + o.Workflow, "有人恢复后才会继续：youmiflow runs resume " + o.Run}
+		return Message{Title: "运行已暂停：" + o.Workflow, Text: "有人恢复后才会继续：youmiflow runs resume " + o.Run}
 	case UnknownLeft:
-		return Message{"结果未知：" + o.Workflow, fmt.Sprintf("%d / %d 位收件人无法确认消息是否送达，系统不会自动重发。", o.Unknown, o.Total)}
+		return Message{Title: "结果未知：" + o.Workflow, Text: fmt.Sprintf("%d / %d 位收件人无法确认消息是否送达，系统不会自动重发。", o.Unknown, o.Total)}
 	case TakeoverStuck:
-		return Message{"会话仍被接管：" + o.Workflow, "无法交还，目前没有人接待。请查看：youmiflow doctor"}
+		return Message{Title: "会话仍被接管：" + o.Workflow, Text: "无法交还，目前没有人接待。请查看：youmiflow doctor"}
 	case AccountTripped:
-		return Message{"账号已暂停调用：" + o.Account, "恢复正常后执行：youmiflow accounts clear " + o.Account}
+		return Message{Title: "账号已暂停调用：" + o.Account, Text: "恢复正常后执行：youmiflow accounts clear " + o.Account}
 	case ScheduleMissed:
-		return Message{"错过定时：" + o.Workflow, "到点时守护进程不在。请查看：youmiflow schedule list"}
+		return Message{Title: "错过定时：" + o.Workflow, Text: "到点时守护进程不在。请查看：youmiflow schedule list"}
 	case Approval:
-		return Message{"等待审批：" + o.Workflow, fmt.Sprintf("youmiflow runs approve %s %s\nyoumiflow runs reject %s %s", o.Run, o.Step, o.Run, o.Step)}
+		return Message{Title: "等待审批：" + o.Workflow, Text: fmt.Sprintf("youmiflow runs approve %s %s\nyoumiflow runs reject %s %s", o.Run, o.Step, o.Run, o.Step)}
 	}
 	return Message{Title: string(o.On)}
 }

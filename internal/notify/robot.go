@@ -233,6 +233,9 @@ type webhook struct{}
 
 func (webhook) body(message Message, secret string, at time.Time) (any, signature) {
 	body := map[string]any{"title": message.Title, "text": message.Text, "at": at.UTC().Format(time.RFC3339)}
+	if message.ID != "" {
+		body["id"] = message.ID
+	}
 	if secret == "" {
 		return body, signature{}
 	}
