@@ -250,6 +250,13 @@ func (e *Engine) working() []*activeRun {
 	return list
 }
 
+// AtRest reports whether no run is being worked on.
+func (e *Engine) AtRest() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.active) == 0
+}
+
 // commit makes changes durable and waits for it.
 func (e *Engine) commit(ctx context.Context, changes ...Change) error {
 	return e.Ledger.Append(ctx, Entry{Changes: changes}).Wait(ctx)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -27,6 +28,7 @@ type library struct {
 	names     map[string]named
 	compiler  *expression.Compiler
 	seen      map[*StepType]expression.Type // what expressions see of steps of the catalogue
+	zones     map[string]*time.Location     // those that files name
 	// What follows finds calls that go round in a circle (Tarjan).
 	order int
 	stack []*document
@@ -57,7 +59,7 @@ type document struct {
 func newLibrary(catalogue Catalogue, folder Folder) *library {
 	return &library{
 		catalogue: catalogue, folder: folder, documents: map[string]*document{}, names: map[string]named{},
-		compiler: expression.NewCompiler(), seen: map[*StepType]expression.Type{},
+		compiler: expression.NewCompiler(), seen: map[*StepType]expression.Type{}, zones: map[string]*time.Location{},
 	}
 }
 
@@ -137,6 +139,18 @@ func (l *library) parse(d *document) (*Workflow, diagnostic.List) {
 		d.root, d.checked = nil, true
 	}
 	return d.workflow, d.found
+}
+
+// zone reads a time zone once: the system's list is not kept in memory, and a zone takes half a kilobyte.
+func (l *library) zone(name string) (*time.Location, error) {
+	if known := l.zones[name]; known != nil {
+		return known, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		l.zones[name] = zone
+	}
+	return zone, err
 }
 
 // see is what expressions see of a step of the catalogue.

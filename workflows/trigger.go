@@ -134,18 +134,18 @@ func (p *parser) triggerKind(all fields) string {
 }
 
 // zone reads a time zone by its name.
-func (d *decoder) zone(into **time.Location, all fields) {
+func (p *parser) zone(into **time.Location, all fields) {
 	node := all.get("timezone")
 	if node == nil {
 		return
 	}
-	name, ok := d.str(node, "timezone")
+	name, ok := p.str(node, "timezone")
 	if !ok {
 		return
 	}
-	zone, err := time.LoadLocation(name)
+	zone, err := p.library.zone(name)
 	if err != nil || name == "Local" {
-		d.at(node, "not-allowed", "there is no time zone %q: write one such as Asia/Shanghai", name)
+		p.at(node, "not-allowed", "there is no time zone %q: write one such as Asia/Shanghai", name)
 		return
 	}
 	*into = zone

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"youmiflow/engine"
 	"youmiflow/internal/folder"
@@ -39,6 +41,35 @@ func (d *daemon) schedule(ctx context.Context) error {
 		}
 	})
 	return d.scheduler.Run(ctx)
+}
+
+const (
+	// settledAfter is how long after the files were read what follows from that is done: the schedules are kept, and watched.
+	settledAfter = 2 * time.Second
+	// giveBackEvery is how often a daemon at rest gives memory back. It takes a few milliseconds.
+	giveBackEvery = time.Minute
+)
+
+// giveBack gives memory back to the system until ctx ends: what reading the files took, at the start and after every
+// change, and what work took that is over. The collector would keep it in case as much is needed again.
+func (d *daemon) giveBack(ctx context.Context) error {
+	changes, stop := d.folder.Subscribe()
+	defer stop()
+	next := time.NewTimer(settledAfter)
+	defer next.Stop()
+	for {
+		select {
+		case <-changes:
+			next.Reset(settledAfter)
+		case <-next.C:
+			if d.engine.AtRest() {
+				debug.FreeOSMemory()
+			}
+			next.Reset(giveBackEvery)
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // folderPlanner shows the scheduler what the folder has.

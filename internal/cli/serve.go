@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -108,6 +107,7 @@ func (d *daemon) services() []service {
 		{"events", d.events.Run},
 		{"old events", d.forgetEvents},
 		{"old runs", d.forgetOld},
+		{"memory", d.giveBack},
 	}
 }
 
@@ -196,7 +196,6 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 		d.app.say("the API is off: add a token under server.tokens in youmiflow.yaml")
 	}
 	d.ready()
-	debug.FreeOSMemory() // what reading the files took, and a daemon at rest does not need
 	err := group.Wait()
 	d.stopping()
 	if err != nil && errors.Is(context.Cause(ctx), errStopped) && errors.Is(err, context.Canceled) {

@@ -17,6 +17,11 @@ func (f *Folder) look(ctx context.Context, dirty map[string]bool, mayWait bool) 
 		// A disk that is away for a moment must not stop everything: what was in force stays.
 		files, problems = f.files, diagnostic.List{f.folderProblem(err)}
 	}
+	if !f.changed(files, problems) {
+		f.halfwayBefore = nil
+		f.keepAgain(ctx)
+		return true
+	}
 	halfway := f.halfway(files)
 	if err != nil {
 		halfway = map[string]string{"": err.Error()}
@@ -26,11 +31,7 @@ func (f *Folder) look(ctx context.Context, dirty map[string]bool, mayWait bool) 
 		return false
 	}
 	f.halfwayBefore = nil
-	if f.changed(files, problems) {
-		f.accept(ctx, files, problems)
-		return true
-	}
-	f.keepAgain(ctx)
+	f.accept(ctx, files, problems)
 	return true
 }
 

@@ -57,18 +57,29 @@ func (s *scanner) scan(dirty map[string]bool) ([]*file, diagnostic.List, error) 
 			"a folder may hold %d workflows: this file and %d more are left out", maxFiles, len(names)-maxFiles-1)}}
 		names = names[:maxFiles]
 	}
-	next := make(map[string]*file, len(names))
-	var files []*file
+	files := make([]*file, 0, len(names))
 	for _, name := range names {
-		one := s.one(name, dirty[name])
-		if one == nil {
-			continue // it went away meanwhile
+		if one := s.one(name, dirty[name]); one != nil { // nil: it went away meanwhile
+			files = append(files, one)
 		}
-		next[name] = one
-		files = append(files, one)
 	}
-	s.last = next
+	s.remember(files)
 	return files, problems, nil
+}
+
+// remember notes the files for the next scan.
+func (s *scanner) remember(files []*file) {
+	same := len(files) == len(s.last)
+	for i := 0; same && i < len(files); i++ {
+		same = s.last[files[i].name] == files[i]
+	}
+	if same {
+		return
+	}
+	s.last = make(map[string]*file, len(files))
+	for _, one := range files {
+		s.last[one.name] = one
+	}
 }
 
 // listing are the names of a folder's workflow files, sorted.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,9 @@ func (s *shelf) check(order []*entry, demote func(*entry)) {
 		var again []*entry
 		for i, e := range open {
 			if i%readTogether == 0 {
+				if i > 0 {
+					runtime.GC()
+				}
 				reading = workflows.NewReading(s.catalogue, view)
 			}
 			e.workflow, e.problems = s.parse(reading, e)
@@ -148,7 +152,8 @@ func (s *shelf) check(order []*entry, demote func(*entry)) {
 }
 
 // readTogether is how many files share a Reading. It holds every file that it has read, in full: a thousand would need more
-// memory than all the rest. What several of them call is read again in the next.
+// memory than all the rest. What several of them call is read again in the next. In between the memory is collected, so that
+// the next takes the place of the last: what stays would else be scattered over several times the room that it needs.
 const readTogether = 64
 
 // parse checks the text of an entry; nil when it has errors. A good one is kept at rest.
