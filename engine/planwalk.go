@@ -13,9 +13,6 @@ import (
 // walkBatch is how many rows are walked at a time.
 const walkBatch = 256
 
-// walkRoom is the size of the memory that is lent to requests, in bytes. Those that are larger get their own.
-const walkRoom = 4 << 10
-
 // rowBatch is a stretch of the audience: rows as they were read, and what became of each.
 type rowBatch struct {
 	first  int64 // sequence of its first row
@@ -143,7 +140,7 @@ func (p *planner) newWalker(outer *scope, step *workflows.Step, keys *keySet, bo
 	caller.book = book
 	s.caller, s.flow, s.loops = caller, tracedFlow{caller}, tracedLoops{caller}
 	s.lists = [][]*workflows.Step{step.Steps, step.Finally}
-	s.spare, s.scratch, s.room = map[string]*spareNames{}, workflows.NewScratch(), make([]byte, 0, walkRoom)
+	s.spare, s.scratch = map[string]*spareNames{}, workflows.NewScratch()
 	return &walker{planner: p, step: step, keys: keys, outer: outer.steps, scope: s, caller: caller,
 		seeds: newSeeds(outer.active.workflow.Digest), steps: map[string]any{}, item: map[string]any{}}, nil
 }

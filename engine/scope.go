@@ -28,8 +28,7 @@ type scope struct {
 	steps      map[string]any         // names["steps"]: the outer ones until a step of this scope has a result
 	own        bool                   // steps belongs to this scope
 	spare      map[string]*spareNames // what steps held for the item before, to be filled anew; nil: this scope has one item
-	scratch    *workflows.Scratch     // lent to inputs; nil: they are made anew
-	room       []byte                 // lent to requests
+	scratch    *workflows.Scratch     // lent to inputs and requests; nil: they are made anew
 	kept       *kept
 	standing   *standing           // of the list being run
 	ending     bool                // in a finally
@@ -333,7 +332,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
 	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with,
-		Commit: s.active.run.Commit, Files: s.active.files, Room: s.room})
+		Commit: s.active.run.Commit, Files: s.active.files, Scratch: s.scratch})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
 	}

@@ -31,9 +31,9 @@ type Input struct {
 	// Files are the paths that were given from outside (params of type file): they may be anywhere, while a path
 	// written in a workflow stays within the project folder.
 	Files []string
-	// Room, when it has any capacity, is memory that the request's body may be written to, from its start. Whoever lends it
-	// lets go of the request before lending it again.
-	Room []byte
+	// Scratch, when not nil, lends memory for Assumed and for the request's body. The body is only valid until the next
+	// Prepare with the same Scratch.
+	Scratch *workflows.Scratch
 }
 
 // Action is what a step is about to do.

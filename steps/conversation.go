@@ -87,13 +87,14 @@ func (c conversation) relation() int {
 	return youmi.RelationPersonal
 }
 
-// handle is the opaque output of takeover.apply.
-func (c conversation) handle() engine.Handle {
+// handle fills in the opaque output of takeover.apply.
+func (c conversation) handle(h engine.Handle) engine.Handle {
 	channel := any(channelPersonal) // needs no memory of its own
 	if c.channel != channelPersonal {
 		channel = c.channel
 	}
-	return engine.Handle{"account": c.account, "friend": c.friend, "channel": channel, "key": c.key}
+	h["account"], h["friend"], h["channel"], h["key"] = c.account, c.friend, channel, c.key
+	return h
 }
 
 // message begins the body of a message: the key stands in for account and friend where there is one.

@@ -39,7 +39,7 @@ func newSending(config Config) *sending {
 func (s *sending) action(input *engine.Input, to conversation, body *youmi.Message) (engine.Action, error) {
 	return call{
 		operation: youmi.OperationSend, effect: workflows.EffectMessage, account: to.account, friend: to.friend,
-		written: body.AppendJSON(input.Room),
+		written: body.AppendJSON(input.Scratch.Bytes()),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"task_id": response.TaskID(), "request_id": response.RequestID}, nil
 		},

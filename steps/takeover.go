@@ -59,15 +59,17 @@ func prepareApply(config Config, input engine.Input) (engine.Action, error) {
 	if err := application(in, &body); err != nil {
 		return engine.Action{}, err
 	}
+	assumed := input.Scratch.Object()
+	assumed["takeover"], assumed["request_id"] = c.handle(input.Scratch.Object()), ""
 	return call{
 		operation: youmi.OperationApplyTakeover, effect: workflows.EffectIdempotent,
-		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, written: body.AppendJSON(input.Room),
+		account: c.account, friend: c.friend, takeover: engine.TakeoverApplies, written: body.AppendJSON(input.Scratch.Bytes()),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			got := c
 			got.key = response.TakeoverKey()
-			return map[string]any{"takeover": got.handle(), "request_id": response.RequestID}, nil
+			return map[string]any{"takeover": got.handle(engine.Handle{}), "request_id": response.RequestID}, nil
 		},
-		assumed: map[string]any{"takeover": c.handle(), "request_id": ""},
+		assumed: assumed,
 	}.action(config, input.Connection)
 }
 
@@ -120,7 +122,7 @@ func prepareEnd(config Config, input engine.Input, assumed map[string]any) (engi
 	return call{
 		operation: youmi.OperationEndTakeover, effect: workflows.EffectIdempotent,
 		account: c.account, friend: c.friend, takeover: engine.TakeoverEnds,
-		written: body.AppendJSON(input.Room),
+		written: body.AppendJSON(input.Scratch.Bytes()),
 		outputs: func(response *youmi.Response) (map[string]any, error) {
 			return map[string]any{"request_id": response.RequestID}, nil
 		},

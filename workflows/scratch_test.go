@@ -40,6 +40,13 @@ func TestAScratchIsUsedAgainAfterReset(t *testing.T) {
 	require.Equal(t, want("c"), third)
 	require.Equal(t, want("c"), first, "its memory is used again")
 
+	object, other := scratch.Object(), scratch.Object()
+	object["a"] = 1
+	require.Empty(t, other)
+	scratch.Reset()
+	require.Empty(t, scratch.Object())
+	require.Empty(t, object, "its memory is used again")
+
 	names := map[string]any{"who": "d"}
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
 		scratch.Reset()

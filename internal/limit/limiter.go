@@ -52,7 +52,8 @@ type Limiter struct {
 
 	passages sync.Pool // of *passage, to use again
 
-	served int // slots since the store last forgot
+	forgets interface{ Forget(now time.Time) } // the store, where it can; else nil
+	served  atomic.Int64                       // slots since it last did
 }
 
 var _ engine.Limiter = (*Limiter)(nil)
@@ -60,6 +61,7 @@ var _ engine.Limiter = (*Limiter)(nil)
 // New returns a limiter. It starts nothing and needs no end.
 func New(config Config) *Limiter {
 	l := &Limiter{config: config.withDefaults()}
+	l.forgets, _ = config.Store.(interface{ Forget(now time.Time) })
 	l.SetShared(config.Shared)
 	return l
 }
@@ -240,19 +242,8 @@ func (l *Limiter) bucket(rule *rule, key []byte) *bucket {
 
 // mayForget lets a store that can do so drop what is over, now and then.
 func (l *Limiter) mayForget() {
-	store, ok := l.config.Store.(interface{ Forget(now time.Time) })
-	if !ok {
-		return
-	}
-	l.mu.Lock()
-	l.served++
-	due := l.served >= mostBuckets
-	if due {
-		l.served = 0
-	}
-	l.mu.Unlock()
-	if due {
-		store.Forget(l.config.Now())
+	if l.forgets != nil && l.served.Add(1)%mostBuckets == 0 {
+		l.forgets.Forget(l.config.Now())
 	}
 }
 
