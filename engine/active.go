@@ -34,7 +34,8 @@ type activeRun struct {
 	until    time.Time // and until when that is so
 	resumeAt map[slotKey]time.Time
 	asked    map[string]bool // steps that wait for a person
-	children int             // runs that it has called, and that may be open
+	hearing
+	children int // runs that it has called, and that may be open
 }
 
 // slotKey names a wait that outlasts a slice: a call's slot, or the pause before its next attempt.

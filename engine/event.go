@@ -48,6 +48,11 @@ type EventSource interface {
 	EventsAfter(ctx context.Context, sequence int64, most int) ([]Event, error)
 	// EventsOf returns the events that name a friend and were received since then, oldest first, up to so many.
 	EventsOf(ctx context.Context, friend string, since time.Time, most int) ([]Event, error)
+	// EventsOfTask returns the events that name a task and were received since then, oldest first, up to so many.
+	EventsOfTask(ctx context.Context, task string, since time.Time, most int) ([]Event, error)
+	// Listening returns held items that a friend's events wake (Listen), behind an id, by id, up to so many. It looks at
+	// no others.
+	Listening(ctx context.Context, friend string, after int64, most int) ([]Item, error)
 	// EventCursor is the number that SetEventCursor wrote last; known is false before that. Newest is that of the newest
 	// event, 0 when there is none.
 	EventCursor(ctx context.Context) (cursor int64, known bool, newest int64, err error)

@@ -127,6 +127,9 @@ func (w *EventWork) act(ctx context.Context, event Event) error {
 			return err
 		}
 	}
+	if err := w.Engine.tell(ctx, event); err != nil {
+		return err
+	}
 	if w.Scheduler == nil {
 		return nil
 	}

@@ -37,9 +37,12 @@ type laneWork struct {
 	stopped bool      // an item was suspended until somebody resumes the run
 	failure error
 	working sync.WaitGroup
-	idle    chan Item // takes an item when a worker has none
-	course  course    // how far the foreach is
-	speaks  bool      // whether its items make calls that a send window holds
+	idle    chan Item      // takes an item when a worker has none
+	course  course         // how far the foreach is
+	speaks  bool           // whether its items make calls that a send window holds
+	heard   map[int64]bool // items that were begun since something of their customer was heard
+	alone   bool           // and nothing else was
+	first   bool           // it is this process's first slice of the lane
 
 	receipts []Receipt // of items that ended
 }
@@ -127,6 +130,9 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 	filter := ItemFilter{Run: w.key.Run, Step: &w.key.Step, Lane: &w.key.Lane, Statuses: []Status{StatusPending, StatusHeld},
 		Wave: w.course.Wave}
 	w.late = w.active.expired(w.engine.Now())
+	if alone, err := w.feedHeard(ctx); err != nil || alone {
+		return false, err
+	}
 	for item, err := range w.engine.Ledger.Items(ctx, filter) {
 		if err != nil {
 			return false, fmt.Errorf("reading the lane's items: %w", err)
@@ -139,11 +145,12 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 		if over && len(item.Progress) == 0 {
 			continue // ended together, in leave
 		}
-		if !over && !w.isDue(item) {
+		if w.heard[item.ID] || !over && !w.isDue(item) {
 			continue
 		}
-		if may, err := w.mayBegin(ctx, over); err != nil || !may {
-			return false, err
+		woken := item.Woken()
+		if may, err := w.mayBegin(ctx, over || woken, woken); err != nil || !may {
+			return false, orElse(err, w.feedWoken(ctx, item.ID))
 		}
 		w.begin(ctx, item)
 	}
@@ -175,28 +182,37 @@ func (w *laneWork) putOff(until time.Time) {
 }
 
 // mayBegin waits until the lane may begin another item, and reports false when the slice is to end. Once the run is over
-// for those that have not begun, the others end whatever holds the lane.
-func (w *laneWork) mayBegin(ctx context.Context, over bool) (bool, error) {
-	if !w.room() {
+// for those that have not begun, the others end whatever holds the lane; nor does that hold one that an event may have
+// woken, which asks itself.
+func (w *laneWork) mayBegin(ctx context.Context, free, woken bool) (bool, error) {
+	if !w.room(woken) {
 		return false, nil
 	}
-	if over {
+	if free {
 		return true, nil
 	}
 	closed, err := w.closed(ctx)
 	return !closed, err
 }
 
-// room waits until the lane may have another item open, and reports false when none is to be begun in this slice.
-func (w *laneWork) room() bool {
+// room waits until the lane may have another item open, and reports false when none is to be begun in this slice. One that
+// an event may have woken does not stand in line.
+func (w *laneWork) room(woken bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.failure == nil && (w.waiting > 0 || w.open >= min(w.window, w.gate.share())) {
+	for w.failure == nil && w.full(woken) {
 		w.changed.Wait()
 	}
 	wanted, _, _ := w.active.state()
-	return w.failure == nil && wanted != WantPause && !w.stopped && w.resume.IsZero() &&
+	return w.failure == nil && wanted != WantPause && (woken || !w.stopped && w.resume.IsZero()) &&
 		w.engine.Now().Before(w.horizon)
+}
+
+func (w *laneWork) full(woken bool) bool {
+	if woken && !w.engine.Orderly {
+		return w.open >= w.gate.width
+	}
+	return w.waiting > 0 || w.open >= min(w.window, w.gate.share())
 }
 
 // closed reports whether the whole lane has to wait before it begins anything: for the run's send window, or for its
@@ -304,9 +320,9 @@ func (w *laneWork) item(ctx context.Context, item Item) error {
 		s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: []Change{s.move(StatusUnknown, ReasonCopied(w.active.run.Copied))}}))
 		return w.confirm(ctx, s.receipts)
 	}
-	err = s.work(ctx, w.step.Steps, w.step.Finally)
+	err = s.aside(s.work(ctx, w.step.Steps, w.step.Finally))
 	if stop, ok := isSuspended(err); ok && stop.held != "" {
-		err = s.hold(ctx, stop)
+		err = s.overheard(ctx, s.hold(ctx, stop))
 	}
 	if stop, ok := isSuspended(err); ok && len(stop.children) > 0 {
 		err = s.missed(ctx, stop)
@@ -359,6 +375,7 @@ func itemNames(names map[string]any, as string, row any, item Item) {
 
 // leave gives the lane back, and says when to come again.
 func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error) {
+	w.looked()
 	wanted, _, _ := w.active.state()
 	lane := SetLane{LaneKey: w.key, Clean: true, Done: exhausted && wanted != WantPause}
 	changes := []Change{lane}
@@ -403,7 +420,9 @@ const passingOver = 20 * time.Microsecond
 func (w *laneWork) again() *time.Time {
 	now := w.engine.Now()
 	at := sooner(w.resume, w.due)
-	if !w.through && w.resume.IsZero() && !w.stopped {
+	if w.alone {
+		at = sooner(at, w.active.restsUntil(w.key))
+	} else if !w.through && w.resume.IsZero() && !w.stopped {
 		at = now
 	}
 	if deadline := w.active.deadline(); !w.late {

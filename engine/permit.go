@@ -81,6 +81,7 @@ func (s *scope) hold(ctx context.Context, stop *suspended) error {
 	if stop.lane && s.entries() == 0 {
 		return stop
 	}
+	listen := s.listenTo()
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
 	change, err := s.written(StatusHeld, stop.held)
@@ -88,7 +89,8 @@ func (s *scope) hold(ctx context.Context, stop *suspended) error {
 		return err
 	}
 	change.Until = stop.at
-	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: []Change{change}}))
+	changes := append([]Change{change}, listen...)
+	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}))
 	s.kept.status = StatusHeld
 	return stop
 }

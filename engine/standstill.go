@@ -148,7 +148,9 @@ func standsWithItems(ctx context.Context, ledger Ledger, run Run) ([]Standstill,
 		if counts[of]++; counts[of] == 1 {
 			order = append(order, of)
 		}
-		until[of] = sooner(until[of], item.Until)
+		if !item.Woken() {
+			until[of] = sooner(until[of], item.Until)
+		}
 	}
 	all := make([]Standstill, len(order))
 	for i, of := range order {

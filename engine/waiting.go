@@ -32,6 +32,11 @@ func (liveFlow) wait(ctx context.Context, s *scope, step *workflows.Step) (*resu
 			return nil, err
 		}
 	}
+	if r.Until.After(s.engine.Now()) {
+		if left, err := s.unwanted(ctx, step, r); left != nil || err != nil {
+			return left, err
+		}
+	}
 	err := s.idle(ctx, r.Until, "waits until "+clockText(s.engine.Now(), r.Until, s.engine.Location))
 	if stops(err) {
 		return nil, err
@@ -45,6 +50,19 @@ func (liveFlow) wait(ctx context.Context, s *scope, step *workflows.Step) (*resu
 	}
 	s.keep(step.Path, r)
 	return r, nil
+}
+
+// unwanted is the result of a wait that has no use any more, since an event leaves out what comes after it; nil when none
+// does.
+func (s *scope) unwanted(ctx context.Context, step *workflows.Step, r *result) (*result, error) {
+	why, err := s.stoppedAhead(ctx)
+	if why == nil || err != nil {
+		return nil, err
+	}
+	left := s.leaveOut(why)
+	left.Since, left.Until = r.Since, r.Until
+	s.keep(step.Path, left)
+	return left, nil
 }
 
 // waitsUntil is when a wait that begins now is over.
@@ -85,6 +103,9 @@ func (s *scope) watch(ctx context.Context, step *workflows.Step) (*result, error
 		s.keep(step.Path, r)
 		if err := s.remember(ctx); err != nil {
 			return nil, err
+		}
+		if left, err := s.unwanted(ctx, step, r); left != nil || err != nil {
+			return left, err
 		}
 		err := s.idle(ctx, r.Next, "waits until a condition holds; looks again at "+clockText(s.engine.Now(), r.Next, s.engine.Location))
 		if errors.Is(err, errCancelled) {

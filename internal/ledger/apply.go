@@ -58,6 +58,8 @@ func (g *group) change(change engine.Change) error {
 	case engine.Wake:
 		g.wakes = append(g.wakes, c)
 		return nil
+	case engine.Listen:
+		return g.listen(c)
 	case engine.SetEventCursor:
 		return g.setEventCursor(c.Sequence)
 	case engine.AddAudit:

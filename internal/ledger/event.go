@@ -23,8 +23,8 @@ func (l *Ledger) AddEvent(ctx context.Context, event events.Event) (bool, error)
 			added = false
 			return err
 		}
-		_, err = g.exec(`INSERT INTO event (id, kind, type, account, friend, received_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			event.ID, string(event.Kind), event.Type, event.Account, event.Friend, micros(event.Received), event.Raw)
+		_, err = g.exec(`INSERT INTO event (id, kind, type, account, friend, task, received_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			event.ID, string(event.Kind), event.Type, event.Account, event.Friend, taskOf(event), micros(event.Received), event.Raw)
 		added = err == nil
 		return err
 	}})
@@ -32,6 +32,14 @@ func (l *Ledger) AddEvent(ctx context.Context, event events.Event) (bool, error)
 		return false, err // a commit that is not waited for may yet set added
 	}
 	return added, nil
+}
+
+// taskOf is the task whose result an event tells; the echo of a message names one too, and is found by its customer.
+func taskOf(event events.Event) string {
+	if event.Kind != events.KindTaskResult {
+		return ""
+	}
+	return event.Task
 }
 
 // knowsEvent tells a repetition.

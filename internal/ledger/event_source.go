@@ -34,11 +34,53 @@ func (l *Ledger) EventsOf(ctx context.Context, friend string, since time.Time, m
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of a customer: %w", err)
 	}
+	return engineEvents(list), nil
+}
+
+// EventsOfTask implements engine.EventSource.
+func (l *Ledger) EventsOfTask(ctx context.Context, task string, since time.Time, most int) ([]engine.Event, error) {
+	if task == "" {
+		return nil, nil
+	}
+	list, err := collect(ctx, l.read, scanEvent, `SELECT sequence, received_at, body FROM event INDEXED BY event_task
+		WHERE task = ? AND task <> '' AND received_at >= ? ORDER BY received_at, sequence LIMIT ?`, task, micros(since), most)
+	if err != nil {
+		return nil, fmt.Errorf("reading the events of a task: %w", err)
+	}
+	return engineEvents(list), nil
+}
+
+// Listening implements engine.EventSource.
+func (l *Ledger) Listening(ctx context.Context, friend string, after int64, most int) ([]engine.Item, error) {
+	list, err := collect(ctx, l.read, func(row scanner) (engine.Item, error) {
+		i := engine.Item{Status: engine.StatusHeld}
+		var until int64
+		err := row.Scan(&i.ID, &i.Run, &i.Step, &i.Lane, &i.Key, &i.Reason, &until)
+		i.Until = fromMicros(until)
+		return i, err
+	}, `SELECT item.id, series.run, series.step, lane.name, item.item_key, item_state.reason, item_state.until
+		FROM item_state INDEXED BY item_listens CROSS JOIN item ON item.id = item_state.id
+		CROSS JOIN series ON series.id = item.series CROSS JOIN lane ON lane.id = item.lane
+		WHERE item_state.listens = ? AND item_state.listens <> '' AND item_state.status = 'held' AND item_state.id > ?
+		ORDER BY item_state.id LIMIT ?`, friend, after, most)
+	if err != nil {
+		return nil, fmt.Errorf("looking for items that listen to a customer: %w", err)
+	}
+	return list, nil
+}
+
+// listen has an item that is held be found by the events of a customer.
+func (g *group) listen(c engine.Listen) error {
+	_, err := g.exec(`UPDATE item_state SET listens = ? WHERE id = ? AND listens <> ?`, c.Friend, c.Item, c.Friend)
+	return err
+}
+
+func engineEvents(list []events.Event) []engine.Event {
 	all := make([]engine.Event, len(list))
 	for i, event := range list {
 		all[i] = engineEvent(event)
 	}
-	return all, nil
+	return all
 }
 
 // engineEvent is an event in the engine's words.

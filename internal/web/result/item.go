@@ -58,7 +58,7 @@ func OfCallInFull(call engine.Call) CallInFull {
 func OfItem(ctx context.Context, l engine.Ledger, item engine.Item) (Item, error) {
 	shown := Item{Step: item.Step, Key: item.Key, Lane: item.Lane, Status: item.Status, Reason: item.Reason,
 		Variant: item.Variant, Wave: item.Wave, Calls: []Call{}}
-	if item.Status == engine.StatusHeld {
+	if item.Status == engine.StatusHeld && !item.Woken() {
 		shown.Until = When(item.Until)
 	}
 	if item.Status == engine.StatusSkipped && len(item.Progress) == 0 {
