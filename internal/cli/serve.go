@@ -81,6 +81,7 @@ type daemon struct {
 	folder    *folder.Folder
 	scheduler *engine.Scheduler
 	events    *engine.EventWork
+	growth    *growth
 	// hangups bring the wish that the configuration be read again; nil: there are none.
 	hangups <-chan os.Signal
 	// certificate is nil without TLS.
@@ -105,8 +106,7 @@ func (d *daemon) services() []service {
 		{"watchdog", d.watchdog},
 		{"configuration", d.heedHangups},
 		{"events", d.events.Run},
-		{"old events", d.forgetEvents},
-		{"old runs", d.forgetOld},
+		{"old rows", d.growth.run},
 		{"memory", d.giveBack},
 	}
 }
@@ -115,6 +115,7 @@ func (d *daemon) services() []service {
 func newDaemon(ctx context.Context, s *session, served *served, listener net.Listener) (*daemon, error) {
 	d := &daemon{session: s, served: served}
 	d.current.Store(served.config)
+	d.growth = newGrowth(s.ledger, func() workflows.Retention { return d.current.Load().Retention }, s.app.logger())
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 	limits := func() string { _, text := daemon.ask(http.MethodGet, "/api/v1/limits", nil); return text }
 	require.JSONEq(t, "[]", limits())
 
-	c.write("youmiflow.yaml", connectionTo("")+apiKeys+"limits: { account: { rate: 5/min } }\nworkflows: elsewhere\n")
+	c.write("youmiflow.yaml", connectionTo("")+apiKeys+"limits: { account: { rate: 5/min } }\nretention: { runs: 9d }\nworkflows: elsewhere\n")
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
 	daemon.sees("the configuration was read again")
 	require.Contains(t, daemon.err.String(), "settings=workflows")

@@ -33,12 +33,6 @@ func asInvalid(err error) error {
 	return invalid("server.events: %w", err)
 }
 
-// forgetEvents forgets old events, until ctx ends.
-func (d *daemon) forgetEvents(ctx context.Context) error {
-	events.Retention{For: d.project.config.Retention.Events, Logger: d.app.logger()}.Run(ctx, d.ledger)
-	return nil
-}
-
 // pokingStore tells who acts on events that there is one.
 type pokingStore struct {
 	events.Store

@@ -36,6 +36,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	before := d.current.Swap(next)
+	d.growth.poke()
 	if later := needRestart(before.Source, next.Source); len(later) > 0 {
 		d.app.logger().Warn("some settings have changed that are in force when the daemon is started again", "settings", strings.Join(later, ", "))
 	}
@@ -94,7 +95,9 @@ func (d *daemon) retell(ctx context.Context, next *workflows.Project) error {
 }
 
 // reloaded are the settings that apply takes. Workflows are read again by themselves.
-func reloaded() []string { return []string{"limits", "suppress", "notify", "server.tokens"} }
+func reloaded() []string {
+	return []string{"limits", "suppress", "notify", "retention", "server.tokens"}
+}
 
 // needRestart lists the settings in which two texts of youmiflow.yaml differ, without those that are in force at once.
 func needRestart(before, after []byte) []string {

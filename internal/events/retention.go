@@ -21,27 +21,30 @@ type Retention struct {
 	Logger *slog.Logger  // default: slog.Default()
 }
 
-// Run forgets old events, at once and then again and again, until the context ends. What cannot be done is logged and
-// tried again the next time.
+// Run forgets old events, at once and then again and again, until the context ends.
 func (r Retention) Run(ctx context.Context, pruner Pruner) {
-	r = r.withDefaults()
-	tick := time.NewTicker(r.Every)
+	tick := time.NewTicker(r.withDefaults().Every)
 	defer tick.Stop()
 	for {
-		n, err := pruner.PruneEvents(ctx, time.Now().Add(-r.For), r.Most)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			r.Logger.Warn("old events could not be forgotten", "error", err)
-		case n > 0:
-			r.Logger.Info("old events forgotten", "events", n)
-		}
+		r.Once(ctx, pruner)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// Once forgets old events. What cannot be done is logged and left for the next time.
+func (r Retention) Once(ctx context.Context, pruner Pruner) {
+	r = r.withDefaults()
+	n, err := pruner.PruneEvents(ctx, time.Now().Add(-r.For), r.Most)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		r.Logger.Warn("old events could not be forgotten", "error", err)
+	case n > 0:
+		r.Logger.Info("old events forgotten", "events", n)
 	}
 }
 
