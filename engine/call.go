@@ -75,7 +75,7 @@ func (c *attempts) one(ctx context.Context) (bool, error) {
 	}
 	c.scope.turn.pause()
 	defer c.scope.turn.proceed()
-	return true, c.scope.waitUntil(ctx, next, slotKey{c.scope.item.ID, c.step.Path + "\x00retry"})
+	return true, c.scope.waitUntil(ctx, next, slotKey{c.scope.item.ID, c.step.Path + "\x00retry"}, putOff{repeats: c.step.Path})
 }
 
 // attempt makes one attempt: leave to make it, the intent, the call, its outcome. It returns when to try again, if that

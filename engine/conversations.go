@@ -80,7 +80,7 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 			if s.cancelled() && !s.ending {
 				return errCancelled
 			}
-			return &suspended{at: now.Add(time.Second)}
+			return &suspended{at: now.Add(time.Second), waits: waitsForTurn()}
 		}
 		s.active.waiting(until, "another run speaks with the same customer")
 		s.turn.pause()

@@ -29,6 +29,7 @@ type laneWork struct {
 	window  int // how many items may be open: grows while none has to wait for long, and is one again when one does
 	waiting int
 	resume  time.Time // the earliest instant a suspended item wants to go on at: until then none is begun
+	waits   *Waits    // why that is; nil: nothing is known of it
 	due     time.Time // the earliest instant one wants to go on at that waits alone
 	through bool      // the feed came to the end of the lane
 	late    bool      // the slice began when the run's deadline had passed
@@ -221,23 +222,31 @@ func (w *laneWork) closed(ctx context.Context) (bool, error) {
 	now := w.engine.Now()
 	if opens := w.active.opens(now); !opens.IsZero() && w.speaks {
 		w.active.waiting(opens, w.active.untilOpen(now, opens))
-		return true, w.sleep(opens)
+		return true, w.sleep(opens, waitsForWindow(opens))
 	}
 	account, tripped, err := w.engine.trippedAccount(ctx, w.active.run.book(), w.key.Lane)
 	if err != nil || !tripped || !w.speaks {
 		return false, err
 	}
 	w.active.waiting(account.Until, account.text(w.engine.Location))
-	return true, w.sleep(account.Until)
+	return true, w.sleep(account.Until, waitsForAccount(account))
 }
 
 // sleep has the lane begin nothing before an instant; zero: before it is woken.
-func (w *laneWork) sleep(until time.Time) error {
+func (w *laneWork) sleep(until time.Time, waits *Waits) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stopped = w.stopped || until.IsZero()
-	w.resume = sooner(w.resume, until)
+	w.resumes(until, waits)
 	return nil
+}
+
+// resumes has the lane go on at an instant; zero: when it is woken. The caller holds the lock.
+func (w *laneWork) resumes(at time.Time, waits *Waits) {
+	if w.resume.IsZero() || !at.IsZero() && at.Before(w.resume) {
+		w.waits = waits
+	}
+	w.stopped = w.stopped || at.IsZero()
+	w.resume = sooner(w.resume, at)
 }
 
 func (w *laneWork) begin(ctx context.Context, item Item) {
@@ -271,10 +280,8 @@ func (w *laneWork) ended(err error) {
 		switch {
 		case stop.held != "" && !stop.lane:
 			w.putOff(stop.at)
-		case stop.at.IsZero():
-			w.stopped = true
 		default:
-			w.resume = sooner(w.resume, stop.at)
+			w.resumes(stop.at, stop.waits)
 		}
 	} else if err != nil && w.failure == nil {
 		w.failure = err
@@ -378,6 +385,9 @@ func (w *laneWork) leave(ctx context.Context, exhausted bool) (*time.Time, error
 	w.looked()
 	wanted, _, _ := w.active.state()
 	lane := SetLane{LaneKey: w.key, Clean: true, Done: exhausted && wanted != WantPause}
+	if !lane.Done && wanted == WantRun {
+		lane.Waits = w.waits
+	}
 	changes := []Change{lane}
 	if lane.Done {
 		changes = append(changes, w.remainder(wanted)...)

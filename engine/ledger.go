@@ -166,6 +166,7 @@ type (
 		LaneKey
 		Done  bool
 		Clean bool
+		Waits *Waits // why nobody works on it now; nil: nothing is known of that
 	}
 	// Wake has the lane worked on, at once or at an instant.
 	Wake struct {
@@ -365,6 +366,7 @@ type Lane struct {
 	Epoch int64
 	Done  bool
 	Clean bool
+	Waits *Waits // what SetLane has written, until the lane is taken up again
 }
 
 // Item is one recipient or row of a foreach, or a run's root.

@@ -26,10 +26,23 @@ type Slot struct {
 	At time.Time
 	// Limit names the limit that put the call off furthest; "" when none did.
 	Limit string
+	// Rule is the part of that limit that did: one of the Rules.
+	Rule Rule
 	// Cap says that this limit is a frequency cap (Limit.Max) that is reached until At: the call waits alone, and others of
 	// its lane go on. Nothing has been taken: whoever waits asks again at At.
 	Cap bool
 }
+
+// Rule is a part of a limit that puts calls off.
+type Rule string
+
+// The rules. What is none of these is a rate, a gap, or a hold.
+const (
+	RuleRest   Rule = "rest"
+	RuleHourly Rule = "hourly"
+	RuleDaily  Rule = "daily"
+	RuleWarmUp Rule = "warm_up"
+)
 
 // CapError says that a frequency cap is reached, and that its `over` is skip.
 type CapError struct {

@@ -26,7 +26,7 @@ func (s *scope) permit(ctx context.Context, request Request) error {
 			return why
 		}
 		if opens := s.active.opens(now); !opens.IsZero() {
-			return s.holdLane(opens, s.active.untilOpen(now, opens))
+			return s.holdLane(opens, s.active.untilOpen(now, opens), waitsForWindow(opens))
 		}
 	}
 	account, tripped, err := s.engine.trippedAccount(ctx, s.active.run.book(), request.Account)
@@ -34,7 +34,7 @@ func (s *scope) permit(ctx context.Context, request Request) error {
 		return err
 	}
 	if s.item.Step == "" || s.item.Lane == request.Account {
-		return s.holdLane(account.Until, account.text(s.engine.Location))
+		return s.holdLane(account.Until, account.text(s.engine.Location), waitsForAccount(account))
 	}
 	return s.holdItem(account.Until, account.text(s.engine.Location))
 }
@@ -54,9 +54,9 @@ func (s *scope) holdItem(at time.Time, why string) error {
 }
 
 // holdLane has it wait with all others of its lane, for which the same holds.
-func (s *scope) holdLane(at time.Time, why string) error {
+func (s *scope) holdLane(at time.Time, why string, waits *Waits) error {
 	s.active.waiting(at, why)
-	return s.holdOr(&suspended{at: at, held: why, lane: true})
+	return s.holdOr(&suspended{at: at, held: why, lane: true, waits: waits})
 }
 
 // holdOr has an item wait, but not one whose run is being cancelled: that does without.
@@ -147,7 +147,7 @@ func (s *scope) silent(path string, slot Slot) error {
 	if slot.Limit != "" {
 		why = fmt.Sprintf("the limit %s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
 	}
-	return s.holdLane(slot.At.Add(-s.engine.lead()), why)
+	return s.holdLane(slot.At.Add(-s.engine.lead()), why, waitsForSlot(slot, s.item.Lane))
 }
 
 // takeOver waits, before a conversation is applied for, until the first message in it may leave soon. So nobody is taken
@@ -162,6 +162,7 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 	}
 	key := slotKey{s.item.ID, step.Path + "\x00ahead"}
 	at, known := s.active.earlier(key)
+	behind := putOff{slot: Slot{At: at}, account: request.Account}
 	for {
 		now, lead := s.engine.Now(), s.engine.lead()
 		if !known {
@@ -177,10 +178,11 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 			}
 			at = slot.At.Add(-lead)
 			s.active.waiting(at, s.waitsFor(slot, message))
+			behind.slot = slot
 		}
 		known = false
 		s.turn.pause()
-		err := s.waitUntil(ctx, at, key)
+		err := s.waitUntil(ctx, at, key, behind)
 		s.turn.proceed()
 		if err != nil {
 			return err
@@ -189,7 +191,7 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 }
 
 func (s *scope) waitsFor(slot Slot, request Request) string {
-	return fmt.Sprintf("the limits of account %s, until %s", request.Account, clockText(s.engine.Now(), slot.At, s.engine.Location))
+	return fmt.Sprintf("%s, until %s", waitsForSlot(slot, request.Account).Text, clockText(s.engine.Now(), slot.At, s.engine.Location))
 }
 
 // foresee says when a message may leave: when its slot is, where it has one already, since it was put off for that.

@@ -46,7 +46,11 @@ func (e *Engine) behind(ctx context.Context, run Run) (bool, error) {
 
 // openRuns are the runs of a workflow that are not over, newest first: without those that others call, and test sends.
 func (e *Engine) openRuns(ctx context.Context, workflow string, sandbox bool) ([]Run, error) {
-	all, err := e.Ledger.Runs(ctx, RunFilter{Workflow: workflow, Statuses: unfinished()})
+	return openRuns(ctx, e.Ledger, workflow, sandbox)
+}
+
+func openRuns(ctx context.Context, ledger Ledger, workflow string, sandbox bool) ([]Run, error) {
+	all, err := ledger.Runs(ctx, RunFilter{Workflow: workflow, Statuses: unfinished()})
 	if err != nil {
 		return nil, fmt.Errorf("looking for runs of %s: %w", workflow, err)
 	}

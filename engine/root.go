@@ -173,7 +173,7 @@ func (e *Engine) leaveRoot(ctx context.Context, s *scope, stop *suspended) (*tim
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
-	changes := []Change{SetLane{LaneKey: s.fence.LaneKey, Clean: true}}
+	changes := []Change{SetLane{LaneKey: s.fence.LaneKey, Clean: true, Waits: stop.waits}}
 	err := e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 	if err != nil {
 		return nil, err

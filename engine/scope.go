@@ -97,6 +97,8 @@ type suspended struct {
 	children []string
 	// lane says that the others of its lane cannot go on either.
 	lane bool
+	// waits says why, where the whole lane waits.
+	waits *Waits
 }
 
 func (s *suspended) Error() string { return "suspended" }

@@ -29,6 +29,15 @@ const (
 	StandsCall    StandstillKind = "call"    // a run that it has called
 	StandsItems   StandstillKind = "items"   // items of a foreach that are held
 	StandsWindow  StandstillKind = "window"  // its send window to open
+	StandsLimit   StandstillKind = "limit"   // a rate or a gap of the limits
+	StandsRest    StandstillKind = "rest"    // the rest of an account
+	StandsQuota   StandstillKind = "quota"   // the next hour or day of an account that has used its own up
+	StandsAccount StandstillKind = "account" // an account that is held
+	StandsRetry   StandstillKind = "retry"   // another attempt of a call
+	StandsTurn    StandstillKind = "turn"    // another run that speaks with the same customer
+	StandsQueue   StandstillKind = "queue"   // earlier runs of its workflow
+	StandsStart   StandstillKind = "start"   // the instant at which it begins
+	StandsPaused  StandstillKind = "paused"  // somebody to resume it
 )
 
 // standstillItems bounds how many held items are looked at to tell why they are.
@@ -36,13 +45,8 @@ const standstillItems = 1000
 
 // Standstills lists what a run waits for: questions first, those of the runs that it has called too.
 func Standstills(ctx context.Context, ledger Ledger, run Run) ([]Standstill, error) {
-	if run.Status.Over() {
-		return nil, nil
-	}
 	var all []Standstill
-	for _, find := range []func(context.Context, Ledger, Run) ([]Standstill, error){
-		standsAsking, standsBetweenWaves, standsInSteps, standsWithItems,
-	} {
+	for _, find := range standsOf(run) {
 		found, err := find(ctx, ledger, run)
 		if err != nil {
 			return nil, err
@@ -50,6 +54,100 @@ func Standstills(ctx context.Context, ledger Ledger, run Run) ([]Standstill, err
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// standsOf are the ways to find out what a run waits for.
+func standsOf(run Run) []func(context.Context, Ledger, Run) ([]Standstill, error) {
+	switch {
+	case run.Status.Over():
+		return nil
+	case run.Status == StatusPending:
+		return []func(context.Context, Ledger, Run) ([]Standstill, error){standsBefore}
+	case run.Status == StatusPaused && run.Wanted == WantPause:
+		return []func(context.Context, Ledger, Run) ([]Standstill, error){standsPaused, standsAsking, standsWithItems}
+	}
+	return []func(context.Context, Ledger, Run) ([]Standstill, error){
+		standsAsking, standsBetweenWaves, standsInSteps, standsInLanes, standsWithItems,
+	}
+}
+
+// standsBefore looks at what a run waits for that has not begun.
+func standsBefore(ctx context.Context, ledger Ledger, run Run) ([]Standstill, error) {
+	if run.NotBefore.After(run.CreatedAt) {
+		return []Standstill{{Run: run.ID, Kind: StandsStart, Until: run.NotBefore, Text: "begins later, as its trigger's jitter says"}}, nil
+	}
+	if !run.Queued {
+		return nil, nil
+	}
+	open, err := openRuns(ctx, ledger, run.Workflow, run.Sandbox)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range slices.Backward(open) { // the oldest first
+		if other.ID == run.ID {
+			break
+		}
+		return []Standstill{{Run: run.ID, Kind: StandsQueue, Text: fmt.Sprintf("run %s of %s, which was there before", other.ID, other.Workflow)}}, nil
+	}
+	return nil, nil
+}
+
+func standsPaused(_ context.Context, _ Ledger, run Run) ([]Standstill, error) {
+	text := "somebody to resume it"
+	if run.Error != nil && run.Error.Message != "" {
+		text += ": " + run.Error.Message
+	}
+	return []Standstill{{Run: run.ID, Kind: StandsPaused, Text: text}}, nil
+}
+
+// mostStandsInLanes bounds how many reasons of lanes are told.
+const mostStandsInLanes = 20
+
+// standsInLanes looks at why lanes were given back, those that wait for the same together.
+func standsInLanes(ctx context.Context, ledger Ledger, run Run) ([]Standstill, error) {
+	rows, err := ledger.Steps(ctx, run.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the steps of run %s: %w", run.ID, err)
+	}
+	var all []Standstill
+	for _, step := range append([]string{""}, paths(rows)...) {
+		lanes, err := ledger.Lanes(ctx, run.ID, step)
+		if err != nil {
+			return nil, fmt.Errorf("reading the lanes of run %s: %w", run.ID, err)
+		}
+		counts := map[Waits]int{} // by reason, without the instant
+		var order []Waits
+		until := map[Waits]time.Time{}
+		for _, lane := range lanes {
+			if lane.Done || lane.Waits == nil {
+				continue
+			}
+			of := Waits{Kind: lane.Waits.Kind, Text: lane.Waits.Text}
+			if counts[of]++; counts[of] == 1 {
+				order = append(order, of)
+				until[of] = lane.Waits.Until
+			}
+			if lane.Waits.Until.Before(until[of]) {
+				until[of] = lane.Waits.Until
+			}
+		}
+		for _, of := range order[:min(len(order), mostStandsInLanes)] {
+			text := of.Text
+			if counts[of] > 1 {
+				text = fmt.Sprintf("%s (%d lanes)", text, counts[of])
+			}
+			all = append(all, Standstill{Run: run.ID, Step: step, Kind: of.Kind, Text: text, Until: until[of]})
+		}
+	}
+	return all, nil
+}
+
+func paths(rows []StepRow) []string {
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = row.Path
+	}
+	return list
 }
 
 // OpenQuestions lists what a run and those that it has called ask people at the moment.
@@ -119,7 +217,11 @@ func standsInSteps(ctx context.Context, ledger Ledger, run Run) ([]Standstill, e
 			switch {
 			case r == nil || r.Status != "":
 			case r.Child != "":
-				all = append(all, Standstill{Run: run.ID, Step: path, Kind: StandsCall, Text: "run " + r.Child})
+				theirs, err := standsOfChild(ctx, ledger, r.Child)
+				if err != nil {
+					return nil, err
+				}
+				all = append(append(all, Standstill{Run: run.ID, Step: path, Kind: StandsCall, Text: "run " + r.Child}), theirs...)
 			case !r.Next.IsZero():
 				all = append(all, Standstill{Run: run.ID, Step: path, Kind: StandsWait, Until: r.Next, Text: "looks again whether its condition holds"})
 			case !r.Since.IsZero():
@@ -127,8 +229,18 @@ func standsInSteps(ctx context.Context, ledger Ledger, run Run) ([]Standstill, e
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Standstill) int { return strings.Compare(a.Step, b.Step) })
+	slices.SortStableFunc(all, func(a, b Standstill) int { return strings.Compare(a.Run+"\x00"+a.Step, b.Run+"\x00"+b.Step) })
 	return all, nil
+}
+
+// standsOfChild lists what a called run waits for. Its questions are told with those of the one that called it.
+func standsOfChild(ctx context.Context, ledger Ledger, id string) ([]Standstill, error) {
+	child, err := ledger.Run(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the called run %s: %w", id, err)
+	}
+	all, err := Standstills(ctx, ledger, child)
+	return slices.DeleteFunc(all, func(still Standstill) bool { return still.Kind == StandsApprove }), err
 }
 
 // standsWithItems groups held items by step and reason.

@@ -14,7 +14,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	retry := slotKey{s.item.ID, path + "\x00retry"}
 	if at, ok := s.active.earlier(retry); ok {
 		s.turn.pause()
-		err := s.waitUntil(ctx, at, retry)
+		err := s.waitUntil(ctx, at, retry, putOff{repeats: path})
 		s.turn.proceed()
 		if err != nil {
 			return time.Time{}, err
@@ -46,7 +46,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	if now := s.engine.Now(); !ok && at.Before(now) {
 		at = now // the past means at once
 	}
-	return at, s.waitUntil(ctx, at, key)
+	return at, s.waitUntil(ctx, at, key, putOff{slot: slot, account: request.Account})
 }
 
 // claim waits for leave to commit an intent.
@@ -63,7 +63,7 @@ func (s *scope) claim(ctx context.Context) error {
 const longWait = time.Second
 
 // waitUntil sleeps where that is short, and suspends the item where it is not.
-func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error {
+func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey, why putOff) error {
 	for {
 		now := s.engine.Now()
 		if !at.After(now) {
@@ -78,7 +78,7 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey) error 
 			if s.cancelled() && !s.ending && !s.handing {
 				return errCancelled
 			}
-			return &suspended{at: at}
+			return &suspended{at: at, waits: s.waits(why, at)}
 		}
 		fired, stopTimer := s.engine.Timer(at.Sub(now))
 		select {

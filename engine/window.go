@@ -52,17 +52,6 @@ func (a *activeRun) opens(now time.Time) time.Time {
 	return a.window.Next(now)
 }
 
-// StandsClosed tells whether a run waits for its send window: the one of its workflow, else in the location.
-func StandsClosed(workflow *workflows.Workflow, run Run, location *time.Location, now time.Time) (Standstill, bool, error) {
-	window, err := windowOf(workflow.Window, location)
-	if err != nil || window == nil || run.Status != StatusRunning || run.Test != nil || window.Open(now) {
-		return Standstill{}, false, err
-	}
-	opens := window.Next(now)
-	return Standstill{Run: run.ID, Kind: StandsWindow, Text: "the send window opens at " + clockText(now, opens, window.Location),
-		Until: opens}, true, nil
-}
-
 // untilOpen says, for people, what the run waits for.
 func (a *activeRun) untilOpen(now, opens time.Time) string {
 	return fmt.Sprintf("held until %s by its send window", clockText(now, opens, a.window.Location))

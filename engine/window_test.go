@@ -9,7 +9,6 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/sandbox"
-	"youmiflow/workflows"
 )
 
 const windowed = `
@@ -37,11 +36,10 @@ func TestNothingIsBegunOutsideTheWindow(t *testing.T) {
 		require.Equal(t, map[engine.Status]int{engine.StatusPending: 3}, run.Counts)
 		require.Zero(t, r.box.Stats().Requests, "nobody is taken over for a message that cannot leave")
 		require.Equal(t, "held until 09:00 by its send window", r.engine.Waiting(id))
-		workflow, _ := workflows.Parse("test.yaml", []byte(windowed), r.catalogue)
-		still, closed, err := engine.StandsClosed(workflow, run, time.UTC, time.Now())
+		stands, err := engine.Standstills(t.Context(), r.ledger, run)
 		require.NoError(t, err)
-		require.True(t, closed)
-		require.Equal(t, "the send window opens at 09:00", still.Text)
+		require.Equal(t, []engine.Standstill{{Run: id, Step: "foreach", Kind: engine.StandsWindow, Text: "the send window is closed (2 lanes)",
+			Until: time.Date(2000, 1, 1, 9, 0, 0, 0, time.UTC)}}, stands)
 		run = r.until(id, time.Second, over)
 		require.Equal(t, engine.StatusSucceeded, run.Status, "%+v", run.Error)
 		for _, call := range r.calls(id) {

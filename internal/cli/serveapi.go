@@ -32,9 +32,6 @@ func (d *daemon) openWeb(listener net.Listener) error {
 		Schedules: apiSchedules{d}, Accounts: apiAccounts{d}, Events: d.ledger, Catalogue: catalogue,
 		Doctor: d.doctor(),
 		Limits: func() []*workflows.Limit { return d.current.Load().Limits },
-		Closed: func(ctx context.Context, run engine.Run) ([]engine.Standstill, error) {
-			return windowClosed(ctx, d.ledger, run, catalogue, d.project.config.Timezone)
-		},
 		Checks: []web.Check{{Name: "ledger", Do: d.ledgerWritable}, {Name: "engine", Do: d.engineRunning}, {Name: "workflows", Do: d.folderLoaded}},
 	})
 	if err != nil {

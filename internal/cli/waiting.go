@@ -8,7 +8,6 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/web/result"
-	"youmiflow/workflows"
 )
 
 // showRun prints one run with what it waits for.
@@ -17,11 +16,6 @@ func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) erro
 	if err != nil {
 		return err
 	}
-	closed, err := a.standsClosed(ctx, l, run)
-	if err != nil {
-		return err
-	}
-	stands = append(closed, stands...)
 	view := result.OfRun(run)
 	view.Waiting = result.OfStandstills(stands)
 	return a.printRun(view, rehearsed(run))
@@ -40,42 +34,6 @@ func (a *app) printRun(view result.Run, note string) error {
 		}
 		return nil
 	})
-}
-
-// standsClosed tells whether a run waits for its send window, from the text that it was started with.
-func (a *app) standsClosed(ctx context.Context, l engine.Ledger, run engine.Run) ([]engine.Standstill, error) {
-	if run.Status != engine.StatusRunning {
-		return nil, nil
-	}
-	project, err := a.openProject(".")
-	if err != nil {
-		return nil, err
-	}
-	catalogue, err := a.planCatalogue(project, run.Sandbox)
-	if err != nil {
-		return nil, err
-	}
-	return windowClosed(ctx, l, run, catalogue, project.config.Timezone)
-}
-
-// windowClosed is standsClosed with the steps and the time zone of the project.
-func windowClosed(ctx context.Context, l engine.Ledger, run engine.Run, catalogue workflows.Catalogue, zone *time.Location) ([]engine.Standstill, error) {
-	if run.Status != engine.StatusRunning {
-		return nil, nil
-	}
-	version, err := l.Workflow(ctx, run.Digest)
-	if err != nil {
-		return nil, err
-	}
-	workflow, _ := workflows.Parse(version.File, version.Source, catalogue)
-	if workflow == nil {
-		return nil, nil // of another version, or it calls others: the run is shown all the same
-	}
-	still, closed, err := engine.StandsClosed(workflow, run, zone, time.Now())
-	if err != nil || !closed {
-		return nil, err
-	}
-	return []engine.Standstill{still}, nil
 }
 
 // waitingLine says for people what a run waits for.

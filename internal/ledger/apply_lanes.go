@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 
 	"youmiflow/engine"
@@ -31,11 +32,27 @@ func (g *group) addLanes(c engine.AddLanes) error {
 const oneLane = ` WHERE added = 1 AND name = ? AND series = (SELECT id FROM series WHERE run = ? AND step = ?)`
 
 func (g *group) setLane(c engine.SetLane) error {
-	n, err := g.exec(`UPDATE lane SET done = ?, clean = ?`+oneLane, boolean(c.Done), boolean(c.Clean), c.Lane, c.Run, c.Step)
+	waits, err := waitsText(c.Waits)
+	if err != nil {
+		return err
+	}
+	n, err := g.exec(`UPDATE lane SET done = ?, clean = ?, waits = ?`+oneLane, boolean(c.Done), boolean(c.Clean), waits, c.Lane, c.Run, c.Step)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("lane %q of step %q of run %s: %w", c.Lane, c.Step, c.Run, engine.ErrNotFound)
 	}
 	return err
+}
+
+// waitsText is NULL for a lane of which nothing is known.
+func waitsText(waits *engine.Waits) (driver.Value, error) {
+	if waits == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(waits)
+	if err != nil {
+		return nil, fmt.Errorf("writing what a lane waits for: %w", err)
+	}
+	return string(text), nil
 }
 
 // Seize implements engine.Ledger. ErrNotFound.
@@ -61,7 +78,7 @@ func (g *group) seize(key engine.LaneKey) (engine.Lane, error) {
 	}
 	lane := engine.Lane{LaneKey: key, Epoch: row.int(0) + 1, Done: row.int(1) != 0, Clean: row.int(2) != 0}
 	// Until its holder says otherwise, it has not let go in order.
-	if _, err := g.exec(`UPDATE lane SET epoch = ?, clean = 0`+oneLane, lane.Epoch, key.Lane, key.Run, key.Step); err != nil {
+	if _, err := g.exec(`UPDATE lane SET epoch = ?, clean = 0, waits = NULL`+oneLane, lane.Epoch, key.Lane, key.Run, key.Step); err != nil {
 		return engine.Lane{}, err
 	}
 	g.epochs[key] = lane.Epoch

@@ -166,9 +166,13 @@ func (l *Ledger) Steps(ctx context.Context, run string) ([]engine.StepRow, error
 func (l *Ledger) Lanes(ctx context.Context, run, step string) ([]engine.Lane, error) {
 	return collect(ctx, l.read, func(row scanner) (engine.Lane, error) {
 		lane := engine.Lane{LaneKey: engine.LaneKey{Run: run, Step: step}}
-		err := row.Scan(&lane.Lane, &lane.Epoch, &lane.Done, &lane.Clean)
+		var waits sql.NullString
+		err := row.Scan(&lane.Lane, &lane.Epoch, &lane.Done, &lane.Clean, &waits)
+		if err == nil && waits.Valid {
+			err = json.Unmarshal([]byte(waits.String), &lane.Waits)
+		}
 		return lane, err
-	}, `SELECT name, epoch, done, clean FROM lane WHERE added = 1
+	}, `SELECT name, epoch, done, clean, waits FROM lane WHERE added = 1
 		AND series = (SELECT id FROM series WHERE run = ? AND step = ?) ORDER BY id`, run, step)
 }
 

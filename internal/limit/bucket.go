@@ -50,6 +50,7 @@ type taken struct {
 	first   precedence // before
 	changes int64
 	held    bool
+	rule    engine.Rule // that put it off furthest
 }
 
 // query is what a call asks of a bucket.
@@ -68,7 +69,9 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 	if err := b.enter(ctx, q); err != nil {
 		return taken{}, err
 	}
+	asked := want
 	want = b.yield(max(want, b.clock, b.hold), q.priority)
+	furthest, by := want-asked, engine.Rule("")
 	for {
 		if want > q.until {
 			return taken{at: want}, nil
@@ -80,37 +83,47 @@ func (b *bucket) take(ctx context.Context, want int64, q query) (taken, error) {
 		if at.at > q.until {
 			return taken{at: at.at}, nil
 		}
-		if want, err = b.provide(ctx, at.at, q.peek); err != nil {
+		if at.at-want > furthest {
+			furthest, by = at.at-want, ""
+		}
+		var rule engine.Rule
+		if want, rule, err = b.provide(ctx, at.at, q.peek); err != nil {
 			return taken{}, err
 		}
 		if want == at.at {
 			if q.peek {
-				return taken{at: want}, nil
+				return taken{at: want, rule: by}, nil
 			}
-			return b.commit(k, at, q.priority), nil
+			slot := b.commit(k, at, q.priority)
+			slot.rule = by
+			return slot, nil
+		}
+		if want-at.at > furthest {
+			furthest, by = want-at.at, rule
 		}
 	}
 }
 
-// provide asks the rest and the windows for a call at that instant; an answer other than it is when to try instead.
-func (b *bucket) provide(ctx context.Context, at int64, peek bool) (int64, error) {
+// provide asks the rest and the windows for a call at that instant; an answer other than it is when to try instead, and
+// which of them says so.
+func (b *bucket) provide(ctx context.Context, at int64, peek bool) (int64, engine.Rule, error) {
 	if b.rule.rest.after > 0 {
 		if peek { // others' calls are learned of when one is counted, which this is not
 			if err := b.recall(ctx); err != nil {
-				return 0, err
+				return 0, "", err
 			}
 		}
 		if next, _, _ := b.rule.rest.admit(&b.rested, at); next != at {
-			return next, nil
+			return next, engine.RuleRest, nil
 		}
 	}
 	for _, w := range b.windows {
 		next, err := w.provide(ctx, b, at, peek)
 		if err != nil || next != at {
-			return next, err
+			return next, w.rule(b), err
 		}
 	}
-	return at, nil
+	return at, "", nil
 }
 
 // recall reads what calls there were since the last rest.

@@ -99,7 +99,7 @@ func (l *Limiter) Reserve(ctx context.Context, call engine.LimitedCall, own []*w
 	if l.mayForget(); at <= p.now {
 		return engine.Slot{At: now}, nil
 	}
-	return engine.Slot{At: time.Unix(0, at).UTC(), Limit: p.delayed}, nil
+	return engine.Slot{At: time.Unix(0, at).UTC(), Limit: p.delayed, Rule: p.rule}, nil
 }
 
 // pass asks the caps, then finds the instant, then counts the call there.

@@ -26,13 +26,14 @@ type passage struct {
 	until   int64  // the last instant at which it may leave
 	delay   int64  // the furthest that anything has put it off
 	delayed string // the limit that did; "": what it may leave at
+	rule    engine.Rule
 }
 
 // run finds an instant that suits all buckets, and takes it in each. A bucket that cannot have the call as early as those
 // before it moves the instant on; these give back what they gave, and give what suits then. The slowest bucket comes first,
 // so that it mostly decides and the others follow.
 func (p *passage) run(ctx context.Context) (int64, error) {
-	at, alone := p.move(p.now, p.open(p.from), ""), false
+	at, alone := p.move(p.now, p.open(p.from), "", ""), false
 	for round := 0; ; round++ {
 		if round == patience && len(p.stops) > 1 {
 			if err := lock(ctx, p.stops); err != nil {
@@ -79,9 +80,9 @@ func (p *passage) round(ctx context.Context, at int64, alone bool) (int64, bool,
 			return at, false, s.rule.failed(err)
 		}
 		agreed = agreed && (s.slot.at == at || i == 0)
-		at = p.move(at, s.slot.at, s.rule.limit.Name)
+		at = p.move(at, s.slot.at, s.rule.limit.Name, s.slot.rule)
 		if opens := p.open(at); opens != at {
-			agreed, at = false, p.move(at, opens, "")
+			agreed, at = false, p.move(at, opens, "", "")
 		}
 	}
 	return at, agreed, nil
@@ -102,7 +103,7 @@ func (p *passage) settle(ctx context.Context, at int64, alone bool) (int64, erro
 			return 0, s.rule.failed(err)
 		}
 		if next != at {
-			return p.move(at, next, s.rule.limit.Name), nil
+			return p.move(at, next, s.rule.limit.Name, engine.RuleRest), nil
 		}
 	}
 	return at, nil
@@ -147,9 +148,9 @@ func (p *passage) open(at int64) int64 {
 }
 
 // move notes who has put the call off.
-func (p *passage) move(at, next int64, by string) int64 {
+func (p *passage) move(at, next int64, by string, rule engine.Rule) int64 {
 	if next-at > p.delay {
-		p.delay, p.delayed = next-at, by
+		p.delay, p.delayed, p.rule = next-at, by, rule
 	}
 	return next
 }

@@ -116,6 +116,17 @@ func (w *window) cap(ctx context.Context, b *bucket, at int64) (int, error) {
 	return most, nil
 }
 
+// rule is what a window that is used up says.
+func (w *window) rule(b *bucket) engine.Rule {
+	switch {
+	case !w.daily:
+		return engine.RuleHourly
+	case b.warm.of(date(w.start, w.location)) > 0:
+		return engine.RuleWarmUp
+	}
+	return engine.RuleDaily
+}
+
 func (w *window) fields(b *engine.Bucket) (*time.Time, *int) {
 	if w.daily {
 		return &b.Day, &b.DayCount

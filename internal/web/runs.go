@@ -112,16 +112,10 @@ func (s *Server) getRun(r *request) (result.Run, error) {
 	if err != nil {
 		return result.Run{}, err
 	}
-	closed, err := s.config.Closed(r.Context(), run)
-	if err != nil {
-		return result.Run{}, err
-	}
-	shown, err := s.show(r.Context(), run)
-	shown.Waiting = append(result.OfStandstills(closed), shown.Waiting...)
-	return shown, err
+	return s.show(r.Context(), run)
 }
 
-// show is a run with what it waits for, but for its send window, which would need its text.
+// show is a run with what it waits for.
 func (s *Server) show(ctx context.Context, run engine.Run) (result.Run, error) {
 	stands, err := engine.Standstills(ctx, s.config.Ledger, run)
 	if err != nil {

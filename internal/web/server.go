@@ -52,8 +52,6 @@ type Config struct {
 	Accounts  Accounts
 	Events    Events
 	Catalogue workflows.Catalogue
-	// Closed tells whether a run waits for its send window. Default: that is not told.
-	Closed func(ctx context.Context, run engine.Run) ([]engine.Standstill, error)
 	// Doctor examines what the daemon works with.
 	Doctor func(ctx context.Context) ([]result.Finding, error)
 	// Limits are those that all workflows share.
@@ -76,9 +74,6 @@ func New(config Config) (*Server, error) {
 	}
 	if config.Now == nil {
 		config.Now = time.Now
-	}
-	if config.Closed == nil {
-		config.Closed = func(context.Context, engine.Run) ([]engine.Standstill, error) { return nil, nil }
 	}
 	s := &Server{config: config, mux: http.NewServeMux(), gate: newGate(config.Now)}
 	s.mux.HandleFunc("GET /healthz", s.healthy)

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -87,4 +88,24 @@ func testFence(t *testing.T, b *bench) {
 		require.NoError(t, good[i].Wait(t.Context()))
 	}
 	require.Len(t, b.calls(engine.CallFilter{Item: ids[1].ID}), 50)
+}
+
+// testWaits: what a lane waits for is known until it is taken up again.
+func testWaits(t *testing.T, b *bench) {
+	b.foreach(item(1, "a", "x"), item(2, "b", "y"))
+	waits := engine.Waits{Kind: engine.StandsWindow, Text: "the send window is closed", Until: time.Date(2026, 11, 11, 9, 0, 0, 0, time.UTC)}
+	known := func() []*engine.Waits {
+		lanes, err := b.Lanes(t.Context(), "r", "each")
+		require.NoError(t, err)
+		return []*engine.Waits{lanes[0].Waits, lanes[1].Waits}
+	}
+	require.Equal(t, []*engine.Waits{nil, nil}, known())
+	b.commit(engine.SetLane{LaneKey: laneKey("x"), Clean: true, Waits: &waits})
+	require.Equal(t, []*engine.Waits{&waits, nil}, known())
+	b.seize(laneKey("x"))
+	require.Equal(t, []*engine.Waits{nil, nil}, known())
+	b.commit(engine.SetLane{LaneKey: laneKey("y"), Clean: true, Waits: &engine.Waits{Kind: engine.StandsAccount}})
+	require.Equal(t, []*engine.Waits{nil, {Kind: engine.StandsAccount}}, known())
+	b.commit(engine.SetLane{LaneKey: laneKey("y"), Clean: true})
+	require.Equal(t, []*engine.Waits{nil, nil}, known())
 }

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"items change meanwhile":   testItemsMeanwhile,
 		"lanes":                    testLanes,
 		"lanes are seized":         testSeize,
+		"lanes that wait say why":  testWaits,
 		"fences":                   testFence,
 		"calls":                    testCalls,
 		"calls stream":             testCallStream,
