@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -66,13 +67,6 @@ func (e *Engine) eventVerdict(ctx context.Context, call Call) (*Verdict, error) 
 	if err != nil {
 		return nil, err
 	}
-	tasks := map[string]Event{}
-	for _, event := range heard {
-		if event.Kind == eventTaskResult && event.Task != "" && event.Done != nil {
-			tasks[event.Task] = event
-		}
-	}
-	task := call.TaskID
 	for _, event := range heard {
 		if event.From != SpokeAccount || event.Account != call.Account || event.Received.After(call.StartedAt.Add(echoLate)) {
 			continue
@@ -84,19 +78,36 @@ func (e *Engine) eventVerdict(ctx context.Context, call Call) (*Verdict, error) 
 		if !only {
 			continue
 		}
-		if _, told := tasks[event.Task]; !told {
-			return &Verdict{Sent: true, Task: event.Task, Note: "the chat shows it (event " + event.ID + ")"}, nil
+		if verdict, err := e.taskVerdict(ctx, call, event.Task, heard); verdict != nil || err != nil {
+			return verdict, err
 		}
-		task = event.Task
+		return &Verdict{Sent: true, Task: event.Task, Note: "the chat shows it (event " + event.ID + ")"}, nil
 	}
-	if result, told := tasks[task]; told && task != "" {
-		verdict := &Verdict{Sent: *result.Done, Task: task, Note: "the result of its task (event " + result.ID + ")"}
-		if !verdict.Sent && result.Text != "" {
-			verdict.Note += ": " + result.Text
+	return e.taskVerdict(ctx, call, call.TaskID, heard)
+}
+
+// taskVerdict is what the latest result of a call's task says; nil when none has come. A result need not name the customer:
+// it is found by its task too.
+func (e *Engine) taskVerdict(ctx context.Context, call Call, task string, heard []Event) (*Verdict, error) {
+	if task == "" {
+		return nil, nil
+	}
+	found, err := e.Events.EventsOfTask(ctx, task, call.StartedAt.Add(-echoEarly), mostHeard)
+	if err != nil {
+		return nil, err
+	}
+	var verdict *Verdict
+	for _, event := range slices.Concat(heard, found) {
+		if event.Kind != eventTaskResult || event.Task != task || event.Done == nil ||
+			event.Account != "" && event.Account != call.Account || event.Friend != "" && event.Friend != call.Friend {
+			continue
 		}
-		return verdict, nil
+		verdict = &Verdict{Sent: *event.Done, Task: task, Note: "the result of its task (event " + event.ID + ")"}
+		if !verdict.Sent && event.Text != "" {
+			verdict.Note += ": " + event.Text
+		}
 	}
-	return nil, nil
+	return verdict, nil
 }
 
 // onlyCall reports whether a text that the chat shows at a time can be the message of this call, and of no other: two calls
