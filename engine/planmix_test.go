@@ -35,6 +35,7 @@ steps:
             - text: "${{ who.name }}: ${{ steps.words.text }}"
             - link: { url: "https://shop.example.com/${{ who.friend }}", title: "${{ who.name }}" }
             - image: https://img.example.com/a.png
+      - { id: maybe, if: 'who.tier == "vip"', uses: message.send, with: { takeover: "${{ steps.hold.takeover }}", text: maybe } }
       - parallel:
           left:
             - { id: other, uses: takeover.apply, with: { account: "7", friend: "${{ who.friend }}-b" } }
@@ -42,7 +43,7 @@ steps:
           right:
             - { uses: message.send, with: { account: "8", friend: "${{ who.friend }}-c", text: "c ${{ steps.greet.status }}" } }
       - { id: again, call: loops, with: { friend: "${{ who.friend }}", name: "${{ who.name }}" } }
-      - { uses: message.send, with: { takeover: "${{ steps.hold.takeover }}", text: "${{ steps.again.said }} ${{ steps.other.status }}" } }
+      - { uses: message.send, with: { takeover: "${{ steps.hold.takeover }}", text: "${{ steps.again.said }} ${{ steps.maybe.status }} ${{ steps.maybe.skipped }}" } }
     finally:
       - { uses: takeover.end, with: { takeover: "${{ steps.hold.takeover }}" } }
 `
@@ -96,6 +97,6 @@ func TestItemsOfAPlanDoNotMix(t *testing.T) {
 		got, _ := together[key].Show()
 		require.Equal(t, want.Calls, got.Calls, key)
 		require.Equal(t, want.Row, got.Row, key)
-		require.Len(t, got.Calls, map[bool]int{true: 11, false: 10}[i%3 == 2])
+		require.Len(t, got.Calls, map[bool]int{true: 12, false: 10}[i%3 == 2])
 	}
 }
