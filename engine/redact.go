@@ -150,6 +150,13 @@ func (h hidingLedger) change(change Change) Change {
 	case SetTakeover:
 		c.Message = r.Text(c.Message)
 		return c
+	case SetLane:
+		if c.Waits != nil {
+			waits := *c.Waits
+			waits.Text = r.Text(waits.Text)
+			c.Waits = &waits
+		}
+		return c
 	case AddNotice:
 		c.Text = r.Text(c.Text)
 		return c
