@@ -125,7 +125,7 @@ func runNotice(c SetRun) (Notice, bool) {
 	switch {
 	case c.Status != nil && c.Status.Over():
 		notice.Kind = NoticeEnded
-	case c.Error != nil && c.Wanted != nil && *c.Wanted == WantPause: // a person who pauses knows it
+	case c.Error != nil && *c.Error != Failure{} && c.Wanted != nil && *c.Wanted == WantPause: // a person who pauses knows it
 		notice.Kind = NoticePaused
 	default:
 		return notice, false

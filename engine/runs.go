@@ -92,7 +92,7 @@ func (s *StateError) Error() string {
 // Pause has a run stop, and those that it has called: calls in flight are finished, conversations handed back, the rest
 // waits for Resume.
 func (e *Engine) Pause(ctx context.Context, id string) error {
-	return e.request(ctx, id, WantPause, "paused", nil)
+	return e.request(ctx, id, WantPause, "paused", nil, nil)
 }
 
 // Resume has a paused or interrupted run go on, and with it those that it has called.
@@ -101,7 +101,7 @@ func (e *Engine) Resume(ctx context.Context, id string) error {
 		return err
 	}
 	running := StatusRunning
-	if err := e.request(ctx, id, WantRun, "resumed", &running); err != nil {
+	if err := e.request(ctx, id, WantRun, "resumed", &running, &Failure{}); err != nil {
 		return err
 	}
 	return e.resumeChildren(ctx, id)
@@ -131,10 +131,11 @@ func (e *Engine) awaitRest(ctx context.Context, id string) error {
 // Cancel has a run end, and those that it has called: items that were begun run their finally, the others are cancelled.
 func (e *Engine) Cancel(ctx context.Context, id string) error {
 	running := StatusRunning
-	return e.request(ctx, id, WantCancel, "cancelled", &running)
+	return e.request(ctx, id, WantCancel, "cancelled", &running, nil)
 }
 
-func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word string, status *Status) error {
+// request asks for something of a run. With a problem, that is why; an empty one takes away the last.
+func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word string, status *Status, problem *Failure) error {
 	run, err := e.Ledger.Run(ctx, id)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", id, err)
@@ -146,10 +147,10 @@ func (e *Engine) request(ctx context.Context, id string, wanted Wanted, word str
 	if err != nil {
 		return err
 	}
-	change := SetRun{ID: id, Wanted: &wanted, Status: status}
-	if wanted == WantRun {
-		change.Error = &Failure{} // why it paused is settled
+	if run.Interrupted() && problem == nil {
+		problem = &Failure{} // somebody wants it that way now, whatever the process died of
 	}
+	change := SetRun{ID: id, Wanted: &wanted, Status: status, Error: problem}
 	err = e.commit(ctx, append(wakes, change)...)
 	if errors.Is(err, ErrOver) {
 		return &StateError{Run: id, Status: "over or being cancelled", Want: word}
@@ -192,9 +193,10 @@ type Recovery int
 
 // The recoveries.
 const (
-	Leave   Recovery = iota // not touched
-	Drive                   // goes on
-	Suspend                 // settled, its conversations handed back, then paused until somebody resumes it
+	Leave     Recovery = iota // not touched
+	Drive                     // goes on
+	Suspend                   // settled, its conversations handed back, then paused until somebody resumes it
+	Interrupt                 // as Suspend, or until a daemon has it go on (ResumeInterrupted)
 )
 
 // Recover looks at every run that is not over, and does with it as decide says; a run that another one has called is dealt
@@ -223,8 +225,10 @@ func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery, called
 	switch {
 	case recovery == Leave, resting && !holding:
 		return nil
-	case recovery == Suspend && run.Wanted == WantRun && called:
+	case (recovery == Suspend || recovery == Interrupt) && run.Wanted == WantRun && called:
 		return nil // it is paused with the one that called it
+	case recovery == Interrupt && run.Wanted == WantRun:
+		return e.interrupt(ctx, run.ID)
 	case recovery == Suspend && run.Wanted == WantRun:
 		return e.Pause(ctx, run.ID)
 	}

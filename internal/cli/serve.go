@@ -108,12 +108,14 @@ func (d *daemon) services() []service {
 		{"events", d.events.Run},
 		{"old rows", d.growth.run},
 		{"memory", d.giveBack},
+		{"interrupted runs", d.goOn},
 	}
 }
 
 // newDaemon makes the parts of the daemon; none of them runs yet. Mounts on the web server belong here too.
 func newDaemon(ctx context.Context, s *session, served *served, listener net.Listener) (*daemon, error) {
 	d := &daemon{session: s, served: served}
+	d.role = daemonRole
 	d.current.Store(served.config)
 	d.growth = newGrowth(s.ledger, func() workflows.Retention { return d.current.Load().Retention }, s.app.logger())
 	if err := d.openFolder(ctx); err != nil {
@@ -271,6 +273,33 @@ func (d *daemon) recoverAll(run engine.Run) engine.Recovery {
 		return engine.Leave
 	}
 	return engine.Drive
+}
+
+// goOn has the runs go on that were paused only since the daemon, or whatever worked on them, died.
+func (d *daemon) goOn(ctx context.Context) error {
+	resumed, err := d.engine.ResumeInterrupted(ctx, d.fits)
+	for _, id := range resumed {
+		d.app.logger().InfoContext(ctx, "a run goes on that was paused since its process died", "run", id)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.app.logger().ErrorContext(ctx, "runs that were interrupted stay paused; resume them by hand", "error", err)
+	}
+	return nil
+}
+
+// fits tells whether a run is one that this daemon can work on.
+func (d *daemon) fits(run engine.Run) bool {
+	if run.Sandbox != d.sandboxed {
+		return false
+	}
+	if d.sandboxed {
+		return true
+	}
+	if _, err := d.clients.get(run.Connection); err != nil {
+		d.app.logger().Warn("a run that was interrupted stays paused: its connection cannot be used", "run", run.ID, "error", err)
+		return false
+	}
+	return true
 }
 
 // ledgerWritable commits an entry without changes. What is wrong stands in the log: anybody may ask.

@@ -34,7 +34,9 @@ type session struct {
 	ownership   *ledger.Ownership
 	suppression *suppression
 	telling     *telling       // nil when nobody is told
+	role        string         // what this process is as the ledger's owner; "" for a command
 	suspended   []string       // runs of dead processes that this one brings to rest
+	interrupted []string       // those of them that a daemon goes on with
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
 	stopWatch   context.CancelFunc
@@ -138,7 +140,7 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 		return true, nil
 	}
 	if s.ownership == nil {
-		ownership, held, err := ledger.Lock(s.database)
+		ownership, held, err := ledger.LockFor(s.database, s.role)
 		if err != nil || !held {
 			return false, err
 		}
@@ -162,7 +164,11 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 		return false, err
 	}
 	for _, id := range s.suspended {
-		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is paused; go on with: %s", id,
+		when := ""
+		if slices.Contains(s.interrupted, id) {
+			when = "when the daemon is started, or "
+		}
+		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is paused; %sgo on with: %s", id, when,
 			s.project.hint("youmiflow runs resume "+id))
 	}
 	if err := s.dispatcher.Start(ctx); err != nil {
@@ -199,8 +205,12 @@ func (s *session) work(ctx context.Context, lane engine.LaneKey) (*time.Time, er
 	return s.app.traces.Work(ctx, lane, func(ctx context.Context) (*time.Time, error) { return s.engine.Work(ctx, lane) })
 }
 
+// daemonRole is what a daemon is as the ledger's owner.
+const daemonRole = "daemon"
+
 // recovery decides about the runs that an earlier process left: those that a living process waits for go on, the
-// others are settled and wait for somebody to resume them.
+// others are settled and wait. Those that a daemon worked on, or that started by themselves, wait for a daemon; the others
+// for somebody to resume them.
 func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 	return func(run engine.Run) engine.Recovery {
 		switch {
@@ -212,6 +222,10 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 			return engine.Leave // it has not begun, and the daemon that it waits for begins it
 		}
 		s.suspended = append(s.suspended, run.ID)
+		if s.ownership.Left() == daemonRole || run.Trigger != engine.TriggerManual {
+			s.interrupted = append(s.interrupted, run.ID)
+			return engine.Interrupt
+		}
 		return engine.Suspend
 	}
 }

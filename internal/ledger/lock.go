@@ -15,11 +15,17 @@ import (
 
 // Ownership is the right to run what an embedded database holds. The system takes it back when the process dies,
 // however it dies.
-type Ownership struct{ lock *fileLock }
+type Ownership struct {
+	lock *fileLock
+	left string
+}
 
 // Lock takes the ownership of the ledger that the DSN names, if nobody has it; it does not wait. When another process
 // (or another Lock of this one) has it, held is false.
-func Lock(dsn string) (ownership *Ownership, held bool, err error) {
+func Lock(dsn string) (ownership *Ownership, held bool, err error) { return LockFor(dsn, "") }
+
+// LockFor is Lock with a word for what the owner is: who comes after one that died hears it (Left).
+func LockFor(dsn, role string) (ownership *Ownership, held bool, err error) {
 	path, err := filePath(dsn)
 	if err != nil {
 		return nil, false, err
@@ -31,10 +37,27 @@ func Lock(dsn string) (ownership *Ownership, held bool, err error) {
 	if err != nil || lock == nil {
 		return nil, false, explain(path, err)
 	}
-	if err := os.WriteFile(lock.Path(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+	_, left := ownerIn(lock.Path())
+	if err := os.WriteFile(lock.Path(), fmt.Appendf(nil, "%d %s\n", os.Getpid(), role), 0o600); err != nil {
 		return nil, false, explain(path, errors.Join(err, lock.release()))
 	}
-	return &Ownership{lock}, true, nil
+	return &Ownership{lock, left}, true, nil
+}
+
+// Left is the role of the last owner when that died; "" when it released the ownership, or had no role.
+func (o *Ownership) Left() string { return o.left }
+
+// ownerIn reads who has, or had, a lock: nobody when that cannot be told.
+func ownerIn(file string) (pid int, role string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, ""
+	}
+	first, role, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if pid, err = strconv.Atoi(first); err != nil {
+		return 0, ""
+	}
+	return pid, role
 }
 
 // Owner returns the process id of the ledger's owner, for people to read; 0 when there is none or it is not known.
@@ -43,14 +66,7 @@ func Owner(dsn string) int {
 	if err != nil || !locked(path+".lock") {
 		return 0
 	}
-	text, err := os.ReadFile(path + ".lock")
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return 0
-	}
+	pid, _ := ownerIn(path + ".lock")
 	return pid
 }
 

@@ -32,13 +32,22 @@ func TestOneOwnerAtATime(t *testing.T) {
 	require.True(t, held)
 	require.NoError(t, second.Release())
 
-	// What a dead process leaves is a file, but no lock.
-	require.NoError(t, os.WriteFile(path+".lock", []byte("1\n"), 0o600))
-	require.Zero(t, ledger.Owner(path))
-	third, held, err := ledger.Lock(path)
+	// What a dead process leaves is a file, but no lock; and what it was.
+	for content, left := range map[string]string{"1\n": "", "1 daemon\n": "daemon", "": "", "x y": ""} {
+		require.NoError(t, os.WriteFile(path+".lock", []byte(content), 0o600))
+		require.Zero(t, ledger.Owner(path))
+		third, held, err := ledger.LockFor(path, "other")
+		require.NoError(t, err)
+		require.True(t, held)
+		require.Equal(t, left, third.Left())
+		require.Equal(t, os.Getpid(), ledger.Owner(path))
+		require.NoError(t, third.Release())
+	}
+	fourth, held, err := ledger.Lock(path)
 	require.NoError(t, err)
 	require.True(t, held)
-	require.NoError(t, third.Release())
+	require.Empty(t, fourth.Left(), "who releases it leaves nothing")
+	require.NoError(t, fourth.Release())
 }
 
 // TestOwnershipPassesOn has many take and release it: removing the file must never let two have it.
