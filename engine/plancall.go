@@ -89,8 +89,9 @@ func (t *tracer) noteWait(path string, value int64) {
 func (t *tracer) note(path, operation string, body []byte) {
 	b := append(append(append(append(t.buffer[:0], path...), 0), operation...), 0)
 	b = append(b, body...)
-	t.buffer = append(b, b[0])
-	t.hash.Write(t.buffer) // at once: it is quicker than piece by piece
+	b = append(b, b[0])
+	t.hash.Write(b) // at once: it is quicker than piece by piece
+	t.buffer = b
 }
 
 // digest is what the item's calls and its key come to.
