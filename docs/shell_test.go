@@ -75,8 +75,8 @@ func openShell(t *testing.T, dir string) *shell {
 func (s *shell) run(one block) string {
 	s.t.Helper()
 	text := one.text
-	for shown, real := range s.urls {
-		text = strings.ReplaceAll(text, shown, real)
+	for shown, actual := range s.urls {
+		text = strings.ReplaceAll(text, shown, actual)
 	}
 	_, err := fmt.Fprintf(s.input, "%s\nprintf '\\n%s\\n'\n", text, ended)
 	require.NoError(s.t, err)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -24,7 +25,7 @@ type readiness struct {
 
 // healthy says that the process lives and answers.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	writeHealth(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // ready says whether the daemon can do its work.
@@ -40,5 +41,12 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 			answer.Status, status = "not ready", http.StatusServiceUnavailable
 		}
 	}
-	writeJSON(w, status, answer)
+	writeHealth(w, status, answer)
+}
+
+// writeHealth writes an answer of nothing but words.
+func writeHealth(w http.ResponseWriter, status int, words any) {
+	head(w, "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(words) // what cannot be written any more has no reader
 }

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,6 +116,8 @@ func examples() []example {
 		{method: "POST", target: "/schedules/greeting/trigger", status: 502, code: "platform", fails: platform},
 		{method: "POST", target: "/schedules/nobody/trigger", status: 404, code: "not-found"},
 		{method: "POST", target: "/schedules/greeting/backfill", body: november, status: 201},
+		{method: "POST", target: "/schedules/greeting/backfill", status: 400, code: "body"},
+		{method: "POST", target: "/schedules/greeting/backfill", body: with{"from": "2026-11-01T00:00:00Z", "to": nil}, status: 400, code: "body"},
 		{method: "POST", target: "/schedules/greeting/backfill", body: with{"from": "2026-11-03T00:00:00Z", "to": "2026-11-02T00:00:00Z"}, status: 422, code: "backfill"},
 		{method: "POST", target: "/schedules/greeting/backfill", body: november, status: 422, code: "invalid", fails: invalid},
 		{method: "POST", target: "/schedules/nobody/backfill", body: november, status: 404, code: "not-found"},
@@ -270,4 +274,44 @@ func (h *house) answersAnyway(one operation) {
 	h.server.SetTokens(nil)
 	refused(403, "off", h.call(adminToken, one.method, target, nil))
 	h.setTokens()
+}
+
+// A long list is paged through in the memory of a page, however far behind that is.
+func TestALongListIsPagedInFlatMemory(t *testing.T) {
+	h := newHouse(t)
+	h.commit(engine.AddRun{Run: engine.Run{ID: "long", Workflow: "greeting", Trigger: "manual", Status: engine.StatusRunning, Wanted: engine.WantRun, Foreach: true}})
+	const size = 1000
+	rows := 100_000
+	if testing.Short() {
+		rows = 20_000
+	}
+	for from := 0; from < rows; from += 10_000 {
+		items := make([]engine.Item, 10_000)
+		for i := range items {
+			items[i] = engine.Item{Sequence: int64(from + i), Key: fmt.Sprint(from + i), Lane: "a", Status: engine.StatusSkipped, Reason: "where is false"}
+		}
+		h.commit(engine.AddItems{Run: "long", Step: "each", Items: items})
+	}
+	read := func(cursor string) (next string, used uint64) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("/api/v1/runs/long/items?limit=%d&cursor=%s", size, cursor), nil)
+		r.Header.Set("Authorization", "Bearer "+viewerToken)
+		answer := httptest.NewRecorder()
+		h.server.ServeHTTP(answer, r)
+		runtime.ReadMemStats(&after)
+		require.Equal(t, http.StatusOK, answer.Code)
+		text := answer.Body.Bytes()
+		at := bytes.LastIndex(text, []byte(`"next":`))
+		require.Equal(t, size, bytes.Count(text, []byte(`"step":"each"`)))
+		return strings.Trim(string(text[at+len(`"next":`):len(text)-2]), `"`), after.TotalAlloc - before.TotalAlloc
+	}
+	next, first := read("")
+	pages := 1
+	for ; next != "null"; pages++ {
+		var used uint64
+		next, used = read(next)
+		require.Less(t, used, 2*first, "page %d", pages)
+	}
+	require.Equal(t, rows/size, pages)
 }

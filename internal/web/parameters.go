@@ -47,6 +47,9 @@ func readStatuses(r *request) ([]engine.Status, error) {
 	return statuses, nil
 }
 
+// lastYear leaves room for what is counted from a time: JSON has years of four digits.
+const lastYear = 9000
+
 // readTime reads a time of the query; with none, it is what is given.
 func readTime(r *request, name string, otherwise time.Time) (time.Time, error) {
 	text := r.URL.Query().Get(name)
@@ -54,8 +57,8 @@ func readTime(r *request, name string, otherwise time.Time) (time.Time, error) {
 		return otherwise, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, refuse(codeQuery, fmt.Sprintf("%s: write a time such as 2026-12-01T10:00:00+08:00", name))
+	if err != nil || at.Year() < 1970 || at.Year() > lastYear {
+		return at, refuse(codeQuery, fmt.Sprintf("%s: write a time such as 2026-12-01T10:00:00+08:00, of the years 1970 to %d", name, lastYear))
 	}
 	return at, nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,14 +99,9 @@ func decode[B any](r *http.Request) (B, error) {
 			return body, refuse(codeMediaType, "send the body as application/json")
 		}
 	}
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&body)
-	if errors.Is(err, io.EOF) && r.ContentLength <= 0 {
-		return body, nil
-	}
-	if err == nil && decoder.More() {
-		err = errors.New("there is more behind the value")
+	text, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = decodeWhole(text, &body)
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return body, refuse(codeTooLarge, fmt.Sprintf("a body holds at most %d bytes", large.Limit))
@@ -114,6 +110,33 @@ func decode[B any](r *http.Request) (B, error) {
 		return body, refuse(codeBody, "the body is not what is wanted: "+strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return body, nil
+}
+
+// decodeWhole reads one object, whose names all have their place, and of which those are there that have to be. No text
+// is an object without names.
+func decodeWhole(text []byte, body any) error {
+	if len(text) == 0 {
+		text = []byte("{}")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(body); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more behind the value")
+	}
+	var there map[string]json.RawMessage
+	if err := json.Unmarshal(text, &there); err != nil {
+		return err
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(body).Elem()) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if value := there[name]; options == "" && (value == nil || string(value) == "null") {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	return nil
 }
 
 // known refuses parameters of the query that the operation does not have: a misspelt filter must not select everything.

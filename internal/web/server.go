@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -185,6 +186,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, one route) {
 	defer cancel()
 	value, err := one.do(&request{Request: r.WithContext(ctx), who: who})
 	if err != nil {
+		if cause := ctx.Err(); cause != nil { // a query that is broken off says so in words of its own
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 		s.fail(w, r, err)
 		return
 	}
@@ -193,7 +197,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, one route) {
 		w.WriteHeader(one.status)
 		return
 	}
-	writeJSON(w, one.status, value)
+	text, err := encode(value)
+	if err != nil {
+		s.fail(w, r, fmt.Errorf("writing the answer: %w", err))
+		return
+	}
+	head(w, "application/json")
+	w.WriteHeader(one.status)
+	_, _ = w.Write(text) // what cannot be written any more has no reader
 }
 
 // calmly answers for handlers that panic: the process goes on.
@@ -223,11 +234,11 @@ func head(w http.ResponseWriter, kind string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
-// writeJSON writes an answer. What cannot be written any more has no reader.
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	head(w, "application/json")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
+// encode makes the text of an answer, whole, before anything of it is sent.
+func encode(value any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value)
+	err := encoder.Encode(value)
+	return b.Bytes(), err
 }
