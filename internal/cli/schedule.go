@@ -40,11 +40,14 @@ type timetable struct {
 	broken   map[string]bool // workflows without a version; nil: those are found by the problems
 }
 
-// openTimetable reads the workflows of the project.
+// openTimetable reads the workflows of the project: those that its daemon goes by, else those of the folder.
 func (a *app) openTimetable(ctx context.Context) (*timetable, error) {
 	project, err := a.openProject(".")
 	if err != nil {
 		return nil, err
+	}
+	if t, err := a.inForce(ctx, project); t != nil || err != nil {
+		return t, err
 	}
 	catalogue, err := a.planCatalogue(project, true)
 	if err != nil {
@@ -124,8 +127,9 @@ func (a *app) scheduleNext() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "next",
 		Short: "The instants to come, soonest first",
-		Long: `Shows the instants at which runs will be started, from the files alone: it needs neither a daemon
-nor a ledger, and does not know what is paused.`,
+		Long: `Shows the instants at which runs will be started: by the workflows that the project's daemon has in
+force, else from the files alone. It needs neither a daemon nor a ledger, and does not know what is
+paused.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if count < 1 || count > 10_000 {

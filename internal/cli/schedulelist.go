@@ -16,22 +16,28 @@ import (
 )
 
 func (a *app) scheduleList() *cobra.Command {
+	var sandboxed bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Every trigger: when it fires next, what came of it last, and whether it is paused",
-		Long: `Shows every trigger of the project's workflows. A file with errors is named with its problems; the
-daemon goes on with the last version of it that was good. Exit code 3 when there is one.`,
+		Long: `Shows every trigger of the project's workflows: of those that its daemon has in force, else of those
+in the folder. A file with errors is named with its problems; the daemon goes on with the last
+version of it that was good. Exit code 3 when there is one.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if sandboxed && a.server != "" {
+				return usage("--sandbox: a daemon elsewhere shows its own: leave it out")
+			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listSchedules(ctx) },
-				func() error { return a.listSchedules(c.Context()) })
+				func() error { return a.listSchedules(c.Context(), sandboxed) })
 		},
 	}
+	c.Flags().BoolVar(&sandboxed, "sandbox", false, "what came of them in a daemon that rehearses (serve --sandbox)")
 	a.outputFlag(c)
 	return c
 }
 
-func (a *app) listSchedules(ctx context.Context) error {
+func (a *app) listSchedules(ctx context.Context, sandboxed bool) error {
 	t, err := a.openTimetable(ctx)
 	if err != nil {
 		return err
@@ -40,7 +46,7 @@ func (a *app) listSchedules(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	views, err := t.views(rows, time.Now())
+	views, err := t.views(rows, sandboxed, time.Now())
 	if err != nil {
 		return err
 	}
@@ -70,14 +76,21 @@ func (a *app) printSchedules(views []result.Schedule) error {
 // scheduleName names a trigger; with trigger "", all of a workflow.
 type scheduleName struct{ workflow, trigger string }
 
-// views are the triggers of the folder, and those that only the ledger knows: of files that are broken, or gone.
-func (t *timetable) views(rows []engine.Schedule, now time.Time) ([]result.Schedule, error) {
-	known := map[scheduleName]engine.Schedule{}
+// views are the triggers of the folder, and those that only the ledger knows: of files that are broken, or gone. What came
+// of them is that of rehearsals, or of real ones; a pause holds for both.
+func (t *timetable) views(rows []engine.Schedule, sandboxed bool, now time.Time) ([]result.Schedule, error) {
+	known, paused := map[scheduleName]engine.Schedule{}, map[scheduleName]bool{}
 	for _, row := range rows {
-		if !row.Sandbox {
-			known[scheduleName{row.Workflow, row.Trigger}] = row
+		name := scheduleName{row.Workflow, row.Trigger}
+		if row.Sandbox == sandboxed {
+			known[name] = row
+		}
+		if row.Paused && !row.Sandbox {
+			paused[name] = true
 		}
 	}
+	isPaused := func(name scheduleName) bool { return paused[name] || paused[scheduleName{name.workflow, ""}] }
+	broken := t.brokenNames()
 	next := map[scheduleName]time.Time{}
 	upcoming, err := engine.UpcomingFires(t.planned, t.project.config.Timezone, now, 1)
 	if err != nil {
@@ -93,27 +106,26 @@ func (t *timetable) views(rows []engine.Schedule, now time.Time) ([]result.Sched
 		for _, trigger := range planned.Workflow.Triggers {
 			name := scheduleName{planned.Name, trigger.Name}
 			view := viewSchedule(name, known[name])
-			if view.Next = result.When(next[name]); known[scheduleName{planned.Name, ""}].Paused {
-				view.State = statePaused
+			if view.Next = result.When(next[name]); broken[planned.Name] {
+				view.State = stateBroken
 			}
-			if view.State == statePaused {
-				view.Next = nil
+			if isPaused(name) {
+				view.State, view.Next = statePaused, nil
 			}
 			delete(known, name)
 			views = append(views, view)
 		}
 	}
-	broken := t.brokenNames()
 	for _, row := range rows {
 		name := scheduleName{row.Workflow, row.Trigger}
-		if _, left := known[name]; !left || row.Trigger == "" || row.Sandbox {
+		if _, left := known[name]; !left || row.Trigger == "" || row.Sandbox != sandboxed {
 			continue
 		}
 		view := viewSchedule(name, row)
 		if view.State = "gone"; !there[row.Workflow] && broken[row.Workflow] {
-			view.State, view.Next = "broken", result.When(row.NextAt)
+			view.State, view.Next = stateBroken, result.When(row.NextAt)
 		}
-		if row.Paused || known[scheduleName{row.Workflow, ""}].Paused {
+		if isPaused(name) {
 			view.State, view.Next = statePaused, nil
 		}
 		views = append(views, view)
@@ -121,16 +133,15 @@ func (t *timetable) views(rows []engine.Schedule, now time.Time) ([]result.Sched
 	return views, nil
 }
 
-const statePaused = "paused"
+const (
+	statePaused = "paused"
+	stateBroken = "broken"
+)
 
 func viewSchedule(name scheduleName, row engine.Schedule) result.Schedule {
-	view := result.Schedule{Workflow: name.workflow, Trigger: name.trigger, State: "active", LastAt: result.When(row.LastAt),
+	return result.Schedule{Workflow: name.workflow, Trigger: name.trigger, State: "active", LastAt: result.When(row.LastAt),
 		LastOutcome: string(row.LastOutcome), LastReason: row.LastReason, LastRun: row.FiredRun,
 		Fired: row.Fired, Skipped: row.Skipped, Missed: row.Missed}
-	if row.Paused {
-		view.State = statePaused
-	}
-	return view
 }
 
 // brokenNames are the workflows whose files cannot be used, as far as their names can be told.

@@ -186,7 +186,7 @@ func (s apiSchedules) timetable() *timetable {
 	snapshot := s.folder.Snapshot()
 	t := &timetable{project: s.project, problems: snapshot.Problems, broken: map[string]bool{}}
 	for _, loaded := range snapshot.Workflows {
-		if t.broken[loaded.Name] = loaded.Workflow == nil; loaded.Workflow != nil {
+		if t.broken[loaded.Name] = loaded.Broken; loaded.Workflow != nil {
 			t.planned = append(t.planned, engine.Planned{Name: loaded.Name, Workflow: loaded.Workflow, Commit: loaded.Commit})
 		}
 	}
@@ -199,7 +199,7 @@ func (s apiSchedules) List(ctx context.Context) ([]result.Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.timetable().views(rows, time.Now())
+	return s.timetable().views(rows, s.sandboxed, time.Now())
 }
 
 // Next implements web.Schedules.

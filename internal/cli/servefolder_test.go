@@ -86,6 +86,42 @@ func awaitRun(t *testing.T, dir, commit string) ran {
 	}
 }
 
+// scheduled is a trigger as `schedule list` tells of it.
+type scheduled struct {
+	Workflow, State string
+	Next            *time.Time
+	Fired           int
+}
+
+// While a daemon is there, the schedule is what it fires: of a broken file the last good version.
+func TestTheScheduleIsWhatTheDaemonFires(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "workflows", "daily.yaml")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte("triggers: [{ schedule: \"@daily\" }]\nsteps: [{ uses: log, with: { message: hi } }]\n"), 0o600))
+	daemon := begin(t, dir, "serve", "--sandbox", "--listen", "127.0.0.1:0")
+	daemon.sees("serving ")
+	require.Equal(t, "active", read[[]scheduled](t, "--project", dir, "schedule", "list")[0].State)
+	require.NoError(t, os.WriteFile(path, []byte("steps: [{ uses: lgo }]\n"), 0o600))
+	daemon.sees("last good version stays in force")
+	for _, command := range []string{"next", "list"} {
+		asked := invoke(t, "--project", dir, "schedule", command, "--output", "json")
+		require.Equal(t, 3, asked.code, asked.err)
+		require.Contains(t, asked.err, "daily.yaml:1:")
+		var rows []scheduled
+		require.NoError(t, json.Unmarshal([]byte(asked.out), &rows))
+		require.Len(t, rows, 1)
+		require.Equal(t, "daily", rows[0].Workflow)
+		if command == "list" {
+			require.Equal(t, "broken", rows[0].State)
+			require.NotNil(t, rows[0].Next)
+		}
+	}
+	require.NoError(t, daemon.command.Process.Signal(os.Interrupt))
+	require.Zero(t, daemon.wait(soon), daemon.err)
+	require.JSONEq(t, "[]", invoke(t, "--project", dir, "schedule", "next", "--output", "json").out, "the folder has nothing")
+}
+
 // A run sees the workflow and the files of the commit that it was started from.
 func TestServeFollowsABranch(t *testing.T) {
 	source := repositoryAt{t, t.TempDir()}
@@ -99,6 +135,16 @@ func TestServeFollowsABranch(t *testing.T) {
 	one := awaitRun(t, dir, first)
 	require.Equal(t, "succeeded", one.Status, daemon.err)
 	require.Equal(t, 1, one.Counts.Succeeded)
+
+	// The schedule is that of the commit, and what came of it that of the rehearsal.
+	rows := read[[]scheduled](t, "--project", dir, "schedule", "list", "--sandbox")
+	require.Len(t, rows, 1)
+	require.Equal(t, []string{"vip", "active"}, []string{rows[0].Workflow, rows[0].State})
+	require.Positive(t, rows[0].Fired)
+	require.Zero(t, read[[]scheduled](t, "--project", dir, "schedule", "list")[0].Fired, "nothing fired for real")
+	next := read[[]struct{ Workflow, At string }](t, "--project", dir, "schedule", "next", "--from", "2026-12-01")
+	require.Equal(t, "vip", next[0].Workflow)
+	require.Equal(t, "2026-12-01T00:00:00+08:00", next[0].At, "in the time zone of the commit")
 
 	second := source.commit(map[string]string{"lists/vip.csv": "friend\nfirst\nsecond\n"})
 	two := awaitRun(t, dir, second)

@@ -20,7 +20,7 @@ func (f *Folder) restore(ctx context.Context, e *entry) (*version, error) {
 	if !ok {
 		return nil, nil
 	}
-	workflow, err := restored(ctx, f.config.Catalogue, f.config.Texts, kept)
+	workflow, err := Restore(ctx, f.config.Catalogue, f.config.Texts, kept)
 	if invalid, is := errors.AsType[diagnostic.List](err); is {
 		f.config.Logger.Warn("the last good version of a broken workflow cannot be used any more", "file", e.path, "error", invalid)
 		return nil, nil

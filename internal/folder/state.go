@@ -122,6 +122,21 @@ func (b *Branch) note(commit string) {
 	}
 }
 
+// InForce is the project's folder of the commit that was in force last, as a daemon keeps it under state; "" when there is
+// none.
+func InForce(state string) string {
+	text, err := os.ReadFile(filepath.Join(state, "current.json"))
+	var noted current
+	if err != nil || json.Unmarshal(text, &noted) != nil || !plumbing.IsHash(noted.Commit) {
+		return ""
+	}
+	root := filepath.Join(Git{State: state}.treeDir(noted.Commit), filepath.FromSlash(noted.Path))
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return ""
+	}
+	return root
+}
+
 // last is the commit that was in force last; "" when there is none of this branch.
 func (b *Branch) last() string {
 	text, err := os.ReadFile(b.currentFile())

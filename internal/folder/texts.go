@@ -82,8 +82,9 @@ func callees(workflow *workflows.Resting) []callee {
 	return list
 }
 
-// restored reads a version that was kept, with those that it calls as they were then.
-func restored(ctx context.Context, catalogue workflows.Catalogue, texts Texts, kept Version) (*workflows.Resting, error) {
+// Restore reads a version that was kept, with those that it calls as they were then. The error is a diagnostic.List when
+// the text is not good for this youmiflow.
+func Restore(ctx context.Context, catalogue workflows.Catalogue, texts Texts, kept Version) (*workflows.Resting, error) {
 	source, err := texts.Text(ctx, kept.Digest)
 	if err != nil {
 		return nil, err

@@ -70,6 +70,16 @@ func Owner(dsn string) int {
 	return pid
 }
 
+// OwnerRole returns the role of the ledger's owner (LockFor); "" when there is none, or it has no role.
+func OwnerRole(dsn string) string {
+	path, err := filePath(dsn)
+	if err != nil || !locked(path+".lock") {
+		return ""
+	}
+	_, role := ownerIn(path + ".lock")
+	return role
+}
+
 // Release gives the ownership back.
 func (o *Ownership) Release() error { return o.lock.release() }
 

@@ -41,7 +41,9 @@ func TestOneOwnerAtATime(t *testing.T) {
 		require.True(t, held)
 		require.Equal(t, left, third.Left())
 		require.Equal(t, os.Getpid(), ledger.Owner(path))
+		require.Equal(t, "other", ledger.OwnerRole(path))
 		require.NoError(t, third.Release())
+		require.Empty(t, ledger.OwnerRole(path))
 	}
 	fourth, held, err := ledger.Lock(path)
 	require.NoError(t, err)

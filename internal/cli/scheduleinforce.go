@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"youmiflow/engine"
+	"youmiflow/internal/folder"
+	"youmiflow/internal/ledger"
+	"youmiflow/workflows"
+)
+
+// inForce is what the daemon that works on the project goes by: of a broken file the last good version, and the commit of a
+// branch that it follows. Nil: there is no daemon.
+func (a *app) inForce(ctx context.Context, project *project) (_ *timetable, err error) {
+	database, err := project.database()
+	if err != nil || ledger.OwnerRole(database) != daemonRole {
+		return nil, err
+	}
+	l, err := a.openReadOnly(ctx, project)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	versions, err := l.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(versions, func(v folder.Version) bool { return v.Commit != "" }) {
+		project = a.followed(project)
+	}
+	catalogue, err := a.planCatalogue(project, true)
+	if err != nil {
+		return nil, err
+	}
+	t := &timetable{project: project}
+	for _, version := range versions {
+		workflow, err := folder.Restore(ctx, catalogue, l, version)
+		if err != nil {
+			return nil, err
+		}
+		t.planned = append(t.planned, engine.Planned{Name: version.Name, Workflow: workflow, Commit: version.Commit})
+	}
+	slices.SortFunc(t.planned, func(a, b engine.Planned) int { return strings.Compare(a.Name, b.Name) })
+	_, t.problems = workflows.LoadFolder(project.config.Workflows, catalogue)
+	return t, nil
+}
+
+// followed is the project as of the commit that the daemon has in force. What is kept stays in this folder.
+func (a *app) followed(here *project) *project {
+	root := folder.InForce(filepath.Join(here.dir, ".youmiflow", "git"))
+	if root == "" {
+		return here
+	}
+	config, problems := workflows.LoadProject(root, a.Lookup)
+	if problems.HasErrors() {
+		return here // the daemon has refused it, too
+	}
+	return &project{dir: here.dir, config: config, found: true}
+}
