@@ -62,7 +62,7 @@ func survivesAFullDisk(t *testing.T, seed uint64) {
 		r := rehearse(t, dir, "limits: { account: { by: call.account, rate: 100/s } }", sandbox.Config{Seed: seed + 1, Clock: time.Now, Faults: []sandbox.Fault{fault(t, "*:delay:20ms")}}, nil)
 		r.file("people.csv", manyPeople(people, 3))
 		id := r.start(fullDiskCampaign)
-		time.Sleep(time.Duration(math.Exp(random.Float64()*math.Log(8e9)))) // up to 8 s
+		time.Sleep(time.Duration(math.Exp(random.Float64() * math.Log(8e9)))) // up to 8 s
 		fill(t, r.ledger, left)
 		time.Sleep(10 * time.Minute)
 		sent := r.box.Deliveries()
