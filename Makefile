@@ -26,6 +26,8 @@ test: ## Run all tests, and say at the end which optional checks were left out
 		echo "  audiences in PostgreSQL       (needs the server; Debian's package is postgresql)"
 	@command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || \
 		echo "  audiences in MySQL            (needs a server; Debian's package is mariadb-server)"
+	@command -v curl >/dev/null 2>&1 || \
+		echo "  what docs/api.md has you type (needs curl, which is not installed)"
 	@if command -v npm >/dev/null 2>&1; \
 		then echo "  schemas in a real editor      make editors"; \
 		else echo "  schemas in a real editor      make editors   (needs node and npm, which are not installed)"; fi
