@@ -122,16 +122,19 @@ func person(lookup func(string) (string, bool)) string {
 	return fmt.Sprintf("user %d", os.Getuid())
 }
 
-// announcer tells who watches a run what it asks, each question once.
+// announcer tells who watches a run what it asks, each question once; on a terminal it asks them.
 type announcer struct {
 	app     *app
 	project *project
 	next    time.Time
 	told    map[string]bool
+	asks    bool             // on a terminal
+	answers *answering       // nil: nothing was asked yet
+	asked   *engine.Question // whose answer is awaited; nil: none
 }
 
 func (s *session) newAnnouncer() *announcer {
-	return &announcer{app: s.app, project: s.project, told: map[string]bool{}}
+	return &announcer{app: s.app, project: s.project, told: map[string]bool{}, asks: s.app.canAsk()}
 }
 
 // announceEvery is how often a run is asked for its questions.
@@ -146,6 +149,9 @@ func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) 
 	if err != nil {
 		return err
 	}
+	if n.asks {
+		return n.ask(open)
+	}
 	for _, q := range open {
 		if name := q.Run + " " + q.Step; !n.told[name] {
 			n.told[name] = true
@@ -156,11 +162,15 @@ func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) 
 }
 
 func (n *announcer) tell(q engine.Question) {
-	limit := ""
-	if !q.Until.IsZero() {
-		limit = fmt.Sprintf(" (until %s, then it counts as %s)", q.Until.Local().Format(time.DateTime), decided(q.Default))
-	}
 	arguments := q.Run + " " + q.Step
-	n.app.say("the run waits for a person: %s%s\n  yes: %s\n  no:  %s", q.Text, limit,
+	n.app.say("the run waits for a person: %s%s\n  yes: %s\n  no:  %s", q.Text, limitOf(q),
 		n.project.hint("youmiflow runs approve "+arguments), n.project.hint("youmiflow runs reject "+arguments))
+}
+
+// limitOf says until when a question can be answered, and what counts then.
+func limitOf(q engine.Question) string {
+	if q.Until.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" (until %s, then it counts as %s)", q.Until.Local().Format(time.DateTime), decided(q.Default))
 }

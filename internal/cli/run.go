@@ -172,11 +172,12 @@ func (s *session) attend(ctx context.Context, id string, begin func() error) (er
 const unheard = 3 * time.Second
 
 // follow looks at the run until it is over or paused.
-func (s *session) follow(ctx context.Context, id string, progress progress) (engine.Run, error) {
+func (s *session) follow(ctx context.Context, id string, progress progress) (_ engine.Run, err error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var interrupted time.Time
 	questions, handedOver := s.newAnnouncer(), false
+	defer func() { err = errors.Join(err, questions.stop()) }()
 	for {
 		owner, err := s.own(ctx, s.recovery(id))
 		if err != nil {
@@ -202,6 +203,10 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (eng
 		}
 		select {
 		case <-tick.C:
+		case line, more := <-questions.typed():
+			if err := questions.answer(ctx, s.engine, line, more); err != nil {
+				return run, err
+			}
 		case <-ctx.Done():
 			return run, ctx.Err()
 		case <-s.app.Interrupts:
