@@ -272,6 +272,40 @@ func TestSuppressedCustomersAreSkippedBeforeAnything(t *testing.T) {
 	})
 }
 
+// A call may name people in other ways than as its friend. One that cannot be made for the others alone is not made at all.
+func TestSuppressedCustomersWhomACallNamesOtherwise(t *testing.T) {
+	suppress := func(c *engine.Config) {
+		c.Suppressed = func(account, friend string) bool { return friend == "b" }
+	}
+	bubble(t, "limits: {}", sandbox.Config{Seed: 1}, suppress, func(t *testing.T, r *rehearsal) {
+		bulk := func(people string) string {
+			return "steps:\n  - uses: bulk_send.save\n    with: { messages: [{ text: hi }], fields: { who: " + people + " } }\n"
+		}
+		for _, people := range []string{"[a, b]", `"a,b"`, "{ list: [{ id: b }] }", `'["a", "b"]'`} {
+			id := r.start(bulk(people))
+			run := r.until(id, time.Second, over)
+			require.Equal(t, engine.StatusFailed, run.Status, people)
+			require.Equal(t, "suppressed", run.Error.Code)
+			require.Contains(t, run.Error.Message, `on the suppression list: 1 of those whom the call names, the first of them "b"`)
+		}
+		require.Zero(t, r.box.Stats().Requests)
+		run := r.until(r.start(bulk("[a, c, bb]")), time.Second, over)
+		require.Equal(t, engine.StatusSucceeded, run.Status, "%+v", run.Error)
+
+		id := r.start(`
+steps:
+  - foreach: { in: [{ friend: a }, { friend: b }], as: who, key: who.friend }
+    steps:
+      - uses: api.call
+        with: { effect: message, path: /v2/System/GetDepartList, method: GET, query: { person: "${{ who.friend }}" } }
+`)
+		r.until(id, time.Second, over)
+		require.Equal(t, engine.StatusSkipped, r.items(id)["b"].Status, "%+v", r.items(id)["b"])
+		require.Equal(t, engine.ReasonSuppressed, r.items(id)["b"].Reason)
+		require.NotEqual(t, engine.StatusSkipped, r.items(id)["a"].Status)
+	})
+}
+
 func TestAnAccountThatKeepsFailingIsHeld(t *testing.T) {
 	for name, lane := range map[string]string{"with its lane": "", "its items alone": "\n      lane: '\"all\"'"} {
 		t.Run(name, func(t *testing.T) { accountIsHeld(t, lane) })

@@ -35,7 +35,8 @@ type Config struct {
 	Poll time.Duration
 	// Location is the time zone of send windows that name none. Default: UTC.
 	Location *time.Location
-	// Suppressed reports whether nobody may write to a customer. Default: nobody is.
+	// Suppressed reports whether nobody may write to a customer; with account "", which is that of a call that names none,
+	// whether some account may not. Default: nobody is.
 	Suppressed func(account, friend string) bool
 	// TripAfter is how many failures in a row that the catalogue marks as the account's fault trip an account. Default 5.
 	TripAfter int

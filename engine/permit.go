@@ -48,6 +48,30 @@ func (s *scope) refused(request Request) *leftOut {
 	return &leftOut{codeSuppressed, ReasonSuppressed}
 }
 
+// refusedFor fails a call that names people of whom nobody may write to some: it cannot be made for the others alone. Where
+// it is only the customer whom the item is about, the item is left out as with any other call.
+func (s *scope) refusedFor(request Request) *result {
+	if len(request.People) == 0 || s.active.run.Test != nil || !windowed(request) {
+		return nil
+	}
+	count, first := 0, ""
+	for _, person := range request.People {
+		if s.engine.Suppressed(request.Account, person) {
+			if count++; count == 1 {
+				first = person
+			}
+		}
+	}
+	switch {
+	case count == 0:
+		return nil
+	case count == 1 && first == s.item.Key:
+		return s.leaveOut(&leftOut{codeSuppressed, ReasonSuppressed})
+	}
+	return failed(codeSuppressed, fmt.Errorf("%s: %d of those whom the call names, the first of them %q. It is not made, since it cannot be made for the others alone: leave them out",
+		ReasonSuppressed, count, first))
+}
+
 // holdItem has the item wait alone, until an instant or until somebody lets it go on (zero).
 func (s *scope) holdItem(at time.Time, why string) error {
 	return s.holdOr(&suspended{at: at, held: why})

@@ -348,6 +348,9 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		if why := s.refused(*action.Request); why != nil {
 			return s.leaveOut(why), nil
 		}
+		if r := s.refusedFor(*action.Request); r != nil {
+			return r, nil
+		}
 		if r := s.doubtful(step, *action.Request); r != nil {
 			return r, nil
 		}

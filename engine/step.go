@@ -56,6 +56,9 @@ type Request struct {
 	Friend    string // ToUserName; "" when the call concerns none
 	Body      json.RawMessage
 	Takeover  TakeoverUse
+	// People are customers whom the call names besides Friend, or in place of one, as far as that can be told: the
+	// suppression list is asked about them.
+	People []string
 	// Team says that the call reaches the people who run campaigns, and no customer: no send window holds it.
 	Team bool
 }

@@ -29,7 +29,7 @@ func bulkSendSave(Config) operation {
 	return operation{
 		name: "bulk_send.save", id: youmi.OperationSaveBulkSendTask, effect: workflows.EffectMessage,
 		summary: "Saves a bulk send by robot (保存RPA群发).",
-		params:  []param{messages, fields, as}, further: "fields",
+		params:  []param{messages, fields, as}, further: "fields", people: "fields",
 		outputs: []workflows.Field{{Name: "id", Type: textType(), APIName: "ad_bulk_send_id", Description: "the bulk send's number; empty when it is not found in the answer"}},
 		assumed: map[string]any{"id": ""},
 		read: func(outputs map[string]any) error {

@@ -21,6 +21,7 @@ type call struct {
 	effect    workflows.Effect
 	account   string
 	friend    string
+	people    []string
 	takeover  engine.TakeoverUse
 	body      any
 	// written is the body where it is encoded already.
@@ -43,7 +44,7 @@ func (c call) action(config Config, connection string) (engine.Action, error) {
 	}
 	p := &prepared{
 		Request: engine.Request{
-			Operation: c.operation, Effect: c.effect, Account: c.account, Friend: c.friend, Body: body, Takeover: c.takeover,
+			Operation: c.operation, Effect: c.effect, Account: c.account, Friend: c.friend, Body: body, Takeover: c.takeover, People: c.people,
 		},
 		client: config.API, connection: connection, outputs: c.outputs, make: c.make,
 	}

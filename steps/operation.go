@@ -18,6 +18,8 @@ type operation struct {
 	oneOf   []workflows.Choice
 	// account and friend name the inputs by which limits and the ledger know the call; "" for none.
 	account, friend string
+	// people names an input in which customers are named in ways that no page shows; "" for none.
+	people string
 	// further names an input that holds fields by the platform's own names, sent as they are; "" for none.
 	further string
 	// outputs are given besides the answer as it came.
@@ -75,8 +77,13 @@ func (o operation) call(in inputs) (call, error) {
 	if len(o.params) == 0 {
 		c.body = nil
 	}
-	c.account, _ = plain(in.values[o.account])
+	if c.account, _ = plain(in.values[o.account]); c.account == "0" {
+		c.account = "" // which the pages write where none is given (api-96285441)
+	}
 	c.friend, _ = plain(in.values[o.friend])
+	if o.people != "" {
+		c.people = peopleIn(in.values[o.people])
+	}
 	return c, nil
 }
 

@@ -77,6 +77,9 @@ func prepareRaw(config Config, params []param, input engine.Input) (engine.Actio
 	}
 	c.account, _ = plain(in.values["account"])
 	c.friend, _ = plain(in.values["friend"])
+	if effect != workflows.EffectRead {
+		c.people = peopleIn([]any{request.Path, in.values["body"], in.values["query"]})
+	}
 	return c.action(config, input.Connection)
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // suppression is the customers whom nobody may write to, from the files under `suppress` in youmiflow.yaml. Of each it
-// keeps eight bytes, so that a million fit. A file that changes is read again while the process lives: who asks not to be
+// keeps eight bytes (sixteen where an account is named), so that a million fit. A file that changes is read again while the process lives: who asks not to be
 // written to should not have to wait for the next run.
 type suppression struct {
 	project *project
@@ -78,7 +78,11 @@ func (s *suppression) follow(project *project) error {
 	return nil
 }
 
-// has reports whether nobody may write to a customer.
+// anyAccount marks customers who are on the list for one account at least.
+const anyAccount = "\x00any"
+
+// has reports whether nobody may write to a customer. Account "" is one that is not known: then it counts for which account
+// a customer is on the list.
 func (s *suppression) has(account, friend string) bool {
 	s.refresh(time.Now())
 	s.mu.RLock()
@@ -87,6 +91,9 @@ func (s *suppression) has(account, friend string) bool {
 		return false
 	}
 	_, everywhere := slices.BinarySearch(s.hashes, s.hash("", friend))
+	if account == "" {
+		account = anyAccount
+	}
 	_, here := slices.BinarySearch(s.hashes, s.hash(account, friend))
 	return everywhere || here
 }
@@ -164,7 +171,11 @@ func (s *suppression) readFile(hashes []uint64, file string) (_ []uint64, err er
 		if err != nil {
 			return nil, err
 		}
-		hashes = append(hashes, s.hash(cell(row["account"]), cell(row["friend"])))
+		account, friend := cell(row["account"]), cell(row["friend"])
+		hashes = append(hashes, s.hash(account, friend))
+		if account != "" {
+			hashes = append(hashes, s.hash(anyAccount, friend))
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func TestWhoIsOnTheSuppressionList(t *testing.T) {
 	})
 	require.NoError(t, s.load())
 	for who, want := range map[string]bool{
-		"1/everywhere": true, "2/everywhere": true, "1/here": true, "2/here": false, "1/12345": true, "135387/x": true, "1/x": false, "/here": false, "1/": false,
+		"1/everywhere": true, "2/everywhere": true, "1/here": true, "2/here": false, "1/12345": true, "135387/x": true, "1/x": false, "/here": true, "/x": true, "/nobody": false, "1/": false,
 	} {
 		account, friend, _ := strings.Cut(who, "/")
 		require.Equal(t, want, s.has(account, friend), who)
