@@ -142,7 +142,7 @@ func (r *rehearsal) eventWork(texts ...string) *engine.EventWork {
 		planned = append(planned, engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(r.catalogue)})
 	}
 	scheduler := engine.NewScheduler(engine.SchedulerConfig{Engine: r.engine, Schedules: r.ledger, Planner: planned})
-	return engine.NewEventWork(engine.EventWorkConfig{Engine: r.engine, Scheduler: scheduler, Connections: []string{"default"}})
+	return engine.NewEventWork(engine.EventWorkConfig{Engine: r.engine, Scheduler: scheduler, Backlogs: r.ledger, Connections: []string{"default"}})
 }
 
 // Two events, one of them three times, and a process that dies before it notes how far it came: each starts one run, that

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,9 @@ type EventWorkConfig struct {
 	Poll time.Duration
 	// SettleEvery is how often it looks whether events say what became of unknown calls. Default 5s.
 	SettleEvery time.Duration
+	// Backlogs keeps the events whose trigger has as many runs as it may have. Default: nobody does, and each of them fails
+	// to be acted on until there is room.
+	Backlogs Backlogs
 }
 
 // EventWork does what follows from events: it starts runs, holds accounts whose device is out of order, and settles calls
@@ -29,6 +33,8 @@ type EventWork struct {
 	poke       chan struct{}
 	settleFrom time.Time // of more unknown calls than are looked at in one go: where to go on
 	settleAt   time.Time
+	behind     map[Backlog]bool // triggers that have events waiting
+	queue      []Change         // events of the batch that are to wait
 }
 
 // NewEventWork returns it. It does nothing before Run.
@@ -63,7 +69,7 @@ func (w *EventWork) Run(ctx context.Context) error {
 		if failing {
 			poke = nil // a flood must not turn a fault into a busy loop
 		}
-		fired, stop := w.Engine.Timer(w.Poll)
+		fired, stop := w.Engine.Timer(w.rest())
 		select {
 		case <-fired:
 		case <-poke:
@@ -74,10 +80,24 @@ func (w *EventWork) Run(ctx context.Context) error {
 	return nil
 }
 
+// backlogPoll is how often it looks whether there is room for events that wait.
+const backlogPoll = 200 * time.Millisecond
+
+// rest is how long it does nothing unless it is told of an event.
+func (w *EventWork) rest() time.Duration {
+	if len(w.behind) > 0 {
+		return min(w.Poll, backlogPoll)
+	}
+	return w.Poll
+}
+
 // eventBatch is how many events are acted on before that is noted.
 const eventBatch = 100
 
 func (w *EventWork) look(ctx context.Context) error {
+	if err := w.drain(ctx); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		n, err := w.batch(ctx)
 		if err != nil {
@@ -100,6 +120,9 @@ func (w *EventWork) batch(ctx context.Context) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := w.findBehind(ctx); err != nil {
+		return 0, err
+	}
 	list, err := w.Engine.Events.EventsAfter(ctx, cursor, eventBatch)
 	if err != nil || len(list) == 0 {
 		return 0, err
@@ -115,7 +138,7 @@ func (w *EventWork) batch(ctx context.Context) (n int, err error) {
 	if n == 0 {
 		return 0, err
 	}
-	if noting := w.Engine.commit(ctx, SetEventCursor{cursor}); noting != nil {
+	if noting := w.Engine.commit(ctx, append(w.queue, SetEventCursor{cursor})...); noting != nil {
 		return n, fmt.Errorf("noting which events were looked at: %w", noting)
 	}
 	return n, err
@@ -162,7 +185,16 @@ func (w *EventWork) fire(ctx context.Context, planned Planned, event Event) erro
 		if !w.meant(ctx, planned, trigger, event, names) {
 			continue
 		}
+		of := Backlog{planned.Name, trigger.Name, w.Scheduler.Sandbox}
+		if w.behind[of] && !w.Scheduler.Paused(planned.Name, trigger.Name) {
+			w.await(of, event)
+			return nil
+		}
 		run, why, err := w.Scheduler.FireEvent(ctx, planned, trigger, event.ID, names)
+		if errors.Is(err, ErrFull) && w.Backlogs != nil {
+			w.await(of, event)
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("starting workflow %s: %w", planned.Name, err)
 		}

@@ -115,12 +115,16 @@ func (s *Scheduler) tell(w *watch, fire Fire) {
 	s.Tell(fire)
 }
 
-// FireEvent starts the run of an event trigger: one for a workflow and the id of an event, whichever trigger it is. Event is what expressions see of it; whether
-// it is the one that the trigger is meant for has been asked before. Started is false when nothing was to be started, and
-// why says so.
-func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *workflows.Trigger, id string, event map[string]any) (run Run, why string, err error) {
+// whyPaused says that an event started no run, since nothing is to.
+const whyPaused = "the trigger is paused"
+
+// FireEvent starts the run of an event trigger: one for a workflow and the id of an event, whichever trigger it is. Event is
+// what expressions see of it; whether it is the one that the trigger is meant for has been asked before. Why says why nothing
+// was to be started, and is empty when something was: with the run, changes are made that are only made with it. The error is
+// ErrFull while the trigger has as many unfinished runs as it may have.
+func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *workflows.Trigger, id string, event map[string]any, with ...Change) (run Run, why string, err error) {
 	if s.Paused(planned.Name, trigger.Name) {
-		return Run{}, "the trigger is paused", nil
+		return Run{}, whyPaused, nil
 	}
 	workflow, err := planned.Workflow.Open()
 	if err != nil {
@@ -133,7 +137,8 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 	submission.Sandbox, submission.Trigger, submission.Event = s.Sandbox, TriggerEvent, event
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%t", planned.Name, id, s.Sandbox))
 	submission.ID = "event-" + hashText(sum[:10])
-	run, err = s.Engine.overlapping(ctx, submission, trigger.Overlap)
+	of := Backlog{planned.Name, trigger.Name, s.Sandbox}
+	run, err = s.Engine.overlapping(ctx, submission, trigger.Overlap, append(roomFor(of, trigger, submission.ID), with...)...)
 	var skip *skippedFire
 	switch {
 	case errors.As(err, &skip):
@@ -195,8 +200,10 @@ func (e *Engine) overlapping(ctx context.Context, submission Submission, overlap
 		}
 		switch overlap {
 		case workflows.OverlapQueue:
-			submission.Queued = true
-			err = e.roomToQueue(ctx, alone)
+			submission.Queued, err = true, nil
+			if submission.Trigger != TriggerEvent { // those wait elsewhere: none is passed over
+				err = e.roomToQueue(ctx, alone)
+			}
 		case workflows.OverlapCancel:
 			run, err = e.supersede(ctx, submission, with)
 			if errors.Is(err, ErrOver) { // one of them has just ended

@@ -102,6 +102,7 @@ type rehearsal struct {
 	catalogue *steps.Catalogue
 	project   *workflows.Project
 	adjust    func(*engine.Config)
+	durable   ledger.Durability
 	ledger    *ledger.Ledger
 	engine    *engine.Engine
 	desk      *desk
@@ -110,7 +111,13 @@ type rehearsal struct {
 // rehearse opens a project with this youmiflow.yaml. It must be called in a bubble, and its end called there too.
 func rehearse(t testing.TB, dir, config string, box sandbox.Config, adjust func(*engine.Config)) *rehearsal {
 	t.Helper()
-	r := &rehearsal{t: t, dir: dir, adjust: adjust}
+	return rehearseWith(t, dir, config, box, adjust, "")
+}
+
+// rehearseWith does so with a ledger that need not survive the end of the machine, where thousands of commits are made.
+func rehearseWith(t testing.TB, dir, config string, box sandbox.Config, adjust func(*engine.Config), durable ledger.Durability) *rehearsal {
+	t.Helper()
+	r := &rehearsal{t: t, dir: dir, adjust: adjust, durable: durable}
 	r.file("youmiflow.yaml", config)
 	var err error
 	r.box, err = sandbox.New(box)
@@ -135,7 +142,7 @@ func (r *rehearsal) open() {
 	r.t.Helper()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	var err error
-	r.ledger, err = ledger.Open(r.t.Context(), ledger.Config{DSN: filepath.Join(r.dir, "ledger.db"), Logger: logger})
+	r.ledger, err = ledger.Open(r.t.Context(), ledger.Config{DSN: filepath.Join(r.dir, "ledger.db"), Logger: logger, Durability: r.durable})
 	require.NoError(r.t, err)
 	r.desk = newDesk()
 	config := engine.Config{

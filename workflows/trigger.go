@@ -16,6 +16,13 @@ import (
 // maxTriggers bounds the triggers of one file.
 const maxTriggers = 100
 
+// DefaultMaxRuns is how many runs that an event trigger has started may be unfinished where it does not say; mostMaxRuns is
+// what it may say.
+const (
+	DefaultMaxRuns = 100
+	mostMaxRuns    = 1000
+)
+
 var triggerKeys = keySetOf(
 	key{"schedule", textShape, `When to start, as cron writes it: "0 10 * * MON-FRI" is 10:00 on working days. Also @daily and the like, and @every 90m.`},
 	key{"at", textShape, "One instant, such as 2026-11-11T10:00:00+08:00."},
@@ -25,6 +32,7 @@ var triggerKeys = keySetOf(
 	key{"overlap", described(wordShape(OverlapSkip, OverlapQueue, OverlapCancel, OverlapAllow),
 		"do not start", "start when the other has ended", "cancel the other and start", "start all the same"),
 		"What to do while another run of the workflow goes on. Without it, skip, and with `event`, allow."},
+	key{"max_runs", wholeNumberShape(1, mostMaxRuns), "With `event`: how many runs that it has started may be unfinished at a time; further events wait in their order. Without it, 100."},
 	key{"missed", described(wordShape(MissedSkip, MissedLatest, MissedAll), "forget them", "make up for the last one", "make up for each of them"),
 		"What to do about instants at which nobody was there to start a run. Without it, skip."},
 	key{"missed_within", durationShape, "With `missed`: how late a run may be made up for."},
@@ -37,7 +45,7 @@ var triggerKeys = keySetOf(
 // triggerOnly says which kinds of trigger a key belongs to; those that are not named here belong to all.
 func triggerOnly() map[string][]string {
 	return map[string][]string{
-		"if": {"event"}, "timezone": {"schedule", "at"}, "missed": {"schedule", "at"}, "missed_within": {"schedule", "at"},
+		"if": {"event"}, "max_runs": {"event"}, "timezone": {"schedule", "at"}, "missed": {"schedule", "at"}, "missed_within": {"schedule", "at"},
 		"jitter": {"schedule", "at"}, "from": {"schedule"}, "until": {"schedule"},
 	}
 }
@@ -99,6 +107,9 @@ func (p *parser) trigger(node *yaml.Node, params []*Param) *Trigger {
 	p.firing(t, all)
 	if kind == "event" && !all.has("overlap") {
 		t.Overlap = OverlapAllow // each event is somebody else's: none is passed over
+	}
+	if kind == "event" {
+		p.maxRuns(t, all)
 	}
 	p.triggerParams(t, all, params, names{scope: scope, explain: p.explainPlace})
 	return t
@@ -290,6 +301,22 @@ func (p *parser) firing(t *Trigger, all fields) {
 	} else if t.Missed == MissedAll && !all.has("event") {
 		p.warn(p.text.spanOf(all.byName["missed"].key), "missed-unbounded",
 			"after a long pause every missed fire would be made up for, however late: add `missed_within`, such as 2h")
+	}
+}
+
+// maxRuns reads how many runs of an event trigger may be unfinished.
+func (p *parser) maxRuns(t *Trigger, all fields) {
+	t.MaxRuns = DefaultMaxRuns
+	node := all.get("max_runs")
+	if node == nil {
+		return
+	}
+	if n, ok := p.integer(node, "max_runs", 1, mostMaxRuns); ok {
+		t.MaxRuns = n
+	}
+	if t.Overlap == OverlapSkip || t.Overlap == OverlapCancel {
+		p.warn(p.text.spanOf(all.byName["max_runs"].key), "no-effect", fmt.Sprintf(
+			"max_runs says nothing while overlap is %s: there is one run at a time", t.Overlap))
 	}
 }
 

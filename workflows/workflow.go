@@ -79,6 +79,7 @@ type Trigger struct {
 	Overlap      Overlap
 	Missed       Missed
 	MissedWithin time.Duration // 0: however late
+	MaxRuns      int           // of an event: how many runs that it has started may be unfinished; 0 with anything else
 	Params       []Assignment  // for an event they may use `event`
 	Span         diagnostic.Span
 

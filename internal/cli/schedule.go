@@ -36,8 +36,9 @@ becomes of that.`,
 type timetable struct {
 	project  *project
 	planned  []engine.Planned
-	problems diagnostic.List // of files that are left out
-	broken   map[string]bool // workflows without a version; nil: those are found by the problems
+	problems diagnostic.List        // of files that are left out
+	waiting  map[engine.Backlog]int // events that wait, by trigger
+	broken   map[string]bool        // workflows without a version; nil: those are found by the problems
 }
 
 // openTimetable reads the workflows of the project: those that its daemon goes by, else those of the folder.
@@ -289,6 +290,16 @@ func (a *app) scheduleRows(ctx context.Context, project *project) (_ []engine.Sc
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	return l.Schedules(ctx)
+}
+
+// waitingEvents counts the events that wait, by trigger.
+func (a *app) waitingEvents(ctx context.Context, project *project) (_ map[engine.Backlog]int, err error) {
+	l, err := a.openReadOnly(ctx, project)
+	if err != nil || l == nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return l.CountWaiting(ctx)
 }
 
 // onLedger opens the ledger for one change. Whoever works on it hears of the change by itself.

@@ -46,6 +46,9 @@ func (a *app) listSchedules(ctx context.Context, sandboxed bool) error {
 	if err != nil {
 		return err
 	}
+	if t.waiting, err = a.waitingEvents(ctx, t.project); err != nil {
+		return err
+	}
 	views, err := t.views(rows, sandboxed, time.Now())
 	if err != nil {
 		return err
@@ -60,13 +63,13 @@ func (a *app) listSchedules(ctx context.Context, sandboxed bool) error {
 }
 
 func (a *app) printSchedules(views []result.Schedule) error {
-	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", "NEXT", "LAST", "OUTCOME", "MISSED")
+	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", "NEXT", "LAST", "OUTCOME", "MISSED", "WAITING")
 	for _, view := range views {
 		outcome := view.LastOutcome
 		if view.LastReason != "" {
 			outcome += ": " + view.LastReason
 		}
-		if err := list.add(view, view.Workflow, view.Trigger, view.State, clock(view.Next), clock(view.LastAt), outcome, fmt.Sprint(view.Missed)); err != nil {
+		if err := list.add(view, view.Workflow, view.Trigger, view.State, clock(view.Next), clock(view.LastAt), outcome, fmt.Sprint(view.Missed), fmt.Sprint(view.Waiting)); err != nil {
 			return err
 		}
 	}
@@ -106,6 +109,7 @@ func (t *timetable) views(rows []engine.Schedule, sandboxed bool, now time.Time)
 		for _, trigger := range planned.Workflow.Triggers {
 			name := scheduleName{planned.Name, trigger.Name}
 			view := viewSchedule(name, known[name])
+			view.Waiting = t.waiting[engine.Backlog{Workflow: planned.Name, Trigger: trigger.Name, Sandbox: sandboxed}]
 			if view.Next = result.When(next[name]); broken[planned.Name] {
 				view.State = stateBroken
 			}

@@ -199,7 +199,11 @@ func (s apiSchedules) List(ctx context.Context) ([]result.Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.timetable().views(rows, s.sandboxed, time.Now())
+	t := s.timetable()
+	if t.waiting, err = s.ledger.CountWaiting(ctx); err != nil {
+		return nil, err
+	}
+	return t.views(rows, s.sandboxed, time.Now())
 }
 
 // Next implements web.Schedules.

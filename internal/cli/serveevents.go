@@ -12,7 +12,7 @@ import (
 // openEvents prepares what receives events and what acts on them. Without a secret in the configuration no address is
 // open; events that are there already are acted on all the same.
 func (d *daemon) openEvents() error {
-	d.events = engine.NewEventWork(engine.EventWorkConfig{Engine: d.engine, Scheduler: d.scheduler,
+	d.events = engine.NewEventWork(engine.EventWorkConfig{Engine: d.engine, Scheduler: d.scheduler, Backlogs: d.ledger,
 		Connections: slices.Sorted(maps.Keys(d.project.config.Connections))})
 	secret, err := d.project.config.EventSecret()
 	if err != nil || secret.Empty() {

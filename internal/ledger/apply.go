@@ -55,6 +55,12 @@ func (g *group) change(change engine.Change) error {
 		return g.addNotice(c.Notice)
 	case engine.RequireIdle:
 		return nil
+	case engine.RequireRoom:
+		return g.takeRoom(c)
+	case engine.AddWaiting:
+		return g.addWaiting(c)
+	case engine.DropWaiting:
+		return g.dropWaiting(c)
 	case engine.Wake:
 		g.wakes = append(g.wakes, c)
 		return nil

@@ -96,7 +96,11 @@ func eventQuery(filter events.Filter) (string, []any) {
 	if !filter.Received.IsZero() {
 		where.add("received_at >= ?", micros(filter.Received))
 	}
-	return `SELECT sequence, received_at, body FROM event` + where.clause() + fmt.Sprintf(` ORDER BY sequence LIMIT %d`, eventChunk), where.args
+	size := eventChunk
+	if filter.Limit > 0 {
+		size = min(size, filter.Limit)
+	}
+	return `SELECT sequence, received_at, body FROM event` + where.clause() + fmt.Sprintf(` ORDER BY sequence LIMIT %d`, size), where.args
 }
 
 // scanEvent reads the event again from its body, so that what is learned about bodies holds for old ones too.

@@ -121,6 +121,10 @@ func (g *group) admit(entry engine.Entry) error {
 			if err := g.admitIdle(change); err != nil {
 				return err
 			}
+		case engine.RequireRoom:
+			if err := g.admitRoom(change); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -48,6 +48,10 @@ func (ledger) Accounts(context.Context) ([]engine.Account, error) {
 	return make([]engine.Account, 1), nil
 }
 
+func (ledger) CountWaiting(context.Context) (map[engine.Backlog]int, error) {
+	return map[engine.Backlog]int{{Workflow: "w", Trigger: "chat"}: 4, {Workflow: "w", Trigger: "chat (2)"}: 5}, nil
+}
+
 func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	m := New("v1")
 	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -80,7 +84,7 @@ func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 		`youmiflow_schedule_fires_total{outcome="fired"} 1`,
 		`youmiflow_schedule_missed_total 4`, `youmiflow_schedule_lag_seconds_count 1`,
 		`youmiflow_ledger_entries_total 7`, `youmiflow_items{status="held"} 3`, `youmiflow_runs{status="running"} 1`,
-		`youmiflow_takeovers{state="stuck"} 2`, `youmiflow_accounts_tripped 1`, `youmiflow_workflows_broken 5`,
+		`youmiflow_takeovers{state="stuck"} 2`, `youmiflow_events_waiting{workflow="w"} 9`, `youmiflow_accounts_tripped 1`, `youmiflow_workflows_broken 5`,
 	} {
 		require.Contains(t, page, line+"\n")
 	}

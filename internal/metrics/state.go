@@ -14,6 +14,8 @@ type Source interface {
 	Runs(ctx context.Context, filter engine.RunFilter) ([]engine.Run, error)
 	Takeovers(ctx context.Context, filter engine.TakeoverFilter) ([]engine.Takeover, error)
 	Accounts(ctx context.Context) ([]engine.Account, error)
+	// CountWaiting counts the events that wait for their trigger to have room.
+	CountWaiting(ctx context.Context) (map[engine.Backlog]int, error)
 }
 
 // lookWithin bounds one look at the ledger.
@@ -26,20 +28,21 @@ func (m *Metrics) Watch(source Source, broken func() int) {
 		items:     prometheus.NewDesc("youmiflow_items", "Items of runs that are not over, by status.", []string{"status"}, nil),
 		takeovers: prometheus.NewDesc("youmiflow_takeovers", "Conversations that are taken over (held), may be (intended), or could not be handed back (stuck).", []string{"state"}, nil),
 		tripped:   prometheus.NewDesc("youmiflow_accounts_tripped", "Accounts that are held.", nil, nil),
+		waiting:   prometheus.NewDesc("youmiflow_events_waiting", "Events that wait, since their trigger has as many runs as it may have, by workflow.", []string{"workflow"}, nil),
 		files:     prometheus.NewDesc("youmiflow_workflows_broken", "Workflow files with errors.", nil, nil),
 	})
 }
 
 // state reads what stands in the ledger.
 type state struct {
-	source                                 Source
-	broken                                 func() int
-	runs, items, takeovers, tripped, files *prometheus.Desc
+	source                                          Source
+	broken                                          func() int
+	runs, items, takeovers, tripped, files, waiting *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files} {
+	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files, s.waiting} {
 		to <- one
 	}
 }
@@ -81,6 +84,18 @@ func (s *state) collectRest(ctx context.Context, to chan<- prometheus.Metric, ga
 		return
 	}
 	gauge(s.tripped, len(accounts))
+	waiting, err := s.source.CountWaiting(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(s.waiting, err)
+		return
+	}
+	workflows := map[string]int{}
+	for of, n := range waiting {
+		workflows[of.Workflow] += n
+	}
+	for workflow, n := range workflows {
+		gauge(s.waiting, n, workflow)
+	}
 	for _, status := range []engine.TakeoverState{engine.TakeoverIntended, engine.TakeoverHeld, engine.TakeoverStuck} {
 		open, err := s.source.Takeovers(ctx, engine.TakeoverFilter{States: []engine.TakeoverState{status}})
 		if err != nil {

@@ -15,6 +15,7 @@ type Schedule struct {
 	Fired       int        `json:"fired"`
 	Skipped     int        `json:"skipped"`
 	Missed      int        `json:"missed"`
+	Waiting     int        `json:"waiting"` // events that wait for a run of the trigger to end
 }
 
 // Upcoming is an instant to come, as `schedule next` prints it.
