@@ -75,6 +75,9 @@ func (w *EventWork) await(of Backlog, event Event) {
 	w.queue = append(w.queue, AddWaiting{of, event.Sequence})
 }
 
+// Behind reports whether events wait for a trigger, as of the last look.
+func (w *EventWork) Behind() bool { return len(w.behind) > 0 }
+
 // findBehind reads which triggers have events waiting.
 func (w *EventWork) findBehind(ctx context.Context) error {
 	w.behind, w.queue = map[Backlog]bool{}, nil

@@ -34,7 +34,7 @@ func (s *staging) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.ledger, s.Ledger, s.Schedules = l, l, l
+	s.ledger, s.Ledger, s.Schedules, s.Backlogs = l, l, l, l
 	l.SetWake(s.setting.Lanes.Wake)
 	catalogue, err := steps.New(testCatalogue(s.house.app.Version, s.suite.project, s.setting, l, s.dir))
 	if err != nil {

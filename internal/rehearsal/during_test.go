@@ -215,3 +215,46 @@ tests:
     expect: { counts: { total: 3 } }
 `)
 }
+
+// Events that wait for a run to end start theirs then.
+func TestEventsWaitForRoom(t *testing.T) {
+	passes(t, `
+name: one
+triggers: [{ event: chat, if: event.from == "customer", max_runs: 1 }]
+steps:
+  - wait: 10m
+  - uses: message.send
+    with: { account: "1", friend: "${{ event.friend }}", text: hello }
+`, `
+tests:
+  - name: three at once
+    trigger: chat
+    during:
+      - { at: 1m, event: { kind: chat, account: "1", friend: f1, from: customer, content: a } }
+      - { at: 1m, event: { kind: chat, account: "1", friend: f2, from: customer, content: b } }
+      - { at: 2m, event: { kind: chat, account: "1", friend: f3, from: customer, content: c } }
+    expect: { fires: [1m, 11m, 21m], messages: [{ friend: f1, at: 11m }, { friend: f2, at: 21m }, { friend: f3, at: 31m }] }
+`)
+}
+
+// A customer who answers ends their own wait, and nobody else's.
+func TestAnAnswerEndsAWait(t *testing.T) {
+	passes(t, `
+steps:
+  - id: reach
+    foreach: { in: [{ friend: f1 }, { friend: f2 }], as: c, key: c.friend, stop_when: chat }
+    steps:
+      - uses: message.send
+        with: { account: "1", friend: "${{ c.friend }}", text: hello }
+      - wait: 1d
+      - uses: message.send
+        with: { account: "1", friend: "${{ c.friend }}", text: bye }
+`, `
+tests:
+  - name: one answers
+    during: [{ at: 1h, event: { kind: chat, account: "1", friend: f1, from: customer, content: stop } }]
+    expect:
+      items: { f1: { status: succeeded, reason: "stopped: the customer answered" } }
+      messages: [{ friend: f1, text: hello }, { friend: f2, text: hello }, { friend: f2, text: bye }]
+`)
+}

@@ -40,7 +40,7 @@ func (o onlyTrigger) Planned() (version int, list []engine.Planned) {
 func (p *play) attend() {
 	p.scheduler = engine.NewScheduler(engine.SchedulerConfig{Engine: p.stage.Engine, Schedules: p.stage.Schedules,
 		Planner: onlyTrigger{p.Setting, p.stage.Engine.Catalogue}, Sandbox: true, Tell: func(fire engine.Fire) { p.fired = append(p.fired, fire) }})
-	p.events = engine.NewEventWork(engine.EventWorkConfig{Engine: p.stage.Engine, Scheduler: p.scheduler,
+	p.events = engine.NewEventWork(engine.EventWorkConfig{Engine: p.stage.Engine, Scheduler: p.scheduler, Backlogs: p.stage.Backlogs,
 		Connections: connections(p.Workflow)})
 }
 

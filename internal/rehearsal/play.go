@@ -39,6 +39,7 @@ type Setting struct {
 type Stage struct {
 	Ledger    engine.Ledger
 	Schedules engine.Schedules
+	Backlogs  engine.Backlogs
 	Engine    *engine.Engine
 	// Reads is a request as the customer reads it, line by line.
 	Reads func(request json.RawMessage) []string
@@ -232,11 +233,13 @@ func (p *play) next(ctx context.Context) (*turn, error) {
 	return first, nil
 }
 
-// work has the lane worked on that is due first.
+// work has the lane worked on that is due first. Where it ends a run that events wait for, they begin theirs.
 func (p *play) work(ctx context.Context) error {
 	return p.living(func() error {
-		_, err := p.Lanes.Step(ctx, p.stage.Engine.Work)
-		return err
+		if _, err := p.Lanes.Step(ctx, p.stage.Engine.Work); err != nil || !p.events.Behind() {
+			return err
+		}
+		return p.heedEvents(ctx)
 	})
 }
 
