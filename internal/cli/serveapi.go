@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"youmiflow/engine"
@@ -73,17 +74,44 @@ func (p apiProject) Validate(_ context.Context, file string, source []byte) (dia
 	beside := snapshotFolder{p.folder.Snapshot()}
 	workflow, problems := workflows.ParseIn(file, source, p.catalogue, beside)
 	if workflow != nil {
-		problems = append(problems, workflows.TriggerWarnings(workflow, time.Now())...)
-		problems = append(problems, workflows.LimitWarnings(workflow, p.project.config.Limits)...)
-		problems = append(problems, connectionWarnings(workflow, p.project.config)...)
+		problems = append(problems, p.warnings(workflow)...)
 	}
 	problems.Sort()
 	return problems, nil
 }
 
+// warnings are what the project and the clock have to say about a valid workflow.
+func (p apiProject) warnings(workflow *workflows.Workflow) diagnostic.List {
+	return (&folderReader{config: p.project.config}).warnings(workflow)
+}
+
+// Problems implements web.Project. A file that has errors has an earlier version in force, of which nothing is said.
+func (p apiProject) Problems(ctx context.Context) (diagnostic.List, error) {
+	snapshot := p.folder.Snapshot()
+	problems := slices.Clone(snapshot.Problems)
+	for _, loaded := range snapshot.Workflows {
+		if loaded.Broken {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		workflow, err := loaded.Workflow.Open()
+		if err != nil {
+			return nil, fmt.Errorf("opening %s: %w", loaded.File, err)
+		}
+		for _, warning := range p.warnings(workflow) {
+			warning.File = loaded.File
+			problems = append(problems, warning)
+		}
+	}
+	problems.Sort()
+	return slices.Compact(problems), nil
+}
+
 // Plan implements web.Project.
-func (p apiProject) Plan(ctx context.Context, loaded folder.Loaded, params map[string]any) (result.Plan, error) {
-	made, plan, err := p.plan(ctx, loaded, web.Order{Params: params})
+func (p apiProject) Plan(ctx context.Context, loaded folder.Loaded, order web.Order) (result.Plan, error) {
+	made, plan, err := p.plan(ctx, loaded, order)
 	if err != nil {
 		return result.Plan{}, apiError(err)
 	}
@@ -135,6 +163,9 @@ func (p apiProject) allowed(workflow *workflows.Workflow, order web.Order) error
 
 // Submit implements web.Project.
 func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
+	if order.Rehearsal && !p.sandboxed {
+		return engine.Run{}, &web.InvalidError{Cause: errors.New("this daemon works for real, and a rehearsal was asked for: nothing was begun; `youmiflow serve --sandbox` rehearses")}
+	}
 	workflow, err := loaded.Workflow.Open()
 	if err != nil {
 		return engine.Run{}, err

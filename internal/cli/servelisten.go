@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"youmiflow/internal/web"
 	"youmiflow/workflows"
 )
 
@@ -58,6 +59,7 @@ func (a *app) openListener(ctx context.Context, address string, server workflows
 	if err != nil {
 		return nil, nil, err
 	}
+	listener = web.Bound(listener)
 	if server.Cert == "" {
 		if exposed(listener.Addr()) {
 			a.logger().Warn("other machines reach this address, and nothing is encrypted: add server.tls to youmiflow.yaml, or put a proxy in front that speaks TLS",

@@ -10,6 +10,11 @@ import (
 // checkTimeout bounds all the checks of one look together.
 const checkTimeout = 3 * time.Second
 
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
+
 // Check is one thing that must be well before the daemon is of use.
 type Check struct {
 	Name string

@@ -306,14 +306,19 @@ func (h *house) Validate(_ context.Context, file string, source []byte) (diagnos
 	return problems, err
 }
 
+// Problems implements web.Project.
+func (h *house) Problems(context.Context) (diagnostic.List, error) {
+	return diagnostic.List{{File: "workflows/broken.yaml", Severity: diagnostic.Error, Message: "there is no step lgo"}}, h.fails
+}
+
 // Plan implements web.Project.
-func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]any) (result.Plan, error) {
+func (h *house) Plan(_ context.Context, loaded folder.Loaded, order web.Order) (result.Plan, error) {
 	if h.panic {
 		panic("a defect with a secret in it")
 	}
 	workflow, err := loaded.Workflow.Open()
 	if err == nil {
-		_, err = workflow.BindParams(params)
+		_, err = workflow.BindParams(order.Params)
 	}
 	err = errors.Join(h.fails, err)
 	plan := &engine.Plan{Digest: "sha256:0", Workflow: loaded.Name, Variants: map[string]int{}}
@@ -324,6 +329,9 @@ func (h *house) Plan(_ context.Context, loaded folder.Loaded, params map[string]
 // Submit implements web.Project.
 func (h *house) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
 	workflow, err := loaded.Workflow.Open()
+	if order.Rehearsal {
+		err = errors.Join(err, &web.InvalidError{Cause: errors.New("this daemon works for real")})
+	}
 	if err = errors.Join(h.fails, err); err != nil {
 		return engine.Run{}, err
 	}

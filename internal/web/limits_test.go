@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/internal/web"
 )
 
 // pipes is a network within the test: nothing is buffered on the way, and its time is the test's.
@@ -191,5 +192,61 @@ func TestStreamsEndWithTheDaemon(t *testing.T) {
 		require.Contains(t, text, `"status":"paused"`)
 		require.NotContains(t, text, "event: end")
 		require.NoError(t, connection.Close())
+	})
+}
+
+// ask sends a request over a connection that stays open.
+func ask(t *testing.T, connection net.Conn, path string) *http.Response {
+	t.Helper()
+	_, err := fmt.Fprintf(connection, "GET %s HTTP/1.1\r\n%s\r\n", path, asViewer)
+	require.NoError(t, err)
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, answer.Body)
+	require.NoError(t, err)
+	return answer
+}
+
+// However many clients come, the daemon serves 1024 of them, and says to a few more whether it is well; others wait outside.
+func TestACrowdIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, network := newHouse(t), newPipes()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- h.server.Serve(ctx, web.Bound(network)) }()
+		var inside []net.Conn
+		for range 1024 {
+			inside = append(inside, network.dial())
+		}
+		require.Equal(t, http.StatusOK, ask(t, inside[1023], "/api/v1/version").StatusCode)
+		for range 32 {
+			connection := network.dial()
+			answer := ask(t, connection, "/api/v1/version")
+			require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+			require.Equal(t, "5", answer.Header.Get("Retry-After"))
+			require.True(t, answer.Close, "its place is free again")
+		}
+		for _, path := range []string{"/healthz", "/readyz"} {
+			require.Equal(t, http.StatusOK, ask(t, network.dial(), path).StatusCode, path)
+		}
+		for range 32 {
+			inside = append(inside, network.dial())
+		}
+		outside := make(chan net.Conn)
+		go func() { outside <- network.dial() }()
+		synctest.Wait()
+		select {
+		case <-outside:
+			require.Fail(t, "one too many was let in")
+		default:
+		}
+		require.NoError(t, inside[1055].Close())
+		require.Equal(t, http.StatusServiceUnavailable, ask(t, <-outside, "/api/v1/version").StatusCode, "the place that was free was a spare one")
+		synctest.Wait()
+		require.NoError(t, inside[0].Close())
+		synctest.Wait()
+		require.Equal(t, http.StatusOK, ask(t, network.dial(), "/api/v1/version").StatusCode, "who leaves makes room")
+		stop()
+		require.NoError(t, <-ended)
 	})
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,6 +40,7 @@ type with = map[string]any
 func examples() []example {
 	params, audience := &workflows.ParamError{Workflow: "greeting"}, &engine.AudienceError{Count: 1, First: []engine.RowProblem{{Row: 3, Problem: "is bad"}}}
 	invalid, platform := &web.InvalidError{Cause: errors.New("a secret has no value")}, &web.PlatformError{Cause: errors.New("it cannot be reached")}
+	digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(greeting)))
 	november := with{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}
 	return []example{
 		{method: "GET", target: "/workflows", status: 200},
@@ -50,6 +52,10 @@ func examples() []example {
 		{method: "POST", target: "/workflows/greeting/plan", body: with{"params": with{"town": 1}}, status: 422, code: "params"},
 		{method: "POST", target: "/workflows/greeting/plan", status: 422, code: "audience", fails: audience},
 		{method: "POST", target: "/workflows/broken/plan", status: 422, code: "invalid"},
+		{method: "POST", target: "/workflows/greeting/plan", body: with{"digest": digest}, status: 200},
+		{method: "POST", target: "/workflows/greeting/plan", body: with{"digest": "sha256:0"}, status: 422, code: "invalid"},
+		{method: "POST", target: "/workflows/greeting/plan", body: with{"test_to": with{"account": "a", "friend": "f", "rows": 1}}, status: 200},
+		{method: "POST", target: "/workflows/greeting/plan", body: with{"test_to": with{"account": "", "friend": "f"}}, status: 400, code: "body"},
 		{method: "POST", target: "/workflows/nobody/plan", status: 404, code: "not-found"},
 		{method: "POST", target: "/workflows/greeting/runs", status: 201},
 		{method: "POST", target: "/workflows/greeting/runs", body: with{"plan": "sha256:0", "test_to": with{"account": "a", "friend": "f"}}, status: 201, key: "once"},
@@ -60,7 +66,12 @@ func examples() []example {
 		{method: "POST", target: "/workflows/greeting/runs", status: 422, code: "audience", fails: audience},
 		{method: "POST", target: "/workflows/greeting/runs", status: 422, code: "invalid", fails: invalid},
 		{method: "POST", target: "/workflows/greeting/runs", status: 502, code: "platform", fails: platform},
+		{method: "POST", target: "/workflows/greeting/runs", body: with{"digest": digest}, status: 201},
+		{method: "POST", target: "/workflows/greeting/runs", body: with{"digest": "sha256:0"}, status: 422, code: "invalid"},
+		{method: "POST", target: "/workflows/greeting/runs", body: with{"sandbox": true}, status: 422, code: "invalid"},
+		{method: "POST", target: "/workflows/greeting/runs", body: with{"sandbox": true, "plan": "sha256:0", "test_to": with{"account": "a", "friend": "f"}}, status: 409, code: "conflict", key: "once"},
 		{method: "POST", target: "/workflows/nobody/runs", status: 404, code: "not-found"},
+		{method: "GET", target: "/validate", status: 200},
 		{method: "POST", target: "/validate", body: with{"source": "steps: []"}, status: 200},
 		{method: "POST", target: "/validate", body: with{"source": "steps: []", "file": "../elsewhere.yaml"}, status: 422, code: "invalid"},
 		{method: "GET", target: "/schema/workflow", status: 200},

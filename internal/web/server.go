@@ -33,7 +33,7 @@ const (
 
 // Config is what a server needs. Fields without a stated default are required.
 type Config struct {
-	// Listener is where Run listens. The server closes it. Serve has one of its own.
+	// Listener is where Run listens, which Bound should have bounded. The server closes it. Serve has one of its own.
 	Listener net.Listener
 	// Checks decide about readiness: all of them must pass.
 	Checks []Check
@@ -65,6 +65,7 @@ type Server struct {
 	mux     *http.ServeMux
 	gate    *gate
 	streams atomic.Int64
+	crowd   crowd
 	calm    http.Handler
 }
 
@@ -77,8 +78,8 @@ func New(config Config) (*Server, error) {
 		config.Now = time.Now
 	}
 	s := &Server{config: config, mux: http.NewServeMux(), gate: newGate(config.Now)}
-	s.mux.HandleFunc("GET /healthz", s.healthy)
-	s.mux.HandleFunc("GET /readyz", s.ready)
+	s.mux.HandleFunc("GET "+healthPath, s.healthy)
+	s.mux.HandleFunc("GET "+readyPath, s.ready)
 	if err := s.serveAPI(); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func New(config Config) (*Server, error) {
 	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, refuse(codeCrossOrigin, "a page of another site has sent this"))
 	}))
-	s.calm = s.calmly(sameSite.Handler(s.mux))
+	s.calm = s.calmly(s.spared(sameSite.Handler(s.mux)))
 	return s, nil
 }
 
@@ -108,6 +109,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: s.crowd.enter, ConnState: s.crowd.changed,
 		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)

@@ -26,8 +26,10 @@ type Project interface {
 	// Validate checks a text as if it stood in the folder under that file name, which is relative to the project's folder
 	// and within it.
 	Validate(ctx context.Context, file string, source []byte) (diagnostic.List, error)
-	// Plan foresees what a run would do.
-	Plan(ctx context.Context, workflow folder.Loaded, params map[string]any) (result.Plan, error)
+	// Problems are those of the folder as it is now, with what the project has to say of each workflow, by file.
+	Problems(ctx context.Context) (diagnostic.List, error)
+	// Plan foresees what a run would do. An ID and a Plan are not looked at.
+	Plan(ctx context.Context, workflow folder.Loaded, order Order) (result.Plan, error)
 	// Submit adds a run. ErrExists when there is one of that id.
 	Submit(ctx context.Context, workflow folder.Loaded, order Order) (engine.Run, error)
 }
@@ -38,6 +40,8 @@ type Order struct {
 	Params map[string]any
 	Plan   string       // the digest of the plan that it is bound to; "": none
 	Test   *engine.Test // nil: no test send
+	// Rehearsal is refused with an *InvalidError by a daemon that works for real.
+	Rehearsal bool
 }
 
 type validateBody struct {
@@ -47,12 +51,17 @@ type validateBody struct {
 
 type planBody struct {
 	Params map[string]any `json:"params,omitempty" jsonschema:"the params of the run, by name"`
+	Digest string         `json:"digest,omitempty" jsonschema:"the digest of the workflow's text that is meant: refused when another version is in force"`
+	TestTo *testBody      `json:"test_to,omitempty" jsonschema:"plan a test: the messages of a few rows go to this one recipient"`
 }
 
 type runBody struct {
 	Params map[string]any `json:"params,omitempty" jsonschema:"the params of the run, by name"`
 	Plan   string         `json:"plan,omitempty" jsonschema:"the digest of a plan: the run is refused when the plan has changed since"`
+	Digest string         `json:"digest,omitempty" jsonschema:"the digest of the workflow's text that is meant: refused when another version is in force"`
 	TestTo *testBody      `json:"test_to,omitempty" jsonschema:"a test: the messages of a few rows go to this one recipient, and nothing to anybody else"`
+	// Sandbox keeps who means a rehearsal from messaging anybody.
+	Sandbox bool `json:"sandbox,omitempty" jsonschema:"true: refused unless the daemon works against the built-in simulator"`
 }
 
 type testBody struct {
@@ -80,6 +89,7 @@ func (s *Server) workflowRoutes() []route {
 		{method: post, path: "/workflows/{workflow}/runs", id: "runWorkflow", tag: "workflows", summary: "Run a workflow now", role: workflows.RoleOperator,
 			query: []parameter{key}, action: taking(http.StatusCreated, s.submit),
 			problems: []code{codeHeader, codeNotFound, codeConflict, codeParams, codeAudience, codeInvalid, codePlatform}},
+		{method: get, path: "/validate", id: "listProblems", tag: "workflows", summary: "Check the workflows of the folder as they are now: every problem at once, with its place", role: workflows.RoleViewer, action: whole(s.problems)},
 		{method: post, path: "/validate", id: "validate", tag: "workflows", summary: "Check the text of a workflow: every problem at once, with its place", role: workflows.RoleViewer,
 			action: taking(http.StatusOK, s.validate), problems: []code{codeInvalid}},
 	}
@@ -127,21 +137,35 @@ func (s *Server) getWorkflow(r *request) (result.WorkflowInFull, error) {
 	return result.OfWorkflowInFull(loaded, source), nil
 }
 
-// runnable is a workflow that has a version to run.
-func (s *Server) runnable(r *request) (folder.Loaded, error) {
+// runnable is a workflow that has a version to run: the one of the digest, unless that is "".
+func (s *Server) runnable(r *request, digest string) (folder.Loaded, error) {
 	loaded, _, err := s.workflow(r)
-	if err == nil && loaded.Workflow == nil {
+	if err != nil {
+		return loaded, err
+	}
+	if loaded.Workflow == nil {
 		return loaded, loaded.Problems // it has never been valid
 	}
-	return loaded, err
+	if digest != "" && digest != loaded.Digest() {
+		return loaded, &InvalidError{fmt.Errorf("another text of %s is in force: %s, not %s; look at it again", loaded.Name, loaded.Digest(), digest)}
+	}
+	return loaded, nil
 }
 
 func (s *Server) plan(r *request, body planBody) (result.Plan, error) {
-	loaded, err := s.runnable(r)
+	test, err := body.TestTo.test()
 	if err != nil {
 		return result.Plan{}, err
 	}
-	return s.config.Project.Plan(r.Context(), loaded, body.Params)
+	loaded, err := s.runnable(r, body.Digest)
+	if err != nil {
+		return result.Plan{}, err
+	}
+	return s.config.Project.Plan(r.Context(), loaded, Order{Params: body.Params, Test: test})
+}
+
+func (s *Server) problems(r *request) ([]diagnostic.Diagnostic, error) {
+	return s.config.Project.Problems(r.Context())
 }
 
 func (s *Server) validate(r *request, body validateBody) (diagnostic.List, error) {
@@ -178,7 +202,7 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 			return result.Run{}, err
 		}
 	}
-	loaded, err := s.runnable(r)
+	loaded, err := s.runnable(r, body.Digest)
 	if err != nil {
 		return result.Run{}, err
 	}
@@ -199,7 +223,7 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 func (s *Server) repeated(r *request, before engine.Run, order Order) (result.Run, error) {
 	test := order.Test
 	same := len(before.Params) == len(order.Params) && (len(order.Params) == 0 || reflect.DeepEqual(before.Params, order.Params))
-	if !same || before.Plan != order.Plan || (before.Test == nil) != (test == nil) ||
+	if !same || before.Plan != order.Plan || order.Rehearsal && !before.Sandbox || (before.Test == nil) != (test == nil) ||
 		test != nil && (before.Test.Account != test.Account || before.Test.Friend != test.Friend) {
 		return result.Run{}, refuse(codeConflict, idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
 	}
@@ -215,14 +239,19 @@ func keyedID(who, workflow, key string) string {
 }
 
 func (b runBody) order() (Order, error) {
-	order := Order{Params: b.Params, Plan: b.Plan}
-	if to := b.TestTo; to != nil {
-		if to.Account == "" || to.Friend == "" || to.Rows < 0 || to.Rows > mostTestRows {
-			return order, refuse(codeBody, "test_to: write the account, the friend, and 1 to 100 rows")
-		}
-		order.Test = &engine.Test{Account: to.Account, Friend: to.Friend, Rows: to.Rows}
+	test, err := b.TestTo.test()
+	return Order{Params: b.Params, Plan: b.Plan, Test: test, Rehearsal: b.Sandbox}, err
+}
+
+// test is nil for none.
+func (b *testBody) test() (*engine.Test, error) {
+	if b == nil {
+		return nil, nil
 	}
-	return order, nil
+	if b.Account == "" || b.Friend == "" || b.Rows < 0 || b.Rows > mostTestRows {
+		return nil, refuse(codeBody, "test_to: write the account, the friend, and 1 to 100 rows")
+	}
+	return &engine.Test{Account: b.Account, Friend: b.Friend, Rows: b.Rows}, nil
 }
 
 // nextFrom is the time to count instants from: one at that very time is to come.
