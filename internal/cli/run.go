@@ -215,11 +215,27 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (_ e
 			}
 			interrupted = time.Now()
 			s.app.say("\nstopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
-			if err := s.engine.Pause(ctx, id); err != nil && !errors.As(err, new(*engine.StateError)) {
+			if err := s.pauseWithin(ctx, id); err != nil && !errors.As(err, new(*engine.StateError)) {
 				return run, err
 			}
 		}
 	}
+}
+
+// heedWithin is how long the ledger may take to keep that a run is to stop.
+const heedWithin = 5 * time.Second
+
+// pauseWithin asks for the run to stop. Where not even that can be kept, nothing else can, and nothing new leaves: the
+// process ends as it stands.
+func (s *session) pauseWithin(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, heedWithin)
+	defer cancel()
+	err := s.engine.Pause(ctx, id)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.app.say("the ledger %s cannot be written, see above: nothing more is sent", s.ledger.Path())
+		s.leaveAtOnce(id)
+	}
+	return err
 }
 
 // leaveAtOnce ends the process where it stands, as a crash would: the ledger knows what was begun.
