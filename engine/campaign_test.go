@@ -347,7 +347,8 @@ func TestAnAccountIsTriedAgainAfterAWhile(t *testing.T) {
 		// One lane for both accounts: who waits for the held one waits alone.
 		in := strings.TrimSuffix(list("1", 10), "]") + ", " + strings.TrimPrefix(strings.ReplaceAll(list("2", 10), "friend: f", "friend: g"), "[")
 		id := r.start(sending("", "      concurrency: 1\n      lane: '\"all\"'", in))
-		r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusSucceeded] == 10 })
+		// One more may have been on its way when the account was held.
+		r.until(id, time.Second, func(run engine.Run) bool { return run.Counts[engine.StatusSucceeded] >= 10 })
 		require.Less(t, since(time.Now()), time.Hour)
 		run := r.run(id)
 		require.Positive(t, run.Counts[engine.StatusHeld])

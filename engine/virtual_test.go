@@ -199,13 +199,15 @@ func (r *rehearsal) run(id string) engine.Run {
 	return run
 }
 
-// until lets time pass until the run is as it should be, looking every step, and for at most 90 days.
+// until lets time pass until the run is as it should be, looking every step, for at most 90 days and 200,000 times.
 func (r *rehearsal) until(id string, step time.Duration, as func(engine.Run) bool) engine.Run {
 	r.t.Helper()
-	for began := time.Now(); time.Since(began) < 90*24*time.Hour; time.Sleep(step) {
+	began := time.Now()
+	for looks := 0; looks < 200_000 && time.Since(began) < 90*24*time.Hour; looks++ {
 		if run := r.run(id); as(run) {
 			return run
 		}
+		time.Sleep(step)
 	}
 	run := r.run(id)
 	require.Fail(r.t, "the run does not get there", "%s: %+v", run.Status, run)
