@@ -110,7 +110,7 @@ func (n *announcer) stop() error {
 }
 
 // answer takes a typed line as the decision on what is asked at the moment; more is false when no further line can come.
-func (n *announcer) answer(ctx context.Context, e *engine.Engine, line string, more bool) error {
+func (n *announcer) answer(ctx context.Context, line string, more bool) error {
 	if !more {
 		return n.deaf()
 	}
@@ -125,8 +125,7 @@ func (n *announcer) answer(ctx context.Context, e *engine.Engine, line string, m
 		return nil
 	}
 	n.asked = nil
-	who := person(n.app.Lookup)
-	err := e.Decide(ctx, q.Run, q.Step, decision, who, "")
+	who, err := n.decide(ctx, *q, decision)
 	if errors.Is(err, engine.ErrOver) {
 		n.app.say("%s: this was decided meanwhile", q.Text)
 		return nil
@@ -187,5 +186,5 @@ func (n *announcer) ask(open []engine.Question) error {
 }
 
 func (n *announcer) prompt(q engine.Question) string {
-	return fmt.Sprintf("approve? type y or n (or answer later: %s)", n.project.hint("youmiflow runs approve|reject "+q.Run+" "+q.Step))
+	return fmt.Sprintf("approve? type y or n (or answer later: %s)", n.hint("youmiflow runs approve|reject "+q.Run+" "+q.Step))
 }

@@ -124,8 +124,10 @@ func person(lookup func(string) (string, bool)) string {
 
 // announcer tells who watches a run what it asks, each question once; on a terminal it asks them.
 type announcer struct {
-	app     *app
-	project *project
+	app  *app
+	hint func(command string) string
+	// decide keeps a decision, and says who is taken to have made it. engine.ErrOver: it was decided meanwhile.
+	decide  func(context.Context, engine.Question, workflows.Decision) (who string, err error)
 	next    time.Time
 	told    map[string]bool
 	asks    bool             // on a terminal
@@ -133,8 +135,15 @@ type announcer struct {
 	asked   *engine.Question // whose answer is awaited; nil: none
 }
 
+func (a *app) newAnnouncer(hint func(string) string, decide func(context.Context, engine.Question, workflows.Decision) (string, error)) *announcer {
+	return &announcer{app: a, hint: hint, decide: decide, told: map[string]bool{}, asks: a.canAsk()}
+}
+
 func (s *session) newAnnouncer() *announcer {
-	return &announcer{app: s.app, project: s.project, told: map[string]bool{}, asks: s.app.canAsk()}
+	return s.app.newAnnouncer(s.project.hint, func(ctx context.Context, q engine.Question, decision workflows.Decision) (string, error) {
+		who := person(s.app.Lookup)
+		return who, s.engine.Decide(ctx, q.Run, q.Step, decision, who, "")
+	})
 }
 
 // announceEvery is how often a run is asked for its questions.
@@ -149,6 +158,11 @@ func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) 
 	if err != nil {
 		return err
 	}
+	return n.announce(open)
+}
+
+// announce tells of the questions that are open, or asks them.
+func (n *announcer) announce(open []engine.Question) error {
 	if n.asks {
 		return n.ask(open)
 	}
@@ -164,13 +178,16 @@ func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) 
 func (n *announcer) tell(q engine.Question) {
 	arguments := q.Run + " " + q.Step
 	n.app.say("the run waits for a person: %s%s\n  yes: %s\n  no:  %s", q.Text, limitOf(q),
-		n.project.hint("youmiflow runs approve "+arguments), n.project.hint("youmiflow runs reject "+arguments))
+		n.hint("youmiflow runs approve "+arguments), n.hint("youmiflow runs reject "+arguments))
 }
 
 // limitOf says until when a question can be answered, and what counts then.
 func limitOf(q engine.Question) string {
 	if q.Until.IsZero() {
 		return ""
+	}
+	if q.Default == "" { // whoever tells of the question does not say
+		return fmt.Sprintf(" (until %s)", q.Until.Local().Format(time.DateTime))
 	}
 	return fmt.Sprintf(" (until %s, then it counts as %s)", q.Until.Local().Format(time.DateTime), decided(q.Default))
 }

@@ -204,7 +204,7 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (_ e
 		select {
 		case <-tick.C:
 		case line, more := <-questions.typed():
-			if err := questions.answer(ctx, s.engine, line, more); err != nil {
+			if err := questions.answer(ctx, line, more); err != nil {
 				return run, err
 			}
 		case <-ctx.Done():

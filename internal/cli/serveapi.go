@@ -86,11 +86,15 @@ func (p apiProject) warnings(workflow *workflows.Workflow) diagnostic.List {
 }
 
 // Problems implements web.Project. A file that has errors has an earlier version in force, of which nothing is said.
-func (p apiProject) Problems(ctx context.Context) (diagnostic.List, error) {
+func (p apiProject) Problems(ctx context.Context, name string) (diagnostic.List, error) {
 	snapshot := p.folder.Snapshot()
-	problems := slices.Clone(snapshot.Problems)
-	for _, loaded := range snapshot.Workflows {
-		if loaded.Broken {
+	all, problems := snapshot.Workflows, slices.Clone(snapshot.Problems)
+	if name != "" {
+		loaded, _ := snapshot.Find(name) // one that has gone since has no problems
+		all, problems = []folder.Loaded{loaded}, slices.Clone(loaded.Problems)
+	}
+	for _, loaded := range all {
+		if loaded.Broken || loaded.Workflow == nil {
 			continue
 		}
 		if err := ctx.Err(); err != nil {

@@ -307,7 +307,7 @@ func (h *house) Validate(_ context.Context, file string, source []byte) (diagnos
 }
 
 // Problems implements web.Project.
-func (h *house) Problems(context.Context) (diagnostic.List, error) {
+func (h *house) Problems(context.Context, string) (diagnostic.List, error) {
 	return diagnostic.List{{File: "workflows/broken.yaml", Severity: diagnostic.Error, Message: "there is no step lgo"}}, h.fails
 }
 

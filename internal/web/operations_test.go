@@ -72,6 +72,8 @@ func examples() []example {
 		{method: "POST", target: "/workflows/greeting/runs", body: with{"sandbox": true, "plan": "sha256:0", "test_to": with{"account": "a", "friend": "f"}}, status: 409, code: "conflict", key: "once"},
 		{method: "POST", target: "/workflows/nobody/runs", status: 404, code: "not-found"},
 		{method: "GET", target: "/validate", status: 200},
+		{method: "GET", target: "/validate?workflow=broken", status: 200},
+		{method: "GET", target: "/validate?workflow=nobody", status: 404, code: "not-found"},
 		{method: "POST", target: "/validate", body: with{"source": "steps: []"}, status: 200},
 		{method: "POST", target: "/validate", body: with{"source": "steps: []", "file": "../elsewhere.yaml"}, status: 422, code: "invalid"},
 		{method: "GET", target: "/schema/workflow", status: 200},

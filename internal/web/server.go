@@ -110,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnContext: s.crowd.enter, ConnState: s.crowd.changed,
-		ErrorLog:    slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

@@ -26,8 +26,9 @@ type Project interface {
 	// Validate checks a text as if it stood in the folder under that file name, which is relative to the project's folder
 	// and within it.
 	Validate(ctx context.Context, file string, source []byte) (diagnostic.List, error)
-	// Problems are those of the folder as it is now, with what the project has to say of each workflow, by file.
-	Problems(ctx context.Context) (diagnostic.List, error)
+	// Problems are those of the folder as it is now, by file, with what the project has to say of each workflow. With the
+	// name of a workflow they are those of its file; "": of all files.
+	Problems(ctx context.Context, workflow string) (diagnostic.List, error)
 	// Plan foresees what a run would do. An ID and a Plan are not looked at.
 	Plan(ctx context.Context, workflow folder.Loaded, order Order) (result.Plan, error)
 	// Submit adds a run. ErrExists when there is one of that id.
@@ -89,7 +90,8 @@ func (s *Server) workflowRoutes() []route {
 		{method: post, path: "/workflows/{workflow}/runs", id: "runWorkflow", tag: "workflows", summary: "Run a workflow now", role: workflows.RoleOperator,
 			query: []parameter{key}, action: taking(http.StatusCreated, s.submit),
 			problems: []code{codeHeader, codeNotFound, codeConflict, codeParams, codeAudience, codeInvalid, codePlatform}},
-		{method: get, path: "/validate", id: "listProblems", tag: "workflows", summary: "Check the workflows of the folder as they are now: every problem at once, with its place", role: workflows.RoleViewer, action: whole(s.problems)},
+		{method: get, path: "/validate", id: "listProblems", tag: "workflows", summary: "Check the workflows of the folder as they are now: every problem at once, with its place", role: workflows.RoleViewer,
+			query: []parameter{textParameter("workflow", "Only those of this workflow's file.")}, action: whole(s.problems), problems: []code{codeNotFound}},
 		{method: post, path: "/validate", id: "validate", tag: "workflows", summary: "Check the text of a workflow: every problem at once, with its place", role: workflows.RoleViewer,
 			action: taking(http.StatusOK, s.validate), problems: []code{codeInvalid}},
 	}
@@ -105,7 +107,11 @@ func (s *Server) listWorkflows(*request) ([]result.Workflow, error) {
 
 // workflow finds the one that a request names, as it may be run.
 func (s *Server) workflow(r *request) (folder.Loaded, *folder.Snapshot, error) {
-	snapshot, name := s.config.Folder.Snapshot(), r.PathValue("workflow")
+	return s.find(r.PathValue("workflow"))
+}
+
+func (s *Server) find(name string) (folder.Loaded, *folder.Snapshot, error) {
+	snapshot := s.config.Folder.Snapshot()
 	loaded, found := snapshot.Find(name)
 	if !found {
 		hint := ""
@@ -165,7 +171,13 @@ func (s *Server) plan(r *request, body planBody) (result.Plan, error) {
 }
 
 func (s *Server) problems(r *request) ([]diagnostic.Diagnostic, error) {
-	return s.config.Project.Problems(r.Context())
+	name := r.URL.Query().Get("workflow")
+	if name != "" {
+		if _, _, err := s.find(name); err != nil {
+			return nil, err
+		}
+	}
+	return s.config.Project.Problems(r.Context(), name)
 }
 
 func (s *Server) validate(r *request, body validateBody) (diagnostic.List, error) {

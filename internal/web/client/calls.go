@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,19 +66,19 @@ func (c *Client) Doctor(ctx context.Context) (findings []result.Finding, err err
 	return findings, c.do(ctx, http.MethodGet, nil, nil, &findings, "doctor")
 }
 
-// again is the pause before a stream that broke off is opened once more.
+// again is the pause before a stream that broke off is opened once more, or a request repeated.
 const again = time.Second
 
-// Watch streams states of a run, until it is over. A stream that breaks off is taken up again; when the daemon is away for
-// longer than patience, its error is the last.
+// silence is how long a stream may say nothing before it is taken for dead: a daemon shows every 15 s that it lives.
+const silence = 45 * time.Second
+
+// Watch streams states of a run, until it is over. A stream that breaks off or falls silent is taken up again; when nothing
+// is heard of the daemon for longer than patience, its error is the last.
 func (c *Client) Watch(ctx context.Context, run string, patience time.Duration) iter.Seq2[result.Run, error] {
 	return func(yield func(result.Run, error) bool) {
 		last, heard := "", time.Now()
 		for {
-			over, err := c.watch(ctx, run, &last, func(state result.Run) bool {
-				heard = time.Now()
-				return yield(state, nil)
-			})
+			over, err := c.watch(ctx, run, &last, func() { heard = time.Now() }, func(state result.Run) bool { return yield(state, nil) })
 			if over {
 				return
 			}
@@ -90,21 +91,33 @@ func (c *Client) Watch(ctx context.Context, run string, patience time.Duration) 
 				yield(result.Run{}, err)
 				return
 			}
-			timer := time.NewTimer(again)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-			}
+			pause(ctx)
 		}
+	}
+}
+
+// pause waits a little before something is tried again.
+func pause(ctx context.Context) {
+	timer := time.NewTimer(again)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
 // errCut says that a stream ended before the run did.
 var errCut = errors.New("the daemon has ended the stream")
 
-// watch reads one stream. Over says that nothing more is wanted of it.
-func (c *Client) watch(ctx context.Context, run string, last *string, take func(result.Run) bool) (over bool, err error) {
+// errSilent says that a stream said nothing for too long.
+var errSilent = errors.New("nothing is heard of the daemon")
+
+// watch reads one stream, and tells of all that is heard. Over says that nothing more is wanted of it.
+func (c *Client) watch(ctx context.Context, run string, last *string, heard func(), take func(result.Run) bool) (over bool, err error) {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	dead := time.AfterFunc(silence, func() { cut(errSilent) })
+	defer dead.Stop()
 	r, err := c.request(ctx, http.MethodGet, nil, nil, "runs", run, "events")
 	if err != nil {
 		return false, err
@@ -112,6 +125,9 @@ func (c *Client) watch(ctx context.Context, run string, last *string, take func(
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Last-Event-ID", *last)
 	answer, err := c.send(r)
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		err = &UnreachableError{Host: c.base.Host, Err: errSilent}
+	}
 	if err != nil {
 		return false, err
 	}
@@ -120,6 +136,8 @@ func (c *Client) watch(ctx context.Context, run string, last *string, take func(
 	lines.Buffer(nil, maxAnswer)
 	name, id := "", ""
 	for lines.Scan() {
+		heard()
+		dead.Reset(silence)
 		key, value, _ := strings.Cut(lines.Text(), ": ")
 		switch key {
 		case "event":
@@ -139,7 +157,7 @@ func (c *Client) watch(ctx context.Context, run string, last *string, take func(
 			}
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := cmp.Or(context.Cause(ctx), lines.Err()); err != nil {
 		return false, &UnreachableError{Host: c.base.Host, Err: err}
 	}
 	return false, errCut

@@ -149,6 +149,11 @@ func (c *Client) do(ctx context.Context, method string, query url.Values, body, 
 	if err != nil {
 		return err
 	}
+	return c.exchange(r, into)
+}
+
+// exchange sends a request and reads the answer into a value; nil: there is none.
+func (c *Client) exchange(r *http.Request, into any) (err error) {
 	answer, err := c.send(r)
 	if err != nil {
 		return err

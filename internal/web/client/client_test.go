@@ -146,7 +146,7 @@ func FuzzStreams(f *testing.F) {
 		c, err := New(Config{URL: "http://daemon", HTTP: &http.Client{Transport: canned(text)}})
 		require.NoError(t, err)
 		last := ""
-		_, _ = c.watch(t.Context(), "r", &last, func(result.Run) bool { return true })
+		_, _ = c.watch(t.Context(), "r", &last, func() {}, func(result.Run) bool { return true })
 		_, _ = c.Run(t.Context(), "r")
 	})
 }
