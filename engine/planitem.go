@@ -23,15 +23,16 @@ type plannedItem struct {
 	deadline int64        // 0: none
 	talks    []talk
 
-	state  []opState
-	held   []int   // by conversation: the op that applied for it, from 1
-	ending []int64 // by conversation: the slot of the call that hands it back; 0: none
-	begun  bool    // something of it is on record
-	sent   bool    // a message was sent
-	out    string  // why its remaining steps are left out
-	status Status  // that it has then
-	due    int64   // of a held one: when it goes on
-	asleep bool    // it lets time pass where it is, and its lane with it
+	state   []opState
+	unsaved []int   // ops that were put off once more, which is not on record yet
+	held    []int   // by conversation: the op that applied for it, from 1
+	ending  []int64 // by conversation: the slot of the call that hands it back; 0: none
+	begun   bool    // something of it is on record
+	sent    bool    // a message was sent
+	out     string  // why its remaining steps are left out
+	status  Status  // that it has then
+	due     int64   // of a held one: when it goes on
+	asleep  bool    // it lets time pass where it is, and its lane with it
 }
 
 // opState is where an op is.
@@ -62,11 +63,15 @@ func (it *plannedItem) reset(ops []plannedOp, from, to int) {
 	it.state = append(it.state[:0], make([]opState, len(ops))...)
 	it.held = append(it.held[:0], make([]int, it.shape.whoms)...)
 	it.ending = append(it.ending[:0], make([]int64, it.shape.whoms)...)
+	it.saved()
 	it.begun, it.sent, it.out, it.status, it.due, it.asleep = false, false, "", "", 0, false
 }
 
 // work brings an item as far as it comes at an instant. It returns nil when the item has ended.
 func (t *planTimer) work(ctx context.Context, it *plannedItem, now int64) (*planStop, error) {
+	if !it.asleep {
+		it.reread()
+	}
 	it.asleep = false
 	stop, err := t.stretch(ctx, it, it.from, it.to, now)
 	if err != nil {
@@ -143,6 +148,7 @@ func (it *plannedItem) wait(i int, now int64) *planStop {
 			state.until += now
 		}
 		it.begun = true
+		it.saved()
 	}
 	left := state.until - now
 	switch {
@@ -231,6 +237,7 @@ func (it *plannedItem) handedBack(whom int) bool {
 // leaves counts a call that leaves.
 func (t *planTimer) leaves(it *plannedItem, op *plannedOp, now int64) {
 	it.begun = true
+	it.saved()
 	it.sent = it.sent || op.effect == workflows.EffectMessage
 	who := it.whoms[op.whom]
 	t.planner.tally.call(who.account, t.planner.shapes.names[who.account], op.operation, now)
@@ -377,6 +384,7 @@ func (t *planTimer) slot(ctx context.Context, it *plannedItem, i int, now int64)
 	}
 	left := state.slot - now
 	if left >= int64(limitSilence) && it.holds() {
+		it.unsaved = append(it.unsaved, i)
 		if state.putOff++; state.putOff <= mostPutOff {
 			it.begun = true
 			return &planStop{at: state.slot - int64(leastLead), held: true, lane: true}, nil
@@ -397,6 +405,17 @@ func (it *plannedItem) holds() bool {
 	return false
 }
 
+// saved says that what has become of the item so far is on record, as the run's ledger then has it.
+func (it *plannedItem) saved() { it.unsaved = it.unsaved[:0] }
+
+// reread forgets what was not on record when the item was left.
+func (it *plannedItem) reread() {
+	for _, i := range it.unsaved {
+		it.state[i].putOff--
+	}
+	it.saved()
+}
+
 // hold is scope.hold: what the item holds of conversations is handed back, to be applied for again.
 func (t *planTimer) hold(ctx context.Context, it *plannedItem, stop *planStop, now int64) (*planStop, error) {
 	if !stop.brief {
@@ -408,6 +427,7 @@ func (t *planTimer) hold(ctx context.Context, it *plannedItem, stop *planStop, n
 		return &planStop{at: stop.at}, nil // it stays as it is, and its lane waits
 	}
 	it.due = stop.at
+	it.saved()
 	return stop, nil
 }
 
@@ -421,7 +441,7 @@ func (t *planTimer) release(ctx context.Context, it *plannedItem, now int64, for
 		op := plannedOp{kind: opCall, path: applied.path + "/end", operation: t.planner.end.operation, effect: t.planner.end.effect,
 			takeover: TakeoverEnds, whom: whom, book: applied.book}
 		if op.book.limited {
-			if it.ending[whom] == 0 {
+			if it.ending[whom] == 0 || now-it.ending[whom] > int64(staleSlot) { // none yet, or its turn has passed
 				slot, stop, err := t.ask(ctx, it, &op, op.path, op.operation, false, now)
 				if stop != nil || err != nil {
 					return stop, err

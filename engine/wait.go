@@ -27,6 +27,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	defer s.turn.proceed()
 	key := slotKey{s.item.ID, path}
 	at, ok := s.active.earlier(key)
+	ok = ok && s.engine.Now().Sub(at) <= staleSlot // else its turn has passed while others of its lane were let go first
 	slot := Slot{At: at}
 	if !ok {
 		var err error
