@@ -37,7 +37,7 @@ An account is held after several failures in a row that are its own fault, or by
 	c.PersistentFlags().BoolVar(&sandboxed, "sandbox", false, "the accounts of rehearsals, which count for themselves")
 	a.outputFlag(c)
 	a.serverFlag(c)
-	c.AddCommand(a.accountsTrip(&sandboxed), a.accountsClear(&sandboxed))
+	c.AddCommand(a.accountsTrip(&sandboxed), a.accountsClear(&sandboxed), a.accountsForget(&sandboxed))
 	return c
 }
 
@@ -216,6 +216,29 @@ func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
 	c.Flags().StringVar(&reason, "reason", "held by hand", "why, for whoever looks at it later")
 	c.Flags().DurationVar(&span, "for", 0, "how long, such as 2h; without it, until somebody clears the account")
 	return c
+}
+
+func (a *app) accountsForget(sandboxed *bool) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget --sandbox",
+		Short: "Forget what rehearsals have counted, so that the next one starts afresh",
+		Long: `Forgets what rehearsals have counted against the limits: the messages of the hour and the day,
+warm-up, and frequency caps. What was sent for real stays counted: there is no command that
+forgets it.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !*sandboxed || a.server != "" {
+				return usage("only what rehearsals on this machine have counted can be forgotten: youmiflow accounts forget --sandbox")
+			}
+			return a.onAccount(c.Context(), true, func(ctx context.Context, s *session) error {
+				if err := s.ledger.ForgetBuckets(ctx, sandboxPrefix); err != nil {
+					return fmt.Errorf("forgetting what rehearsals have counted: %w", err)
+				}
+				a.say("what rehearsals have counted is forgotten")
+				return nil
+			})
+		},
+	}
 }
 
 func (a *app) accountsClear(sandboxed *bool) *cobra.Command {

@@ -321,14 +321,17 @@ func (s *session) buckets() limit.Store {
 	return s.ledger
 }
 
+// sandboxPrefix begins the keys of the sandbox's buckets.
+const sandboxPrefix = "sandbox "
+
 // sandboxBuckets keeps the buckets of the sandbox apart from those of real accounts.
 type sandboxBuckets struct{ store *ledger.Ledger }
 
 func (r sandboxBuckets) UpdateBucket(ctx context.Context, key string, change func(engine.Bucket) engine.Bucket) error {
-	return r.store.UpdateBucket(ctx, "sandbox "+key, change)
+	return r.store.UpdateBucket(ctx, sandboxPrefix+key, change)
 }
 
 // Bucket implements limit.Reader.
 func (r sandboxBuckets) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
-	return r.store.Bucket(ctx, "sandbox "+key)
+	return r.store.Bucket(ctx, sandboxPrefix+key)
 }

@@ -27,6 +27,14 @@ func (l *Ledger) PruneBuckets(ctx context.Context, before time.Time) error {
 	}}).Wait(ctx)
 }
 
+// ForgetBuckets forgets the buckets whose keys begin so. A limiter that is at work keeps what it has in memory.
+func (l *Ledger) ForgetBuckets(ctx context.Context, prefix string) error {
+	return l.submit(ctx, &pending{do: func(g *group) error {
+		_, err := g.exec(`DELETE FROM bucket WHERE substr(name, 1, length(?1)) = ?1`, prefix)
+		return err
+	}}).Wait(ctx)
+}
+
 // Bucket returns the bucket as it is kept, without a write; one that is not there has only its Key.
 func (l *Ledger) Bucket(ctx context.Context, key string) (engine.Bucket, error) {
 	b := engine.Bucket{Key: key}
