@@ -130,8 +130,11 @@ func (n *announcer) answer(ctx context.Context, line string, more bool) error {
 		n.app.say("%s: this was decided meanwhile", q.Text)
 		return nil
 	}
+	if err == nil && who != "" {
+		who = " by " + who
+	}
 	if err == nil {
-		n.app.say("%s: %s by %s", q.Text, decided(decision), who)
+		n.app.say("%s: %s%s", q.Text, decided(decision), who)
 	}
 	return err
 }

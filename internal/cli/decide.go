@@ -126,7 +126,7 @@ func person(lookup func(string) (string, bool)) string {
 type announcer struct {
 	app  *app
 	hint func(command string) string
-	// decide keeps a decision, and says who is taken to have made it. engine.ErrOver: it was decided meanwhile.
+	// decide keeps a decision, and says who is taken to have made it, or "". engine.ErrOver: it was decided meanwhile.
 	decide  func(context.Context, engine.Question, workflows.Decision) (who string, err error)
 	next    time.Time
 	told    map[string]bool

@@ -38,7 +38,10 @@ with the limits and what they have counted so far, the send window, the deadline
 Nothing is sent and nothing is kept.
 
 --against compares with the workflow and its lists as of a commit: who is added, who is removed, who
-gets another text.`,
+gets another text.
+
+With --server, the daemon plans what it has itself: FILE is the name of a workflow, or a file of which
+the daemon has the same text.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) (err error) {
 			request.file = arguments[0]
@@ -51,7 +54,8 @@ gets another text.`,
 			if request.format == "markdown" && c.Flags().Changed("output") {
 				return usage("--format markdown and --output do not go together")
 			}
-			return a.plan(c.Context(), request)
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.plan(ctx, request) },
+				func() error { return a.plan(c.Context(), request) })
 		},
 	}
 	flags := c.Flags()
@@ -60,6 +64,7 @@ gets another text.`,
 	flags.StringVar(&request.against, "against", "", "compare with the files as of this commit, branch or tag of the git repository they are in")
 	flags.StringVar(&request.format, "format", "text", "text, or markdown for a pull request: without ids, names and numbers of customers")
 	test.add(c)
+	a.serverFlag(c)
 	a.oneOutputFlag(c)
 	return c
 }

@@ -152,10 +152,13 @@ func (a *app) loadWorkflow(path string, catalogue *steps.Catalogue) (*workflows.
 }
 
 // printDiagnostics prints problems for people, on stderr.
-func (a *app) printDiagnostics(problems diagnostic.List) {
+func (a *app) printDiagnostics(problems diagnostic.List) { a.printDiagnosticsOf(problems, os.ReadFile) }
+
+// printDiagnosticsOf prints problems of files that read gives, on stderr.
+func (a *app) printDiagnosticsOf(problems diagnostic.List, read func(string) ([]byte, error)) {
 	if len(problems) > 0 {
 		problems.Sort()
-		_ = diagnostic.Text(a.Stderr, problems, os.ReadFile, isTerminal(a.Stderr) && a.colours())
+		_ = diagnostic.Text(a.Stderr, problems, read, isTerminal(a.Stderr) && a.colours())
 	}
 }
 

@@ -64,7 +64,7 @@ func (a *app) token() (workflows.Secret, error) {
 }
 
 // hint completes a command that a message suggests.
-func (r remote) hint(command string) string { return command + " --server " + r.url }
+func (r remote) hint(command string) string { return r.app.atServer(command) }
 
 // find finds a run by its id, the beginning of its id, or the word last.
 func (r remote) find(ctx context.Context, id string) (result.Run, error) {
@@ -116,7 +116,7 @@ func (r remote) showRun(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return r.app.printRun(run, "")
+	return r.app.printRun(run, testNote(run))
 }
 
 func (r remote) listItems(ctx context.Context, id string, statuses []engine.Status) error {
@@ -168,33 +168,13 @@ func (r remote) resume(ctx context.Context, id string) error {
 	if _, err := r.Steer(ctx, run.ID, "resume"); err != nil {
 		return err
 	}
-	r.app.say("run %s", run.ID)
-	progress := r.app.newProgress()
-	run, err = r.watch(ctx, run.ID, func(now result.Run) bool {
-		progress.update(now, "")
-		return now.Status.Over() || now.Status == engine.StatusPaused
-	})
-	progress.end(run)
-	if err != nil {
-		return err
-	}
-	return r.app.report(r.hint, "", run)
+	return r.attend(ctx, run.ID, testNote(run))
 }
 
 // watch looks at a run until it is as it should be, or over. Ctrl-C ends the looking only.
 func (r remote) watch(ctx context.Context, id string, enough func(result.Run) bool) (last result.Run, err error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	left := make(chan struct{})
-	defer func() { stop(nil); <-left }()
-	go func() {
-		defer close(left)
-		select {
-		case <-r.app.Interrupts:
-			stop(errLeft)
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop := r.untilLeft(ctx)
+	defer stop()
 	for now, err := range r.Watch(ctx, id, patience) {
 		if errors.Is(context.Cause(ctx), errLeft) {
 			r.app.say("the run goes on without anybody watching; pause it with: %s", r.hint("youmiflow runs pause "+id))
@@ -208,6 +188,21 @@ func (r remote) watch(ctx context.Context, id string, enough func(result.Run) bo
 		}
 	}
 	return last, nil
+}
+
+// untilLeft ends a context with errLeft at Ctrl-C, until stop is called.
+func (r remote) untilLeft(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		select {
+		case <-r.app.Interrupts:
+			end(errLeft)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { end(nil); <-heard }
 }
 
 // errLeft says that nobody watches any more.
@@ -243,6 +238,9 @@ func (r remote) decide(ctx context.Context, id, step string, decision workflows.
 
 // clientExit is the code for what a daemon elsewhere has answered, or that it has not.
 func clientExit(err error) (code int, known bool) {
+	if errors.As(err, new(*client.DoubtError)) {
+		return exitFailed, true
+	}
 	if errors.As(err, new(*client.UnreachableError)) {
 		return exitInvalid, true
 	}

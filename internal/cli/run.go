@@ -31,11 +31,20 @@ func (a *app) runCommand() *cobra.Command {
 finished, and the command to resume is printed. Ctrl-C twice leaves at once; a resume loses
 nothing then either.
 
+With --server, the daemon runs what it has itself: FILE is the name of a workflow, or a file of which
+the daemon has the same text. The run is watched from here; Ctrl-C stops it in order all the same.
+--sandbox has it refused by a daemon that works for real.
+
 Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configuration,
 4 finished with failed or unknown items, 5 stopped before the end (resumable).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			if !sandboxed {
+			switch {
+			case a.server != "":
+				if err := options.without(c, "the daemon's has what it was started with"); err != nil {
+					return err
+				}
+			case !sandboxed:
 				if err := options.without(c, "add --sandbox, or leave it out"); err != nil {
 					return err
 				}
@@ -44,7 +53,9 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 			if err != nil {
 				return err
 			}
-			return a.run(c.Context(), runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options, test: recipient})
+			request := runRequest{file: arguments[0], params: given, plan: plan, sandboxed: sandboxed, options: options, test: recipient}
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.run(ctx, request) },
+				func() error { return a.run(c.Context(), request) })
 		},
 	}
 	flags := c.Flags()
@@ -53,6 +64,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage, 3 invalid workflow or configu
 	flags.StringVar(&plan, "plan", "", "the digest of a plan: refuse to run when the plan has changed since")
 	options.add(c)
 	test.add(c)
+	a.serverFlag(c)
 	a.oneOutputFlag(c)
 	return c
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,15 +23,20 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate [FILE|DIR ...]",
 		Short: "Check workflow files: every problem at once, with its place",
 		Long: `Checks workflow files, and the youmiflow.yaml beside them. Without arguments it checks the
-project of the current folder. Exit code 3 when there are errors; warnings alone are 0.`,
-		RunE: func(_ *cobra.Command, arguments []string) error {
+project of the current folder. Exit code 3 when there are errors; warnings alone are 0.
+
+With --server, files are checked as if they stood in the daemon's project. Names of workflows stand
+for what the daemon has itself, and no arguments for all of that.`,
+		RunE: func(c *cobra.Command, arguments []string) error {
 			switch format {
 			case "text", "json", "github", "sarif":
-				return a.validate(arguments, format)
+				return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.validate(ctx, arguments, format) },
+					func() error { return a.validate(arguments, format) })
 			}
 			return usage("--format %q: use text, json, github or sarif", format)
 		},
 	}
+	a.serverFlag(c)
 	c.Flags().StringVar(&format, "format", "text", "how to print problems: text, json, github or sarif")
 	return c
 }
@@ -121,16 +127,26 @@ func (r *folderReader) warnings(workflow *workflows.Workflow) diagnostic.List {
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {
 	switch format {
+	case "github":
+		problems, _ = a.inRepository(problems)
+	case "sarif":
+		problems, read := a.inRepository(problems)
+		return a.printProblemsOf(problems, format, read)
+	}
+	return a.printProblemsOf(problems, format, os.ReadFile)
+}
+
+// printProblemsOf prints problems of files that read gives.
+func (a *app) printProblemsOf(problems diagnostic.List, format string, read func(string) ([]byte, error)) error {
+	switch format {
 	case "json":
 		return diagnostic.JSON(a.Stdout, problems)
 	case "github":
-		problems, _ = a.inRepository(problems)
 		return diagnostic.GitHub(a.Stdout, problems)
 	case "sarif":
-		problems, read := a.inRepository(problems)
 		return diagnostic.SARIF(a.Stdout, problems, read, a.Version)
 	}
-	return diagnostic.Text(a.Stdout, problems, os.ReadFile, isTerminal(a.Stdout) && a.colours())
+	return diagnostic.Text(a.Stdout, problems, read, isTerminal(a.Stdout) && a.colours())
 }
 
 // inRepository names files from the top of the repository, as code hosts do, whatever folder of it a step of the CI runs in:

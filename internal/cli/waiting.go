@@ -28,7 +28,7 @@ func (a *app) printRun(view result.Run, note string) error {
 			return err
 		}
 		for _, waiting := range view.Waiting {
-			if _, err := fmt.Fprintln(w, waitingLine(waiting)); err != nil {
+			if _, err := fmt.Fprintln(w, waitingLine(waiting, a.atServer)); err != nil {
 				return err
 			}
 		}
@@ -36,8 +36,16 @@ func (a *app) printRun(view result.Run, note string) error {
 	})
 }
 
-// waitingLine says for people what a run waits for.
-func waitingLine(waiting result.Waiting) string {
+// atServer completes a command that a message suggests, so that it is about the daemon of --server where there is one.
+func (a *app) atServer(command string) string {
+	if a.server == "" {
+		return command
+	}
+	return command + " --server " + a.server
+}
+
+// waitingLine says for people what a run waits for, with the command that decides it.
+func waitingLine(waiting result.Waiting, hint func(string) string) string {
 	line := "waits      " + waiting.Text
 	if waiting.Step != "" {
 		line = fmt.Sprintf("waits      %s: %s", waiting.Step, waiting.Text)
@@ -46,7 +54,7 @@ func waitingLine(waiting result.Waiting) string {
 		line += ", until " + waiting.Until.Local().Format(time.DateTime)
 	}
 	if waiting.Kind == engine.StandsApprove {
-		line += fmt.Sprintf("\n           decide with: youmiflow runs approve|reject %s %s", waiting.Run, waiting.Step)
+		line += "\n           decide with: " + hint(fmt.Sprintf("youmiflow runs approve|reject %s %s", waiting.Run, waiting.Step))
 	}
 	return line
 }
