@@ -219,11 +219,15 @@ func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
 	return nil
 }
 
+// Resting reports whether a run is paused in order: nothing of it is under way, and it holds nothing.
+func (r Run) Resting() bool {
+	holding := r.Takeovers[TakeoverHeld]+r.Takeovers[TakeoverIntended] > 0 || r.Calls[CallIntent] > 0
+	return r.Status == StatusPaused && r.Wanted == WantPause && !holding
+}
+
 func (e *Engine) recover(ctx context.Context, run Run, recovery Recovery, called bool) error {
-	resting := run.Status == StatusPaused && run.Wanted == WantPause
-	holding := run.Takeovers[TakeoverHeld]+run.Takeovers[TakeoverIntended] > 0 || run.Calls[CallIntent] > 0
 	switch {
-	case recovery == Leave, resting && !holding:
+	case recovery == Leave, run.Resting():
 		return nil
 	case (recovery == Suspend || recovery == Interrupt) && run.Wanted == WantRun && called:
 		return nil // it is paused with the one that called it

@@ -35,8 +35,7 @@ type session struct {
 	suppression *suppression
 	telling     *telling       // nil when nobody is told
 	role        string         // what this process is as the ledger's owner; "" for a command
-	suspended   []string       // runs of dead processes that this one brings to rest
-	interrupted []string       // those of them that a daemon goes on with
+	suspended   []leftRun      // runs of dead processes that this one brings to rest
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
 	stopWatch   context.CancelFunc
@@ -163,13 +162,8 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 	if err := s.engine.Recover(ctx, decide); err != nil {
 		return false, err
 	}
-	for _, id := range s.suspended {
-		when := ""
-		if slices.Contains(s.interrupted, id) {
-			when = "when the daemon is started, or "
-		}
-		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is paused; %sgo on with: %s", id, when,
-			s.project.hint("youmiflow runs resume "+id))
+	for _, left := range s.suspended {
+		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is %s", left.id, left.then)
 	}
 	if err := s.dispatcher.Start(ctx); err != nil {
 		return false, err
@@ -221,13 +215,25 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 		case run.Status == engine.StatusPending && run.Trigger != engine.TriggerManual && run.Parent == nil:
 			return engine.Leave // it has not begun, and the daemon that it waits for begins it
 		}
-		s.suspended = append(s.suspended, run.ID)
+		recovery, when := engine.Suspend, ""
 		if s.ownership.Left() == daemonRole || run.Trigger != engine.TriggerManual {
-			s.interrupted = append(s.interrupted, run.ID)
-			return engine.Interrupt
+			recovery, when = engine.Interrupt, "when the daemon is started, or "
 		}
-		return engine.Suspend
+		switch {
+		case run.Resting(): // it was stopped in order, and nobody needs to hear of it
+		case run.Wanted == engine.WantCancel:
+			s.suspended = append(s.suspended, leftRun{run.ID, "cancelled, as it was to be"})
+		default:
+			s.suspended = append(s.suspended, leftRun{run.ID, "paused; " + when + "go on with: " + s.project.hint("youmiflow runs resume "+run.ID)})
+		}
+		return recovery
 	}
+}
+
+// leftRun is a run that was under way when its process died.
+type leftRun struct {
+	id   string
+	then string // what becomes of it, for people
 }
 
 // settleWithin bounds how long a process stays to bring the runs of dead processes to rest.
@@ -240,9 +246,9 @@ func (s *session) settle(ctx context.Context) {
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for _, id := range s.suspended {
+	for _, left := range s.suspended {
 		for {
-			run, err := s.ledger.Run(ctx, id)
+			run, err := s.ledger.Run(ctx, left.id)
 			if err != nil || run.Status.Over() || run.Status == engine.StatusPaused {
 				break
 			}
