@@ -116,3 +116,20 @@ steps:
 	p.sees("Second?: approved by ")
 	require.Zero(t, p.wait(soon), p.err)
 }
+
+// Whoever starts a run at a daemon elsewhere is asked at the terminal all the same.
+func TestAPersonIsAskedAboutARunElsewhere(t *testing.T) {
+	t.Parallel()
+	c := servedCampaign(t, "")
+	daemon := serve(t, c.dir, "--sandbox")
+	daemon.workflow(c, "asks", asksFirst)
+	elsewhere := &campaign{t: t, dir: deskOf(t, daemon, apiToken).dir}
+	p, terminal := elsewhere.seated("run", "asks", "--server", daemon.url)
+	p.sees("the run waits for a person: Send it? (until ")
+	p.sees("approve? type y or n (or answer later: youmiflow runs approve|reject key-")
+	types(t, terminal, "y\n")
+	p.sees("Send it?: approved")
+	require.Zero(t, p.wait(soon), p.err)
+	require.Equal(t, "succeeded", c.show("last").Status)
+	daemon.end()
+}
