@@ -233,8 +233,12 @@ func checkColumns(workflow *workflows.Workflow, foreach *workflows.Foreach, read
 		if near := diagnostic.Suggest(wanted.Name, columns); near != "" {
 			hint = fmt.Sprintf(", did you mean %q?", near)
 		}
-		return fmt.Errorf("%s:%d:%d: the list has no column %q%s It has %s (to do without it, write %s.%s ?? \"\")", workflow.File,
-			wanted.Span.Line, wanted.Span.Column, wanted.Name, hint, strings.Join(columns, ", "), foreach.As, wanted.Name)
+		without := ""
+		if !wanted.Listed {
+			without = fmt.Sprintf(" (to do without it, write %s.%s ?? \"\")", foreach.As, wanted.Name)
+		}
+		return fmt.Errorf("%s:%d:%d: the list has no column %q%s It has %s%s", workflow.File,
+			wanted.Span.Line, wanted.Span.Column, wanted.Name, hint, strings.Join(columns, ", "), without)
 	}
 	return nil
 }

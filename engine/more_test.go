@@ -227,6 +227,18 @@ func TestAListWithoutAColumnThatIsReadIsRefused(t *testing.T) {
 	require.Empty(t, h.box.Deliveries())
 }
 
+func TestAListWithoutAColumnOfAReportIsRefused(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", people)
+	text := campaign + "  - uses: report.write\n    with: { path: reached.csv, of: reach, columns: [key, nmae, status] }\n"
+	run := h.wait(h.start(text), over)
+	require.Equal(t, engine.StatusFailed, run.Status)
+	require.Equal(t, "audience", run.Error.Code)
+	require.Contains(t, run.Error.Message, `test.yaml:27:58: the list has no column "nmae", did you mean "name"? It has account, friend, name, tier`)
+	require.NotContains(t, run.Error.Message, "??")
+	require.Empty(t, h.box.Deliveries())
+}
+
 // Two runs over the same customers take turns in each conversation: neither ends it under the other's hands.
 func TestTwoRunsTakeTurnsInAConversation(t *testing.T) {
 	h := build(t, sandbox.Config{Seed: 3, Faults: faults(t, "doSendPublicMes:delay:60ms:every=2")})

@@ -25,6 +25,9 @@ func reportColumns() []string {
 	return []string{"key", "row", "lane", "status", "reason", "variant", "wave", "calls"}
 }
 
+// reportPattern catches another suffix when the file is loaded.
+const reportPattern = `\.([Cc][Ss][Vv]|[Xx][Ll][Ss][Xx])$`
+
 func reportStatuses() []any {
 	var list []any
 	for _, status := range []engine.Status{engine.StatusPending, engine.StatusHeld, engine.StatusSucceeded, engine.StatusFailed, engine.StatusUnknown, engine.StatusSkipped, engine.StatusCancelled} {
@@ -41,9 +44,10 @@ func reportWrite(config Config) *entry {
 			Effect:  workflows.EffectLocal,
 			Summary: "Writes what became of every item of a foreach to a csv or xlsx file that opens in Excel.",
 			Inputs: []workflows.Field{
-				{Name: "path", Type: textType(), Required: true, Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced"},
-				{Name: "of", Type: textType(), Required: true, Description: "the id of a foreach of this workflow that stands before"},
-				{Name: "columns", Type: listType(textType()), Description: "which columns, in this order: " + strings.Join(reportColumns(), ", ") + ", or columns of the audience; default the former"},
+				{Name: "path", Type: textType(), Required: true, Inside: true, Pattern: reportPattern, Form: "a file that ends in .csv or .xlsx",
+					Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced"},
+				{Name: "of", Type: textType(), Required: true, Names: workflows.NamesForeach, Description: "the id of a foreach of this workflow that stands before"},
+				{Name: "columns", Type: listType(textType()), Names: workflows.NamesColumns, Own: reportColumns(), Description: "which columns, in this order: " + strings.Join(reportColumns(), ", ") + ", or columns of the audience; default the former"},
 				{Name: "status", Type: listType(status), Enum: reportStatuses(), Description: "only items of these statuses; default all"},
 			},
 			Outputs: []workflows.Field{

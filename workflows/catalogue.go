@@ -66,4 +66,20 @@ type Field struct {
 	Pattern string
 	// Form says in words what Pattern asks for, such as "an address that begins with https://"; "" shows the pattern.
 	Form string
+	// Inside says that a literal is a path, which may not leave the project folder.
+	Inside bool
+	// Names is what of the workflow a literal names; "" for nothing. It is looked for when the file is loaded.
+	Names Naming
+	// Own are literals that NamesColumns leaves alone.
+	Own []string
 }
+
+// Naming is what of a workflow a literal among a step's inputs names.
+type Naming string
+
+// The namings. A step with an input of NamesColumns has one of NamesForeach, and its columns are those of that foreach's
+// list.
+const (
+	NamesForeach Naming = "foreach" // by its id; it has to have ended before the step
+	NamesColumns Naming = "columns" // a list of them
+)

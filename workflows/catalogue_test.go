@@ -57,6 +57,11 @@ func newTestCatalogue() testCatalogue {
 		{Name: "assert", Effect: EffectLocal, Inputs: []Field{
 			{Name: "that", Type: expression.Type{Kind: expression.Bool}, Required: true}, {Name: "message", Type: text},
 		}},
+		{Name: "report.write", Effect: EffectLocal, Inputs: []Field{
+			{Name: "path", Type: text, Required: true, Inside: true, Pattern: `\.csv$`, Form: "a file that ends in .csv"},
+			{Name: "of", Type: text, Required: true, Names: NamesForeach},
+			{Name: "columns", Type: expression.Type{Kind: expression.List, Element: &text}, Names: NamesColumns, Own: []string{"key", "status"}},
+		}},
 		{Name: "log", Effect: EffectLocal, Inputs: []Field{{Name: "message", Type: text, Required: true}}},
 		{Name: "http.request", Effect: EffectRead, Inputs: []Field{
 			{Name: "body", Type: expression.Type{Kind: expression.Any}}, {Name: "timeout", Type: expression.Type{Kind: expression.Duration}},

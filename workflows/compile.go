@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -265,7 +266,14 @@ func (d *decoder) allowedValue(node *yaml.Node, what string, field *Field, value
 		return false
 	}
 	s, isText := value.(string)
-	if field.Pattern == "" || !isText {
+	if !isText {
+		return true
+	}
+	if field.Inside && !filepath.IsLocal(s) {
+		d.at(node, "outside-project", "%s leaves the project folder: write it relative to the folder of youmiflow.yaml, without going above it", what)
+		return false
+	}
+	if field.Pattern == "" {
 		return true
 	}
 	pattern, err := regexp.Compile(field.Pattern)

@@ -38,6 +38,7 @@ type declaration struct {
 	scope    *yaml.Node
 	branches []branch
 	line     int
+	foreach  bool
 }
 
 // branch is one of a parallel step, told by their nodes.
@@ -197,7 +198,7 @@ func (p *parser) outline(list, scope *yaml.Node, branches []branch) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			switch key, value := node.Content[i].Value, node.Content[i+1]; {
 			case key == "id" && value.Kind == yaml.ScalarNode:
-				p.declared[value.Value] = append(p.declared[value.Value], declaration{scope, branches, value.Line})
+				p.declared[value.Value] = append(p.declared[value.Value], declaration{scope, branches, value.Line, hasKey(node, "foreach")})
 			case key == "foreach":
 				inner, around = node, nil
 			}

@@ -21,6 +21,7 @@ func (p *parser) foreach(step *Step, all fields, f *frame) {
 		p.add(p.text.spanOf(e.key), "nested-foreach", "a foreach cannot stand in a foreach: put the inner one into a workflow of its own, and `call` that", "")
 	}
 	step.Foreach = &Foreach{}
+	p.loops[step.ID] = step.Foreach
 	settings, ok := p.fields(e.value, "foreach", foreachKeys)
 	if !ok {
 		settings = fields{}

@@ -130,7 +130,7 @@ func (l *library) parse(d *document) (*Workflow, diagnostic.List) {
 	if !d.checked {
 		p := &parser{
 			decoder: &decoder{problems: d.problems, text: d.text, compiler: l.compiler}, catalogue: l.catalogue, library: l, document: d,
-			declared: map[string][]declaration{},
+			declared: map[string][]declaration{}, loops: map[string]*Foreach{},
 		}
 		d.workflow = p.workflow()
 		if d.found = p.sorted(); p.bad {

@@ -140,6 +140,7 @@ type parser struct {
 	library   *library
 	document  *document
 	declared  map[string][]declaration
+	loops     map[string]*Foreach // those that have been read, by id
 	params    expression.Type
 	event     bool // a trigger names an event
 	steps     int

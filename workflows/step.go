@@ -217,6 +217,7 @@ func (p *parser) uses(all fields, f *frame) *Uses {
 		}
 	}
 	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.names))
+	p.named(typ, with, f)
 	return uses
 }
 

@@ -246,6 +246,8 @@ type StopWhen struct {
 type Column struct {
 	Name string
 	Span diagnostic.Span
+	// Listed says that no expression reads it: it stands in a list of columns, such as that of a report.
+	Listed bool
 }
 
 // Assignment is one name of a `set`.
