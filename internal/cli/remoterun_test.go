@@ -136,8 +136,9 @@ func TestCheckingAtADaemonElsewhere(t *testing.T) {
 	require.Contains(t, out, "workflows/double11.yaml")
 	daemon.workflow(c, "bad", "steps: [{ uses: lgo }]\n")
 	for _, format := range []string{"text", "json", "github", "sarif"} {
+		want := here("--format", format)
 		code, out, stderr := d.do("validate", "--format", format)
-		require.Equal(t, here("--format", format), result{code, out, stderr}, format)
+		require.Equal(t, want, result{code, out, stderr}, format)
 	}
 	code, out, stderr = d.do("validate", "bad")
 	require.Equal(t, 3, code, stderr)

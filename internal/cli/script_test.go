@@ -34,6 +34,7 @@ import (
 //	keep FILE PATH NAME         puts the value at the path into $NAME
 //	serve ARGUMENTS...          starts `youmiflow sandbox`, and puts the URL that it prints into $URL
 //	unserve                     interrupts it, which must end it in order
+//	daemon FOLDER               starts `youmiflow serve --sandbox` in a folder, with $API_TOKEN, and puts its URL into $SERVER
 //	running WORKFLOW            waits until the newest run of the workflow works on its items
 //	asking N                    waits until the newest run asks so many things
 func TestScripts(t *testing.T) {
@@ -48,7 +49,7 @@ func TestScripts(t *testing.T) {
 			"exits": scriptExits, "platform": scriptPlatform, "received": scriptReceived,
 			"shape": scriptShape, "value": scriptValue, "keep": scriptKeep,
 			"serve": scriptServe, "unserve": scriptUnserve, "running": scriptRunning,
-			"asking": scriptAsking,
+			"asking": scriptAsking, "daemon": scriptDaemon,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -196,6 +197,39 @@ func scriptServe(ts *testscript.TestScript, _ bool, arguments []string) {
 	ts.Check(err)
 	ts.Setenv("URL", strings.TrimSpace(url))
 	*ts.Value(servedKey{}).(**exec.Cmd) = box
+}
+
+func scriptDaemon(ts *testscript.TestScript, _ bool, arguments []string) {
+	daemon := exec.Command("youmiflow", "serve", "--sandbox", "--listen", "127.0.0.1:0")
+	daemon.Dir, daemon.Env = ts.MkAbs(arguments[0]), append(os.Environ(), "API_TOKEN="+ts.Getenv("API_TOKEN"))
+	said, err := daemon.StderrPipe()
+	ts.Check(err)
+	ts.Check(daemon.Start())
+	told := make(chan []string, 1)
+	ended := make(chan struct{})
+	go func() { // it is read to its end, so that the daemon is never held up
+		defer close(ended)
+		defer close(told)
+		for lines := bufio.NewScanner(said); lines.Scan(); {
+			if found := servingAt.FindStringSubmatch(lines.Text()); found != nil {
+				told <- found
+			}
+		}
+	}()
+	ts.Defer(func() {
+		_ = daemon.Process.Kill()
+		<-ended
+		_ = daemon.Wait()
+	})
+	select {
+	case found, ok := <-told:
+		if !ok {
+			ts.Fatalf("the daemon has ended")
+		}
+		ts.Setenv("SERVER", found[1])
+	case <-time.After(soon):
+		ts.Fatalf("the daemon does not serve")
+	}
 }
 
 func scriptUnserve(ts *testscript.TestScript, _ bool, _ []string) {
