@@ -38,7 +38,7 @@ func (e *Engine) foreach(ctx context.Context, s *scope, step *workflows.Step) (*
 				return nil, err
 			} else if failure != nil {
 				failure.Outputs = countNames(nil)
-				return failure, e.recordStep(ctx, s, step.Path, failure)
+				return failure, e.recordStep(ctx, s, step.Path, s.afterwards(step, failure))
 			}
 			continue
 		}

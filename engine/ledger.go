@@ -255,6 +255,8 @@ const (
 type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// Afterwards says, in the row of a step, that it stands in a `finally`.
+	Afterwards bool `json:"afterwards,omitempty"`
 }
 
 // WorkflowVersion is one text of a workflow.

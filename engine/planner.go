@@ -184,6 +184,12 @@ func (p *planner) run(ctx context.Context) (*Plan, error) {
 	p.root = newTracer(p)
 	p.root.sample = &Sample{Key: p.plan.Workflow}
 	s.caller, s.loops, s.flow = p, p, timedFlow{p}
+	s.record = func(_ context.Context, path string, r *result) error {
+		if r.Error != nil && r.Error.Afterwards {
+			p.note(fmt.Sprintf("the step %s of `finally` would fail, which changes no outcome: %s", path, r.Error.Message))
+		}
+		return nil
+	}
 	workflow := p.active.workflow
 	s.lists = [][]*workflows.Step{workflow.Steps, workflow.Finally}
 	var st *standing

@@ -185,7 +185,7 @@ func (s *scope) list(ctx context.Context, list []*workflows.Step, st *standing) 
 		}
 		s.take(step, r, st)
 		if s.record != nil && (step.Foreach == nil || r.Status == StatusSkipped) {
-			if err := s.record(ctx, step.Path, r); err != nil {
+			if err := s.record(ctx, step.Path, s.afterwards(step, r)); err != nil {
 				return err
 			}
 		}
@@ -334,7 +334,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
 	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with,
-		Commit: s.active.run.Commit, Files: s.active.files, Scratch: s.scratch})
+		Commit: s.active.run.Commit, Files: s.active.files, Sandbox: s.active.run.Sandbox, Test: s.active.run.Test != nil, Scratch: s.scratch})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
 	}

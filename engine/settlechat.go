@@ -107,7 +107,7 @@ func (e *Engine) readChat(ctx context.Context, run Run, call Call) ([]any, error
 	}
 	outcome := e.clean(action.Perform(ctx))
 	if outcome.State != Succeeded {
-		return nil, &ChatError{Account: call.Account, Friend: call.Friend, Failure: Failure{outcome.Code, outcome.Message}}
+		return nil, &ChatError{Account: call.Account, Friend: call.Friend, Failure: Failure{Code: outcome.Code, Message: outcome.Message}}
 	}
 	messages, _ := outcome.Outputs["messages"].([]any)
 	return messages, nil

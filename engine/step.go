@@ -31,6 +31,9 @@ type Input struct {
 	// Files are the paths that were given from outside (params of type file): they may be anywhere, while a path
 	// written in a workflow stays within the project folder.
 	Files []string
+	// Sandbox and Test say that the run is a rehearsal in the simulator, a test send: what it leaves behind must not take the
+	// place of what a real run has left.
+	Sandbox, Test bool
 	// Scratch, when not nil, lends memory for Assumed and for the request's body. The body is only valid until the next
 	// Prepare with the same Scratch.
 	Scratch *workflows.Scratch

@@ -137,7 +137,7 @@ func (e *Engine) judge(ctx context.Context, connection string, request Request, 
 	}
 	now := e.Now()
 	account := Account{Connection: connection, Account: request.Account, Tripped: true, At: now, Until: now.Add(e.TripFor),
-		Reason: fmt.Sprintf("%d failures in a row, the last %s", e.TripAfter, (&Failure{outcome.Code, outcome.Message}).text())}
+		Reason: fmt.Sprintf("%d failures in a row, the last %s", e.TripAfter, (&Failure{Code: outcome.Code, Message: outcome.Message}).text())}
 	e.Logger.ErrorContext(ctx, "an account is held: its calls fail through its own fault", "connection", connection,
 		"account", request.Account, "until", account.Until, "reason", account.Reason)
 	if err := e.commit(ctx, SetAccount{account}); err != nil {

@@ -48,6 +48,8 @@ type Config struct {
 	Channels []string
 	// Rehearsal keeps http.request from changing anything: in the sandbox, and wherever nothing is to be done for real.
 	Rehearsal bool
+	// Discarded says that whatever is written is thrown away: there is no file of a real run that it could replace.
+	Discarded bool
 	// Now is the time from which a repetition of a read is put off. Default: time.Now.
 	Now func() time.Time
 	// Secrets are the names of the project's secrets; nil when nobody can say which there are.

@@ -377,3 +377,38 @@ func TestReportWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, action.Assumed, "a plan writes nothing")
 }
+
+// What a rehearsal or a test send reports stands beside the report of a real run.
+func TestAReportOfARehearsalReplacesNoRealOne(t *testing.T) {
+	folder := t.TempDir()
+	config := outside(t, folder)
+	write := func(config Config, input engine.Input, path string) {
+		step, _ := made(t, config).Step("report.write")
+		input.With = map[string]any{"path": path, "of": "reach"}
+		action, err := step.Prepare(input)
+		require.NoError(t, err)
+		outcome := action.Perform(t.Context())
+		require.Equal(t, engine.Succeeded, outcome.State, outcome.Message)
+		require.Equal(t, action.Assumed["path"], outcome.Outputs["path"])
+		require.FileExists(t, filepath.Join(folder, outcome.Outputs["path"].(string)))
+	}
+	real := filepath.Join(folder, "没收到.xlsx")
+	require.NoError(t, os.WriteFile(real, []byte("what really happened"), 0o600))
+	write(config, engine.Input{Sandbox: true}, "没收到.xlsx")
+	require.FileExists(t, filepath.Join(folder, "没收到.sandbox.xlsx"))
+	write(config, engine.Input{Test: true}, "没收到.xlsx")
+	require.FileExists(t, filepath.Join(folder, "没收到.test.xlsx"))
+	write(config, engine.Input{Sandbox: true, Test: true}, "v1.2/没收到.CSV")
+	require.FileExists(t, filepath.Join(folder, "v1.2", "没收到.sandbox.CSV"))
+	kept, err := os.ReadFile(real)
+	require.NoError(t, err)
+	require.Equal(t, "what really happened", string(kept))
+	config.Discarded = true
+	write(config, engine.Input{Sandbox: true}, "other.csv")
+	require.FileExists(t, filepath.Join(folder, "other.csv"))
+	config.Discarded = false
+	write(config, engine.Input{}, "没收到.xlsx")
+	kept, err = os.ReadFile(real)
+	require.NoError(t, err)
+	require.NotEqual(t, "what really happened", string(kept))
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func reportWrite(config Config) *entry {
 			Summary: "Writes what became of every item of a foreach to a csv or xlsx file that opens in Excel.",
 			Inputs: []workflows.Field{
 				{Name: "path", Type: textType(), Required: true, Inside: true, Pattern: reportPattern, Form: "a file that ends in .csv or .xlsx",
-					Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced"},
+					Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced. A run in the sandbox writes NAME.sandbox.xlsx instead, a test send NAME.test.xlsx. With ${{ run.id }} in it each run keeps its own"},
 				{Name: "of", Type: textType(), Required: true, Names: workflows.NamesForeach, Description: "the id of a foreach of this workflow that stands before"},
 				{Name: "columns", Type: listType(textType()), Names: workflows.NamesColumns, Own: reportColumns(), Description: "which columns, in this order: " + strings.Join(reportColumns(), ", ") + ", or columns of the audience; default the former"},
 				{Name: "status", Type: listType(status), Enum: reportStatuses(), Description: "only items of these statuses; default all"},
@@ -80,11 +81,14 @@ func prepareReport(config Config, input engine.Input) (engine.Action, error) {
 	if r.name, err = in.required("path", maxURL); err != nil {
 		return engine.Action{}, err
 	}
-	if r.path, err = config.ResolveNew(r.name); err != nil {
-		return engine.Action{}, fmt.Errorf("path %q: %w", r.name, err)
-	}
 	if lower := strings.ToLower(r.name); !strings.HasSuffix(lower, ".csv") && !strings.HasSuffix(lower, ".xlsx") {
 		return engine.Action{}, fmt.Errorf("path %q: a report is a .csv or an .xlsx file", r.name)
+	}
+	if !config.Discarded {
+		r.name = besideReal(r.name, input)
+	}
+	if r.path, err = config.ResolveNew(r.name); err != nil {
+		return engine.Action{}, fmt.Errorf("path %q: %w", r.name, err)
 	}
 	if r.step, err = in.identifier("of"); err != nil {
 		return engine.Action{}, err
@@ -108,6 +112,18 @@ func prepareReport(config Config, input engine.Input) (engine.Action, error) {
 		}
 	}
 	return engine.Action{Assumed: map[string]any{"path": r.name, "count": 0}, Perform: r.perform}, nil
+}
+
+// besideReal is where a report goes: that of a rehearsal or of a test send stands beside that of a real run.
+func besideReal(path string, input engine.Input) string {
+	suffix, mark := filepath.Ext(path), ""
+	switch {
+	case input.Sandbox:
+		mark = ".sandbox"
+	case input.Test:
+		mark = ".test"
+	}
+	return strings.TrimSuffix(path, suffix) + mark + suffix
 }
 
 func (r *report) perform(ctx context.Context) engine.Outcome {

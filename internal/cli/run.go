@@ -175,7 +175,11 @@ func (s *session) attend(ctx context.Context, id string, begin func() error) (er
 	if err != nil {
 		return err
 	}
-	err = s.app.report(s.project.hint, rehearsed(run), result.OfRun(run))
+	view, err := endedRun(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	err = s.app.report(s.project.hint, rehearsed(run), view)
 	s.settle(ctx)
 	return err
 }
@@ -275,6 +279,9 @@ func (a *app) report(hint func(string) string, note string, run result.Run) erro
 			hint("youmiflow runs items "+run.ID))
 	case counts.Total > 0:
 		a.say("every recipient: %s", hint("youmiflow runs items "+run.ID))
+	}
+	for _, failed := range run.Afterwards {
+		a.say("warning: %s", failedAfterwards(failed))
 	}
 	if stuck := run.Takeovers.Stuck; stuck > 0 {
 		a.say("ALARM: %d conversations could not be handed back, and nobody owns them now: end them in the client; which: %s",

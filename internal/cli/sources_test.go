@@ -47,8 +47,9 @@ func TestFromADatabaseToAReport(t *testing.T) {
 	require.NoDirExists(t, "reports", "a plan writes nothing")
 	r = invoke(t, "run", "flow.yaml", "--sandbox")
 	require.Zero(t, r.code, "%s%s", r.out, r.err)
-	report, err := os.ReadFile(filepath.Join("reports", "all.csv"))
+	report, err := os.ReadFile(filepath.Join("reports", "all.sandbox.csv"))
 	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join("reports", "all.csv"), "that is the place of a real run's")
 	require.Equal(t, "\uFEFFrow,key,name,status,reason,calls\r\n1,f1,李雨桐,succeeded,,message.send succeeded 20000\r\n2,f3,,skipped,where is false,\r\n"+
 		"3,f4,'=1+1,succeeded,,message.send succeeded 20000\r\n", string(report))
 }
@@ -57,12 +58,12 @@ func TestFromADatabaseToAReport(t *testing.T) {
 func TestReportsStayInTheProject(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
-	require.NoError(t, os.Symlink(filepath.Join(outside, "absent.csv"), filepath.Join(dir, "dangling.csv")))
+	require.NoError(t, os.Symlink(filepath.Join(outside, "absent.csv"), filepath.Join(dir, "dangling.sandbox.csv")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "youmiflow.yaml"), nil, 0o600))
 	t.Chdir(dir)
 	for path, want := range map[string]string{"../a.csv": "leaves the project folder", filepath.Join(outside, "a.csv"): "leaves the project folder",
 		"link/a.csv": "leaves the project folder", "link/new/a.csv": "leaves the project folder", "dangling.csv": "leads nowhere"} {
-		text := "steps:\n  - uses: report.write\n    with: { path: " + path + ", of: reach }\n"
+		text := "steps:\n  - { id: reach, foreach: { in: [1], as: one }, steps: [{ uses: log, with: { message: hi } }] }\n  - uses: report.write\n    with: { path: " + path + ", of: reach }\n"
 		require.NoError(t, os.WriteFile("flow.yaml", []byte(text), 0o600))
 		r := invoke(t, "run", "flow.yaml", "--sandbox")
 		require.NotZero(t, r.code, path)

@@ -98,7 +98,7 @@ func testCatalogue(version string, project *project, setting *rehearsal.Setting,
 		Database: func(name string) (string, error) {
 			return "", fmt.Errorf("a test reads no database: give the rows of the step under audience, in place of those of %q", name)
 		},
-		Outcomes: outcomes(l), Rehearsal: true, Secrets: project.secretNames(), Now: setting.Clock.Now,
+		Outcomes: outcomes(l), Rehearsal: true, Discarded: true, Secrets: project.secretNames(), Now: setting.Clock.Now,
 	}
 }
 

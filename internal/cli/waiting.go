@@ -10,15 +10,26 @@ import (
 	"youmiflow/internal/web/result"
 )
 
-// showRun prints one run with what it waits for.
+// showRun prints one run with what it waits for, and what failed in its finally.
 func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) error {
 	stands, err := engine.Standstills(ctx, l, run)
 	if err != nil {
 		return err
 	}
-	view := result.OfRun(run)
+	view, err := endedRun(ctx, l, run)
+	if err != nil {
+		return err
+	}
 	view.Waiting = result.OfStandstills(stands)
 	return a.printRun(view, rehearsed(run))
+}
+
+// endedRun shows a run with what failed in its finally.
+func endedRun(ctx context.Context, l engine.Ledger, run engine.Run) (result.Run, error) {
+	view := result.OfRun(run)
+	failed, err := engine.FailedAfterwards(ctx, l, run)
+	view.Afterwards = result.OfAfterwards(failed)
+	return view, err
 }
 
 // printRun prints a run with what it waits for; note stands behind its id.
@@ -27,6 +38,11 @@ func (a *app) printRun(view result.Run, note string) error {
 		if err := writeRun(w, view, note); err != nil {
 			return err
 		}
+		for _, failed := range view.Afterwards {
+			if _, err := fmt.Fprintln(w, "afterwards "+failedAfterwards(failed)); err != nil {
+				return err
+			}
+		}
 		for _, waiting := range view.Waiting {
 			if _, err := fmt.Fprintln(w, waitingLine(waiting, a.atServer)); err != nil {
 				return err
@@ -34,6 +50,11 @@ func (a *app) printRun(view result.Run, note string) error {
 		}
 		return nil
 	})
+}
+
+// failedAfterwards says for people which step in a finally failed, and why.
+func failedAfterwards(failed result.Afterwards) string {
+	return fmt.Sprintf("the step %s of `finally` failed: %s", failed.Step, failed.Message)
 }
 
 // atServer completes a command that a message suggests, so that it is about the daemon of --server where there is one.

@@ -115,7 +115,7 @@ func (s *Server) getRun(r *request) (result.Run, error) {
 	return s.show(r.Context(), run)
 }
 
-// show is a run with what it waits for.
+// show is a run with what it waits for, and what failed in its finally.
 func (s *Server) show(ctx context.Context, run engine.Run) (result.Run, error) {
 	stands, err := engine.Standstills(ctx, s.config.Ledger, run)
 	if err != nil {
@@ -123,7 +123,9 @@ func (s *Server) show(ctx context.Context, run engine.Run) (result.Run, error) {
 	}
 	shown := result.OfRun(run)
 	shown.Waiting = result.OfStandstills(stands)
-	return shown, nil
+	failed, err := engine.FailedAfterwards(ctx, s.config.Ledger, run)
+	shown.Afterwards = result.OfAfterwards(failed)
+	return shown, err
 }
 
 func (s *Server) listItems(r *request, asked page) (list[result.Item], error) {

@@ -27,6 +27,8 @@ type Run struct {
 	Parent  *Parent         `json:"parent,omitempty"`
 	Outputs json.RawMessage `json:"outputs,omitempty"`
 	Waiting []Waiting       `json:"waiting,omitempty"`
+	// Afterwards are the steps in a finally that failed.
+	Afterwards []Afterwards `json:"afterwards,omitempty"`
 }
 
 // Counts are items by status. Total is the sum of the others.
@@ -67,6 +69,22 @@ type Settled struct {
 type Parent struct {
 	Run  string `json:"run"`
 	Step string `json:"step"`
+}
+
+// Afterwards is a step in a finally that failed, which changes no outcome.
+type Afterwards struct {
+	Step    string `json:"step"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// OfAfterwards shows what failed in a run's finally.
+func OfAfterwards(failed []engine.Afterwards) []Afterwards {
+	var list []Afterwards
+	for _, one := range failed {
+		list = append(list, Afterwards{Step: one.Step, Code: one.Code, Message: one.Message})
+	}
+	return list
 }
 
 // Waiting is something that a run waits for.
