@@ -29,6 +29,7 @@ type decoder struct {
 	compiled func(program *expression.Program, place func(start, end int) diagnostic.Span)
 	secrets  []Column             // those that expressions read
 	kept     string               // what is being read, when it is kept in the ledger
+	sent     string               // the step whose inputs are being read, when what they say reaches people
 	compiler *expression.Compiler // nil before the first expression
 }
 

@@ -130,6 +130,9 @@ func (d *decoder) noteSecrets(program *expression.Program, place func(start, end
 		case d.kept != "":
 			d.add(span, "kept-secret", fmt.Sprintf("%s is kept in the ledger, where no secret may stand: write secrets.%s where it is used", d.kept, member.Name), "")
 			sound = false
+		case d.sent != "":
+			d.add(span, "sent-secret", fmt.Sprintf("what %s says reaches people, and no secret may: this would send secrets.%s itself", d.sent, member.Name), "")
+			sound = false
 		case !slices.ContainsFunc(d.secrets, func(known Column) bool { return known.Name == member.Name }):
 			d.secrets = append(d.secrets, Column{Name: member.Name, Span: span})
 		}
@@ -142,6 +145,16 @@ func (d *decoder) keeping(what string, read func()) {
 	around := d.kept
 	d.kept = what
 	defer func() { d.kept = around }()
+	read()
+}
+
+// sending reads the inputs of a step. Those of one that reaches people say what these read; what api.call and http.request
+// make is the writer's own affair.
+func (d *decoder) sending(typ *StepType, read func()) {
+	if typ.Effect == EffectMessage && typ.Operation != nil {
+		d.sent = typ.Name
+		defer func() { d.sent = "" }()
+	}
 	read()
 }
 

@@ -216,7 +216,9 @@ func (p *parser) uses(all fields, f *frame) *Uses {
 			return uses
 		}
 	}
-	uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.names))
+	p.sending(typ, func() {
+		uses.With = p.inputs(with, name, "input", p.text.spanOf(node), typ.Inputs, typ.OneOf, false, p.in(f, f.names))
+	})
 	p.named(typ, with, f)
 	return uses
 }

@@ -41,8 +41,18 @@ steps:
       as: m
       key: m.friend
     steps:
-      - uses: message.send
-        with: { account: "135380", friend: "${{ m.friend }}", text: "${{ m.name }} ${{ secrets.crm_token }}" }
+      - uses: api.call
+        with:
+          effect: message
+          path: /v2/ChatMess/doSendPublicMes
+          account: "135380"
+          friend: ${{ m.friend }}
+          body:
+            WechatId: "135380"
+            ToUserName: ${{ m.friend }}
+            RelationType: 0
+            MsgType: text
+            Text: "${{ m.name }} ${{ secrets.crm_token }}"
       - uses: log
         with: { message: "sent with ${{ secrets.crm_token }}", level: warning }
       - uses: http.request
