@@ -27,20 +27,20 @@ func newConversations() *conversations {
 	return &conversations{holders: map[conversation]holder{}, changed: make(chan struct{})}
 }
 
-// take gives the conversation to the item, unless another has it: then it returns a channel that is closed when it may
-// be worth asking again.
-func (c *conversations) take(which conversation, by holder) (taken bool, again <-chan struct{}) {
+// take gives the conversation to the item, unless another has it: then it returns which, and a channel that is closed when
+// it may be worth asking again.
+func (c *conversations) take(which conversation, by holder) (taken bool, other holder, again <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	has, held := c.holders[which]
 	switch {
 	case held && has.root && has.run == by.run:
-		return true, nil
+		return true, holder{}, nil
 	case held && has != by:
-		return false, c.changed
+		return false, has, c.changed
 	}
 	c.holders[which] = by
-	return true, nil
+	return true, holder{}, nil
 }
 
 func (c *conversations) give(which conversation, by holder) {
@@ -70,7 +70,7 @@ func (s *scope) giveTurn(request Request) {
 // turnFor waits until no other item holds the conversation.
 func (s *scope) turnFor(ctx context.Context, request Request) error {
 	for {
-		taken, again := s.engine.conversations.take(s.conversation(request), s.holder())
+		taken, other, again := s.engine.conversations.take(s.conversation(request), s.holder())
 		if taken {
 			return nil
 		}
@@ -80,9 +80,9 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 			if s.cancelled() && !s.ending {
 				return errCancelled
 			}
-			return &suspended{at: now.Add(time.Second), waits: waitsForTurn()}
+			return &suspended{at: now.Add(time.Second), waits: s.waitsForTurn(other)}
 		}
-		s.active.waiting(until, "another run speaks with the same customer")
+		s.active.waiting(until, s.waitsForTurn(other).Text)
 		s.turn.pause()
 		fired, stopTimer := s.engine.Timer(until.Sub(now))
 		select {

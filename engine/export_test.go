@@ -26,3 +26,6 @@ func (e *Engine) PlanCalls(ctx context.Context, submission Submission, clock *Vi
 	plan, err := p.run(ctx)
 	return plan, calls, err
 }
+
+// ClockText is how an instant is told to people.
+func ClockText(now, at time.Time, location *time.Location) string { return clockText(now, at, location) }

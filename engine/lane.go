@@ -221,7 +221,7 @@ func (w *laneWork) full(woken bool) bool {
 func (w *laneWork) closed(ctx context.Context) (bool, error) {
 	now := w.engine.Now()
 	if opens := w.active.opens(now); !opens.IsZero() && w.speaks {
-		w.active.waiting(opens, w.active.untilOpen(now, opens))
+		w.active.waiting(opens, w.active.untilOpen(now, opens, w.engine.Location))
 		return true, w.sleep(opens, waitsForWindow(opens))
 	}
 	account, tripped, err := w.engine.trippedAccount(ctx, w.active.run.book(), w.key.Lane)

@@ -26,7 +26,7 @@ func (s *scope) permit(ctx context.Context, request Request) error {
 			return why
 		}
 		if opens := s.active.opens(now); !opens.IsZero() {
-			return s.holdLane(opens, s.active.untilOpen(now, opens), waitsForWindow(opens))
+			return s.holdLane(opens, s.active.untilOpen(now, opens, s.engine.Location), waitsForWindow(opens))
 		}
 	}
 	account, tripped, err := s.engine.trippedAccount(ctx, s.active.run.book(), request.Account)
@@ -134,7 +134,7 @@ func (s *scope) asked(err error) error {
 }
 
 func dateText(at time.Time, location *time.Location) string {
-	return at.In(location).Format("2006-01-02 15:04")
+	return roundUp(at, time.Minute).In(location).Format("2006-01-02 15:04")
 }
 
 // capped has the item wait until a frequency cap lets it pass.

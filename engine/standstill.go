@@ -34,7 +34,7 @@ const (
 	StandsQuota   StandstillKind = "quota"   // the next hour or day of an account that has used its own up
 	StandsAccount StandstillKind = "account" // an account that is held
 	StandsRetry   StandstillKind = "retry"   // another attempt of a call
-	StandsTurn    StandstillKind = "turn"    // another run that speaks with the same customer
+	StandsTurn    StandstillKind = "turn"    // another run, or item of it, that speaks with the same customer
 	StandsQueue   StandstillKind = "queue"   // earlier runs of its workflow
 	StandsStart   StandstillKind = "start"   // the instant at which it begins
 	StandsPaused  StandstillKind = "paused"  // somebody to resume it

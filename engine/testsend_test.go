@@ -127,3 +127,29 @@ func (r *rehearsal) test(text string, to *engine.Test) string {
 	require.NoError(r.t, err)
 	return run.ID
 }
+
+// The items of a test send take turns with its one recipient: that is no other run.
+func TestATestSendSaysThatItsItemsTakeTurns(t *testing.T) {
+	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:delay=5s")}}
+	bubble(t, "limits: {}", box, nil, func(t *testing.T, r *rehearsal) {
+		id := r.test(sending("", "", `[{ account: "1", friend: a }, { account: "2", friend: b }]`), &engine.Test{Account: "9", Friend: "me", Rows: 4})
+		time.Sleep(time.Second)
+		require.Equal(t, "the item before it speaks with the test recipient", r.engine.Waiting(id))
+		require.Equal(t, engine.StatusSucceeded, r.until(id, time.Second, over).Status)
+	})
+}
+
+// Two runs over one list wait for each other, and say so.
+func TestARunSaysThatAnotherSpeaksWithTheCustomer(t *testing.T) {
+	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:delay=5s")}}
+	bubble(t, "limits: {}", box, nil, func(t *testing.T, r *rehearsal) {
+		first := r.start(sending("", "", list("1", 1)))
+		time.Sleep(time.Second)
+		second := r.start(sending("", "", list("1", 1)))
+		time.Sleep(time.Second)
+		require.Equal(t, "another run speaks with the same customer", r.engine.Waiting(second))
+		for _, id := range []string{first, second} {
+			require.Equal(t, engine.StatusSucceeded, r.until(id, time.Second, over).Status)
+		}
+	})
+}

@@ -20,8 +20,17 @@ func waitsForAccount(account Account) *Waits {
 	return &Waits{StandsAccount, reasonTripped(account.Account) + ": " + account.Reason, account.Until}
 }
 
-func waitsForTurn() *Waits {
-	return &Waits{StandsTurn, "another run speaks with the same customer", time.Time{}}
+// waitsForTurn is a wait for whoever holds the conversation.
+func (s *scope) waitsForTurn(other holder) *Waits {
+	text := "another run speaks with the same customer"
+	switch {
+	case other.run != s.item.Run:
+	case s.active.run.Test != nil:
+		text = "the item before it speaks with the test recipient"
+	default:
+		text = "another item of the run speaks with the same customer"
+	}
+	return &Waits{StandsTurn, text, time.Time{}}
 }
 
 // waitsForSlot is a wait for the limits, with the rule that asks for it. A slot that was taken before knows of none.

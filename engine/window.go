@@ -53,20 +53,37 @@ func (a *activeRun) opens(now time.Time) time.Time {
 }
 
 // untilOpen says, for people, what the run waits for.
-func (a *activeRun) untilOpen(now, opens time.Time) string {
-	return fmt.Sprintf("held until %s by its send window", clockText(now, opens, a.window.Location))
+func (a *activeRun) untilOpen(now, opens time.Time, location *time.Location) string {
+	return fmt.Sprintf("held until %s by its send window", clockText(now, opens, location))
 }
 
-// clockText writes an instant as short as it is clear: the day only when it is another.
+// clockText writes an instant as short as it is clear: the day only when it is another, the seconds only when it is less
+// than an hour away. What is left out makes it no earlier than it is.
 func clockText(now, at time.Time, location *time.Location) string {
 	if location == nil {
 		location = time.UTC
 	}
-	now, at = now.In(location), at.In(location)
-	if now.Year() == at.Year() && now.YearDay() == at.YearDay() {
-		return at.Format("15:04")
+	unit := time.Minute
+	if at.Sub(now) < time.Hour {
+		unit = time.Second
 	}
-	return at.Format("2006-01-02 15:04")
+	now, at = now.In(location), roundUp(at, unit).In(location)
+	layout := "15:04"
+	if at.Second() != 0 {
+		layout = time.TimeOnly
+	}
+	if now.Year() != at.Year() || now.YearDay() != at.YearDay() {
+		layout = time.DateOnly + " " + layout
+	}
+	return at.Format(layout)
+}
+
+// roundUp is the first instant that is not before at and whole in units.
+func roundUp(at time.Time, unit time.Duration) time.Time {
+	if cut := at.Truncate(unit); cut.Before(at) {
+		return cut.Add(unit)
+	}
+	return at
 }
 
 // windowed reports whether a call has to keep to the send window and the deadline: whatever changes something, but for

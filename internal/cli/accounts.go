@@ -69,13 +69,13 @@ func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
 }
 
 func (a *app) newAccountListing() *listing {
-	return newListing(a.output, a.Stdout, "CONNECTION", "ACCOUNT", "STATE", "UNTIL", "TODAY", "NEXT", "REASON")
+	return newListing(a.output, a.Stdout, "CONNECTION", "ACCOUNT", "STATE", a.column("UNTIL"), "TODAY", "NEXT", "REASON")
 }
 
 func (a *app) printAccounts(views []result.Account) error {
 	list := a.newAccountListing()
 	for _, view := range views {
-		if err := list.add(view, view.Connection, view.Account, view.State, clock(view.Until), today(view), clock(view.NextAt), view.Reason); err != nil {
+		if err := list.add(view, view.Connection, view.Account, view.State, a.zone.cell(view.Until), today(view), a.zone.cell(view.NextAt), view.Reason); err != nil {
 			return err
 		}
 	}
@@ -183,13 +183,6 @@ func today(v result.Account) string {
 		}
 	}
 	return fmt.Sprint(v.Today)
-}
-
-func clock(at *time.Time) string {
-	if at == nil {
-		return ""
-	}
-	return at.Local().Format(time.DateTime)
 }
 
 func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {

@@ -181,7 +181,7 @@ func (n *announcer) ask(open []engine.Question) error {
 			}
 		}
 		n.told[name], n.asked = true, &q
-		n.app.say("the run waits for a person: %s%s\n%s", q.Text, limitOf(q), n.prompt(q))
+		n.app.say("the run waits for a person: %s%s\n%s", q.Text, n.app.limitOf(q), n.prompt(q))
 		n.answers.want()
 		return nil
 	}

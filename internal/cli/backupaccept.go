@@ -72,7 +72,7 @@ func (a *app) acceptBackup(ctx context.Context, yes, unused bool) (err error) {
 	if err != nil {
 		return err
 	}
-	a.say("the backup of %s is the ledger from now on", copiedOn(of.Made))
+	a.say("the backup of %s is the ledger from now on", a.zone.named(of.Made))
 	for _, run := range done.Runs {
 		a.say("run %s is paused; look at it before you resume it: %s", run, project.hint("youmiflow runs show "+run))
 	}
@@ -80,7 +80,7 @@ func (a *app) acceptBackup(ctx context.Context, yes, unused bool) (err error) {
 		a.say("%s unknown; which: %s", counted(done.Items, "item"), project.hint("youmiflow runs items RUN --status unknown"))
 	}
 	if !unused {
-		a.say("what was sent since %s counts in no limit: hold accounts that have sent much today with `youmiflow accounts trip`", copiedOn(of.Made))
+		a.say("what was sent since %s counts in no limit: hold accounts that have sent much today with `youmiflow accounts trip`", a.zone.named(of.Made))
 	}
 	return nil
 }
@@ -99,10 +99,8 @@ func (a *app) wouldAccept(ctx context.Context, l *ledger.Ledger, of ledger.Copy,
 		flags = "--unused --yes"
 	}
 	return invalid("the ledger is a backup of %s with %s that were not over. Look what they have sent since, then: youmiflow backup accept %s",
-		copiedOn(of.Made), counted(len(open), "run"), flags)
+		a.zone.named(of.Made), counted(len(open), "run"), flags)
 }
-
-func copiedOn(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // heedBackup has the scheduler not fire again what was fired after a backup was made that stands in the ledger's place.
 func (d *daemon) heedBackup(ctx context.Context) error {

@@ -47,6 +47,7 @@ type app struct {
 	metrics *metrics.Metrics  // of a daemon; nil: nobody counts
 	traces  *telemetry.Traces // of a daemon; nil: nobody watches
 	hide    *redact.Redactor  // hides the secrets of the project that is open
+	zone    zone              // of that project, in which people read times
 }
 
 // Main runs the command line and returns the exit code.

@@ -111,7 +111,7 @@ func (s *session) bring(ctx context.Context, run engine.Run, ask func(context.Co
 			return err
 		}
 		if now.Status == status || now.Status.Over() {
-			if err := s.app.one(result.OfRun(now), nowWriter(now)); err != nil {
+			if err := s.app.one(result.OfRun(now), s.app.nowWriter(now)); err != nil {
 				return err
 			}
 			return nil

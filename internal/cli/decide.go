@@ -129,6 +129,7 @@ type announcer struct {
 	// decide keeps a decision, and says who is taken to have made it, or "". engine.ErrOver: it was decided meanwhile.
 	decide  func(context.Context, engine.Question, workflows.Decision) (who string, err error)
 	next    time.Time
+	open    []engine.Question // that it knows of
 	told    map[string]bool
 	asks    bool             // on a terminal
 	answers *answering       // nil: nothing was asked yet
@@ -150,7 +151,11 @@ func (s *session) newAnnouncer() *announcer {
 const announceEvery = 500 * time.Millisecond
 
 func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) error {
-	if now := time.Now(); run.Status != engine.StatusRunning || now.Before(n.next) {
+	if run.Status != engine.StatusRunning {
+		n.open = nil
+		return nil
+	}
+	if time.Now().Before(n.next) {
 		return nil
 	}
 	n.next = time.Now().Add(announceEvery)
@@ -163,6 +168,7 @@ func (n *announcer) look(ctx context.Context, l *ledger.Ledger, run engine.Run) 
 
 // announce tells of the questions that are open, or asks them.
 func (n *announcer) announce(open []engine.Question) error {
+	n.open = open
 	if n.asks {
 		return n.ask(open)
 	}
@@ -177,17 +183,17 @@ func (n *announcer) announce(open []engine.Question) error {
 
 func (n *announcer) tell(q engine.Question) {
 	arguments := q.Run + " " + q.Step
-	n.app.say("the run waits for a person: %s%s\n  yes: %s\n  no:  %s", q.Text, limitOf(q),
+	n.app.say("the run waits for a person: %s%s\n  yes: %s\n  no:  %s", q.Text, n.app.limitOf(q),
 		n.hint("youmiflow runs approve "+arguments), n.hint("youmiflow runs reject "+arguments))
 }
 
 // limitOf says until when a question can be answered, and what counts then.
-func limitOf(q engine.Question) string {
+func (a *app) limitOf(q engine.Question) string {
 	if q.Until.IsZero() {
 		return ""
 	}
 	if q.Default == "" { // whoever tells of the question does not say
-		return fmt.Sprintf(" (until %s)", q.Until.Local().Format(time.DateTime))
+		return fmt.Sprintf(" (until %s)", a.zone.moment(q.Until))
 	}
-	return fmt.Sprintf(" (until %s, then it counts as %s)", q.Until.Local().Format(time.DateTime), decided(q.Default))
+	return fmt.Sprintf(" (until %s, then it counts as %s)", a.zone.moment(q.Until), decided(q.Default))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -53,7 +52,7 @@ func (a *app) loggerAt(level slog.Level) *slog.Logger {
 	if a.log.level == "" { // somebody is looking: the day is known
 		options.ReplaceAttr = func(_ []string, attr slog.Attr) slog.Attr {
 			if attr.Key == slog.TimeKey {
-				return slog.String("time", attr.Value.Time().Format(time.TimeOnly))
+				return slog.String("time", a.zone.clock(attr.Value.Time(), ""))
 			}
 			return attr
 		}

@@ -90,9 +90,9 @@ func (a *app) plan(ctx context.Context, request planRequest) error {
 		}
 	}
 	if request.format == "markdown" {
-		return writePlanMarkdown(a.Stdout, view)
+		return writePlanMarkdown(a.Stdout, view, a.zone)
 	}
-	if err := a.one(view, func(w io.Writer) error { return writePlan(w, view) }); err != nil {
+	if err := a.one(view, func(w io.Writer) error { return writePlan(w, view, a.zone) }); err != nil {
 		return err
 	}
 	a.say("to run just this: %s --plan %s", runCommand(request), plan.Digest)

@@ -15,12 +15,12 @@ import (
 
 // writePlanMarkdown writes a plan for a pull request. Whoever may read that need not know the customers: ids are replaced
 // by digests, what a text takes from a row by the column's name, and whatever looks like a number of a person is masked.
-func writePlanMarkdown(w io.Writer, plan result.Plan) error {
-	m := &markdown{workflow: plan.Workflow}
+func writePlanMarkdown(w io.Writer, plan result.Plan, zone zone) error {
+	m := &markdown{workflow: plan.Workflow, zone: zone}
 	m.line("### Plan of %s", m.text(plan.Workflow))
 	m.line("")
 	m.line("%d of %d rows are selected. %s at the limits, on a platform that answers at once%s.", plan.Items.Selected, plan.Items.Total,
-		plan.Duration, fromTo(plan))
+		plan.Duration, m.fromTo(plan))
 	m.line("")
 	m.against(plan.Against)
 	m.table("skipped", "rows", plan.Items.Skipped, m.text)
@@ -40,15 +40,20 @@ func writePlanMarkdown(w io.Writer, plan result.Plan) error {
 	return err
 }
 
-func fromTo(plan result.Plan) string {
+func (m *markdown) fromTo(plan result.Plan) string {
 	if plan.FirstAt == nil {
 		return ""
 	}
-	return fmt.Sprintf(", from %s to %s", plan.FirstAt.Format("2006-01-02 15:04"), plan.LastAt.Format("2006-01-02 15:04"))
+	text := fmt.Sprintf(", from %s to %s", m.zone.minute(*plan.FirstAt), m.zone.minute(*plan.LastAt))
+	if m.zone.foreign {
+		text += fmt.Sprintf(" (%s)", m.zone.location)
+	}
+	return text
 }
 
 type markdown struct {
 	workflow string
+	zone     zone
 	b        strings.Builder
 }
 
@@ -109,7 +114,7 @@ func (m *markdown) hours(plan result.Plan) {
 			m.line("| … | and %d hours more |", len(hours)-i)
 			break
 		}
-		m.line("| %s | %d |", hour.at.Format("2006-01-02 15:04"), hour.calls)
+		m.line("| %s | %d |", m.zone.minute(hour.at), hour.calls)
 	}
 	m.line("")
 }

@@ -10,9 +10,13 @@ import (
 	"youmiflow/internal/web/result"
 )
 
-func writePlan(w io.Writer, plan result.Plan) error {
+func writePlan(w io.Writer, plan result.Plan, zone zone) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan       %s\nworkflow   %s\nitems      %d, %d selected\n", plan.Digest, plan.Workflow, plan.Items.Total, plan.Items.Selected)
+	fmt.Fprintf(&b, "plan       %s\nworkflow   %s\n", plan.Digest, plan.Workflow)
+	if zone.foreign {
+		fmt.Fprintf(&b, "timezone   %s\n", zone.location)
+	}
+	fmt.Fprintf(&b, "items      %d, %d selected\n", plan.Items.Total, plan.Items.Selected)
 	for _, reason := range sortedKeys(plan.Items.Skipped) {
 		fmt.Fprintf(&b, "           %d skipped: %s\n", plan.Items.Skipped[reason], reason)
 	}
@@ -24,11 +28,11 @@ func writePlan(w io.Writer, plan result.Plan) error {
 	}
 	writeCounts(&b, "calls", plan.Calls.ByOperation)
 	writeCounts(&b, "accounts", plan.Calls.ByAccount)
-	writeHours(&b, plan)
-	writeWaves(&b, plan.Waves)
+	writeHours(&b, plan, zone)
+	writeWaves(&b, plan.Waves, zone)
 	fmt.Fprintf(&b, "\nduration   %s at the limits, on a platform that answers at once\n", plan.Duration)
 	if plan.FirstAt != nil {
-		fmt.Fprintf(&b, "first      %s\nlast       %s\n", plan.FirstAt.Format(time.DateTime), plan.LastAt.Format(time.DateTime))
+		fmt.Fprintf(&b, "first      %s\nlast       %s\n", zone.plain(*plan.FirstAt), zone.plain(*plan.LastAt))
 	}
 	for _, sample := range plan.Samples {
 		writeItem(&b, "sample", sample)
@@ -94,7 +98,7 @@ func hoursOf(plan result.Plan) []hour {
 }
 
 // writeHours shows how many calls leave in each hour, where there is more than one.
-func writeHours(b *strings.Builder, plan result.Plan) {
+func writeHours(b *strings.Builder, plan result.Plan, zone zone) {
 	hours := hoursOf(plan)
 	if len(hours) < 2 {
 		return
@@ -103,10 +107,10 @@ func writeHours(b *strings.Builder, plan result.Plan) {
 	b.WriteString("\nhours\n")
 	for i, hour := range hours {
 		if i == mostHours {
-			fmt.Fprintf(b, "            and %d more, until %s\n", len(hours)-i, hours[len(hours)-1].at.Format("2006-01-02 15:04"))
+			fmt.Fprintf(b, "            and %d more, until %s\n", len(hours)-i, zone.minute(hours[len(hours)-1].at))
 			return
 		}
-		fmt.Fprintf(b, "  %8d  %s  %s\n", hour.calls, hour.at.Format("2006-01-02 15:04"), hourBar(hour.calls, most))
+		fmt.Fprintf(b, "  %8d  %s  %s\n", hour.calls, zone.minute(hour.at), hourBar(hour.calls, most))
 	}
 }
 
@@ -116,7 +120,7 @@ func hourBar(n, most int) string { return strings.Repeat("▇", max(1, n*30/most
 // mostWaves is how many waves a plan shows.
 const mostWaves = 20
 
-func writeWaves(b *strings.Builder, waves []result.PlannedWave) {
+func writeWaves(b *strings.Builder, waves []result.PlannedWave, zone zone) {
 	if len(waves) == 0 {
 		return
 	}
@@ -126,7 +130,7 @@ func writeWaves(b *strings.Builder, waves []result.PlannedWave) {
 			fmt.Fprintf(b, "            and %d more\n", len(waves)-i)
 			return
 		}
-		fmt.Fprintf(b, "  %8d  %s  %s to %s\n", wave.Items, wave.Step, wave.BeginsAt.Format(time.DateTime), wave.EndsAt.Format(time.DateTime))
+		fmt.Fprintf(b, "  %8d  %s  %s to %s\n", wave.Items, wave.Step, zone.plain(wave.BeginsAt), zone.plain(wave.EndsAt))
 	}
 }
 

@@ -2,20 +2,47 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"youmiflow/engine"
 	"youmiflow/internal/web/result"
 )
 
 // progress shows a person how a run goes.
 type progress interface {
-	// update shows how the run stands, and why it stands still ("" when it does not).
+	// update shows how the run stands, and what it is waiting for (whyWaiting; "": nothing).
 	update(run result.Run, waiting string)
 	end(result.Run)
+}
+
+// forPerson begins what is said of a run that nobody can tell the end of.
+const forPerson = "waiting for a person: "
+
+// mostAsked is how many questions a line of progress names.
+const mostAsked = 3
+
+// whyWaiting says what a run is waiting for: people who are asked, else why, as the engine has it; "" when for nothing.
+func whyWaiting(asked []engine.Question, why string) string {
+	if len(asked) == 0 {
+		if why == "" {
+			return ""
+		}
+		return "waiting: " + why
+	}
+	names := make([]string, min(len(asked), mostAsked))
+	for i := range names {
+		names[i] = asked[i].Step
+	}
+	text := forPerson + strings.Join(names, ", ")
+	if more := len(asked) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // newProgress shows a bar on a terminal, and lines elsewhere.
@@ -90,25 +117,30 @@ func (l *lines) update(run result.Run, waiting string) {
 	if counts.Total > 0 && !l.pace.known {
 		l.pace.begin(counts, now)
 	}
-	if counts.Total == 0 || now.Sub(l.last) < l.every {
+	if counts.Total == 0 && waiting == "" || now.Sub(l.last) < l.every {
+		return
+	}
+	clock := markTest(run) + l.app.zone.clock(now, " ")
+	l.last = now
+	if l.wrote++; l.wrote%10 == 0 && l.every < time.Minute {
+		l.every *= 2
+	}
+	if counts.Total == 0 { // its list is not read yet
+		l.app.say("%s  %s", clock, waiting)
 		return
 	}
 	done, total := ofSelected(counts)
 	rate, left := l.pace.measure(counts, now)
 	remaining := ""
-	if left > 0 {
+	if left > 0 && !strings.HasPrefix(waiting, forPerson) {
 		remaining = ", about " + left.String() + " left"
 	}
 	if waiting != "" {
-		remaining += "; waiting: " + waiting
+		remaining += "; " + waiting
 	}
-	l.app.say("%s%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", markTest(run), now.Format(time.TimeOnly), done, total,
+	l.app.say("%s  %d of %d (%d%%), %d failed, %d unknown, %.1f/s%s", clock, done, total,
 		done*100/max(1, total), counts.Failed, counts.Unknown, rate, remaining)
 	l.pace.begin(counts, now)
-	l.last = now
-	if l.wrote++; l.wrote%10 == 0 && l.every < time.Minute {
-		l.every *= 2
-	}
 }
 
 func (l *lines) end(result.Run) {}
@@ -147,8 +179,10 @@ func (b *bar) update(run result.Run, waiting string) {
 
 // left says how long it will take at the pace so far.
 func (b *bar) left(decor.Statistics) string {
-	if waiting := *b.waiting.Load(); waiting != "" {
-		return "  waiting: " + waiting
+	if waiting := *b.waiting.Load(); waiting != "" && b.app.zone.foreign {
+		return "  " + b.app.zone.clock(time.Now(), " ") + "  " + waiting // the instants in it are of that clock
+	} else if waiting != "" {
+		return "  " + waiting
 	}
 	_, left := b.pace.measure(*b.counts.Load(), time.Now())
 	if left == 0 || time.Since(b.pace.since) < 2*time.Second {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/steps"
@@ -35,7 +36,7 @@ func (a *app) openProject(start string) (*project, error) {
 		return nil, silently(exitInvalid, "youmiflow.yaml has errors")
 	}
 	p := &project{dir: dir, config: config, found: found}
-	a.hide = p.hider()
+	a.hide, a.zone = p.hider(), newZone(config.Timezone, time.Now())
 	return p, nil
 }
 

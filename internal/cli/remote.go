@@ -40,11 +40,24 @@ func (a *app) elsewhere(ctx context.Context, there func(context.Context, remote)
 	if err != nil {
 		return err
 	}
+	a.seeZone()
 	c, err := client.New(client.Config{URL: a.server, Token: token, UserAgent: "youmiflow/" + a.Version})
 	if err != nil {
 		return usage("--server: %v", err)
 	}
 	return there(ctx, remote{Client: c, app: a, url: a.server})
+}
+
+// seeZone has times be those of the project of the current folder, where there is one that can be read: a command that is for
+// a daemon elsewhere needs none.
+func (a *app) seeZone() {
+	dir, found, err := a.findProject(".")
+	if err != nil || !found {
+		return
+	}
+	if config, problems := workflows.LoadProject(dir, a.Lookup); config != nil && !problems.HasErrors() {
+		a.zone = newZone(config.Timezone, time.Now())
+	}
 }
 
 // token is the one for the API: from the environment, else from .env beside youmiflow.yaml.
@@ -104,7 +117,7 @@ func (r remote) listRuns(ctx context.Context, filter engine.RunFilter) error {
 		if run.Test != nil {
 			audience = fmt.Sprintf("TEST to %s:%s", run.Test.Account, run.Test.Friend)
 		}
-		if err := list.add(run, runCells(run, audience)...); err != nil {
+		if err := list.add(run, r.app.runCells(run, audience)...); err != nil {
 			return err
 		}
 	}
@@ -149,7 +162,7 @@ func (r remote) listCalls(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := list.add(call, callCells(call)...); err != nil {
+		if err := list.add(call, r.app.callCells(call)...); err != nil {
 			return err
 		}
 	}

@@ -170,7 +170,7 @@ func (r remote) follow(ctx context.Context, id string, progress progress) (_ res
 			return f.last, ctx.Err()
 		case <-tick.C: // a run that stands still is shown as well
 		}
-		progress.update(f.last, standingStill(f.last))
+		progress.update(f.last, f.app.standingStill(f.last))
 	}
 	return f.last, err
 }
@@ -244,14 +244,18 @@ func openQuestions(run result.Run) []engine.Question {
 	return open
 }
 
-// standingStill is why a run stands still; "" when it does not, or asks a person.
-func standingStill(run result.Run) string {
-	for _, waiting := range run.Waiting {
-		if waiting.Kind != engine.StandsApprove && waiting.Kind != engine.StandsPaused {
-			return waiting.Text
+// standingStill is what a run is waiting for; "" when for nothing, or for somebody to resume it.
+func (a *app) standingStill(run result.Run) string {
+	why := ""
+	for _, waiting := range slices.Backward(run.Waiting) { // the first counts
+		if waiting.Kind == engine.StandsApprove || waiting.Kind == engine.StandsPaused {
+			continue
+		}
+		if why = waiting.Text; waiting.Until != nil {
+			why += ", until " + a.zone.plain(*waiting.Until)
 		}
 	}
-	return ""
+	return whyWaiting(openQuestions(run), why)
 }
 
 // testNote marks a test send.

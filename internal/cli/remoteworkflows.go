@@ -100,7 +100,7 @@ func (r remote) plan(ctx context.Context, request planRequest) error {
 	if err != nil {
 		return r.explained(workflow, err)
 	}
-	if err := r.app.one(plan, func(w io.Writer) error { return writePlan(w, plan) }); err != nil {
+	if err := r.app.one(plan, func(w io.Writer) error { return writePlan(w, plan, r.app.zone) }); err != nil {
 		return err
 	}
 	r.app.say("to run just this: %s", r.hint(runCommand(request)+" --plan "+plan.Digest))

@@ -207,10 +207,10 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (_ e
 		if err != nil {
 			return run, err
 		}
-		progress.update(result.OfRun(run), s.engine.Waiting(id))
 		if err := questions.look(ctx, s.ledger, run); err != nil {
 			return run, err
 		}
+		progress.update(result.OfRun(run), whyWaiting(questions.open, s.engine.Waiting(id)))
 		if run.Status.Over() || run.Status == engine.StatusPaused && run.Wanted == engine.WantPause {
 			return run, nil
 		}
@@ -262,7 +262,7 @@ func (s *session) leaveAtOnce(id string) {
 
 // report prints how a run ended, and what can be done next. Note stands behind its id.
 func (a *app) report(hint func(string) string, note string, run result.Run) error {
-	err := a.one(run, func(w io.Writer) error { return writeRun(w, run, note) })
+	err := a.one(run, func(w io.Writer) error { return a.writeRun(w, run, note) })
 	if err != nil {
 		return err
 	}
@@ -306,11 +306,11 @@ func rehearsed(run engine.Run) string {
 }
 
 // writeRun writes a run for people; note stands behind its id.
-func writeRun(w io.Writer, view result.Run, note string) error {
+func (a *app) writeRun(w io.Writer, view result.Run, note string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, note, view.Workflow, view.Status)
 	if view.StartedAt != nil {
-		fmt.Fprintf(&b, "started    %s\n", view.StartedAt.Local().Format(time.DateTime))
+		fmt.Fprintf(&b, "started    %s\n", a.zone.moment(*view.StartedAt))
 	}
 	if view.FinishedAt != nil && view.StartedAt != nil {
 		fmt.Fprintf(&b, "took       %s\n", view.FinishedAt.Sub(*view.StartedAt).Round(time.Millisecond))
@@ -362,6 +362,6 @@ func gitCommit(ctx context.Context, dir string) string {
 	return strings.TrimSpace(string(text))
 }
 
-func nowWriter(run engine.Run) func(io.Writer) error {
-	return func(w io.Writer) error { return writeRun(w, result.OfRun(run), rehearsed(run)) }
+func (a *app) nowWriter(run engine.Run) func(io.Writer) error {
+	return func(w io.Writer) error { return a.writeRun(w, result.OfRun(run), rehearsed(run)) }
 }

@@ -80,7 +80,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 				defer a.abandoned(l, run)
 			}
 			view := result.OfRun(run)
-			if err := list.add(view, runCells(view, audienceOf(run))...); err != nil {
+			if err := list.add(view, a.runCells(view, audienceOf(run))...); err != nil {
 				return err
 			}
 		}
@@ -92,16 +92,16 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 }
 
 func (a *app) newRunListing() *listing {
-	return newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", "STARTED", "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+	return newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", a.column("STARTED"), "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
 }
 
 // runCells are the row of a run in a table; audience says whom it was for.
-func runCells(run result.Run, audience string) []string {
+func (a *app) runCells(run result.Run, audience string) []string {
 	workflow := run.Workflow
 	if run.Parent != nil {
 		workflow += ", called by " + run.Parent.Run
 	}
-	return []string{run.ID, workflow, string(run.Status), audience, clock(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
+	return []string{run.ID, workflow, string(run.Status), audience, a.zone.cell(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
 		fmt.Sprint(run.Counts.Failed), fmt.Sprint(run.Counts.Unknown), fmt.Sprint(run.Counts.Skipped)}
 }
 
@@ -301,7 +301,7 @@ func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error 
 			return err
 		}
 		view := result.OfCallInFull(call)
-		if err := list.add(view, callCells(view)...); err != nil {
+		if err := list.add(view, a.callCells(view)...); err != nil {
 			return err
 		}
 	}
@@ -309,12 +309,12 @@ func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error 
 }
 
 func (a *app) newCallListing() *listing {
-	return newListing(a.output, a.Stdout, "STARTED", "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE")
+	return newListing(a.output, a.Stdout, a.column("STARTED"), "STEP", "OPERATION", "ACCOUNT", "FRIEND", "ATTEMPT", "STATE", "CODE", "MESSAGE")
 }
 
 // callCells are the row of a call in a table.
-func callCells(call result.CallInFull) []string {
-	return []string{clock(call.StartedAt), call.Step, call.Operation, call.Account, call.Friend, fmt.Sprint(call.Attempt), string(call.State),
+func (a *app) callCells(call result.CallInFull) []string {
+	return []string{a.zone.cell(call.StartedAt), call.Step, call.Operation, call.Account, call.Friend, fmt.Sprint(call.Attempt), string(call.State),
 		call.Code, call.Message}
 }
 

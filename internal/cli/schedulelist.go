@@ -63,13 +63,13 @@ func (a *app) listSchedules(ctx context.Context, sandboxed bool) error {
 }
 
 func (a *app) printSchedules(views []result.Schedule) error {
-	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", "NEXT", "LAST", "OUTCOME", "MISSED", "WAITING")
+	list := newListing(a.output, a.Stdout, "WORKFLOW", "TRIGGER", "STATE", a.column("NEXT"), "LAST", "OUTCOME", "MISSED", "WAITING")
 	for _, view := range views {
 		outcome := view.LastOutcome
 		if view.LastReason != "" {
 			outcome += ": " + view.LastReason
 		}
-		if err := list.add(view, view.Workflow, view.Trigger, view.State, clock(view.Next), clock(view.LastAt), outcome, fmt.Sprint(view.Missed), fmt.Sprint(view.Waiting)); err != nil {
+		if err := list.add(view, view.Workflow, view.Trigger, view.State, a.zone.cell(view.Next), a.zone.cell(view.LastAt), outcome, fmt.Sprint(view.Missed), fmt.Sprint(view.Waiting)); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"youmiflow/engine"
 	"youmiflow/internal/web/result"
@@ -35,7 +34,7 @@ func endedRun(ctx context.Context, l engine.Ledger, run engine.Run) (result.Run,
 // printRun prints a run with what it waits for; note stands behind its id.
 func (a *app) printRun(view result.Run, note string) error {
 	return a.one(view, func(w io.Writer) error {
-		if err := writeRun(w, view, note); err != nil {
+		if err := a.writeRun(w, view, note); err != nil {
 			return err
 		}
 		for _, failed := range view.Afterwards {
@@ -44,7 +43,7 @@ func (a *app) printRun(view result.Run, note string) error {
 			}
 		}
 		for _, waiting := range view.Waiting {
-			if _, err := fmt.Fprintln(w, waitingLine(waiting, a.atServer)); err != nil {
+			if _, err := fmt.Fprintln(w, a.waitingLine(waiting)); err != nil {
 				return err
 			}
 		}
@@ -66,16 +65,16 @@ func (a *app) atServer(command string) string {
 }
 
 // waitingLine says for people what a run waits for, with the command that decides it.
-func waitingLine(waiting result.Waiting, hint func(string) string) string {
+func (a *app) waitingLine(waiting result.Waiting) string {
 	line := "waits      " + waiting.Text
 	if waiting.Step != "" {
 		line = fmt.Sprintf("waits      %s: %s", waiting.Step, waiting.Text)
 	}
 	if waiting.Until != nil {
-		line += ", until " + waiting.Until.Local().Format(time.DateTime)
+		line += ", until " + a.zone.moment(*waiting.Until)
 	}
 	if waiting.Kind == engine.StandsApprove {
-		line += "\n           decide with: " + hint(fmt.Sprintf("youmiflow runs approve|reject %s %s", waiting.Run, waiting.Step))
+		line += "\n           decide with: " + a.atServer(fmt.Sprintf("youmiflow runs approve|reject %s %s", waiting.Run, waiting.Step))
 	}
 	return line
 }
