@@ -25,15 +25,18 @@ type activeRun struct {
 
 	cancelling atomic.Bool // wanted is WantCancel, for good
 
-	mu       sync.Mutex
-	wanted   Wanted
-	stopped  time.Time     // when it ceased to be WantRun
-	stop     chan struct{} // closed then
-	gates    map[string]*gate
-	waits    string    // why calls of the run wait
-	until    time.Time // and until when that is so
-	resumeAt map[slotKey]time.Time
-	asked    map[string]bool // steps that wait for a person
+	mu      sync.Mutex
+	wanted  Wanted
+	stopped time.Time     // when it ceased to be WantRun
+	stop    chan struct{} // closed then
+	gates   map[string]*gate
+	// decision is closed when the decisions about a pause that are being written down are made; nil while there are none.
+	decision  chan struct{}
+	decisions int
+	waits     string    // why calls of the run wait
+	until     time.Time // and until when that is so
+	resumeAt  map[slotKey]time.Time
+	asked     map[string]bool // steps that wait for a person
 	hearing
 	children int // runs that it has called, and that may be open
 }

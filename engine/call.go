@@ -137,7 +137,9 @@ func (c *attempts) leave(ctx context.Context) (slot time.Time, err error) {
 	if err := s.claim(ctx); err != nil {
 		return slot, err
 	}
-	err = s.mayGoOn() // the wait may have been long
+	if err = s.active.decided(ctx); err == nil {
+		err = s.mayGoOn() // the wait may have been long
+	}
 	if err == nil {
 		err = s.permit(ctx, c.request)
 	}

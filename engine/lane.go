@@ -76,6 +76,9 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 			return nil, err
 		}
 	}
+	if err := w.stillTooMany(ctx); err != nil {
+		return nil, err
+	}
 	exhausted, err := w.run(ctx)
 	if err != nil {
 		if errors.Is(err, ErrStale) {

@@ -186,7 +186,7 @@ func TestATakeoverInDoubtIsHandedBack(t *testing.T) {
 func TestAPlatformThatLimitsHasNothingToRefuse(t *testing.T) {
 	const limits = `limits: { account: { by: call.account, match: call.effect == "message", rate: 600/min, gap: 50ms } }`
 	for rate, complains := range map[string]bool{"11/s": false, "9/s": true} {
-		measured := sandbox.Config{Seed: 3, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:http=429,retry_after=1:over=" + rate)}}
+		measured := sandbox.Config{Seed: 3, Faults: []sandbox.Fault{fault(t, "doSendPublicMes:http=429,retry_after=1:over="+rate)}}
 		bubble(t, limits, measured, nil, func(t *testing.T, r *rehearsal) {
 			run := r.until(r.start(sending("", "", list("1", 60))), time.Second, over)
 			require.Equal(t, engine.StatusSucceeded, run.Status)

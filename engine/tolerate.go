@@ -49,6 +49,17 @@ func (t *tolerance) fail(share workflows.Share) (failures int, exceeded bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failures++
+	return t.ask(share)
+}
+
+// again reports the same without another failure: the pause that it led to may not have come about.
+func (t *tolerance) again(share workflows.Share) (failures int, exceeded bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ask(share)
+}
+
+func (t *tolerance) ask(share workflows.Share) (failures int, exceeded bool) {
 	failures = t.failures - t.base
 	exceeded = failures > share.Count
 	if share.Count == 0 && share.Percent > 0 {
@@ -61,6 +72,13 @@ func (t *tolerance) fail(share workflows.Share) (failures int, exceeded bool) {
 	return failures, true
 }
 
+// forget has it ask again: nobody has learned of it.
+func (t *tolerance) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked = false
+}
+
 func shareText(share workflows.Share) string {
 	if share.Percent > 0 {
 		return fmt.Sprintf("%g%%", share.Percent)
@@ -70,11 +88,23 @@ func shareText(share workflows.Share) string {
 
 // failed counts an item that failed, or whose outcome is unknown, and has the run pause when there are too many.
 func (w *laneWork) failed(ctx context.Context) error {
-	share := w.step.Foreach.Tolerate
-	if share == nil {
+	if w.step.Foreach.Tolerate == nil {
 		return nil
 	}
-	failures, exceeded := w.active.tolerance(w.step.Path).fail(*share)
+	failures, exceeded := w.active.tolerance(w.step.Path).fail(*w.step.Foreach.Tolerate)
+	return w.pauseBeyond(ctx, failures, exceeded)
+}
+
+// stillTooMany pauses a run whose pause for that reason could not be written when it was due.
+func (w *laneWork) stillTooMany(ctx context.Context) error {
+	if wanted, _, _ := w.active.state(); w.step.Foreach.Tolerate == nil || wanted != WantRun {
+		return nil
+	}
+	failures, exceeded := w.active.tolerance(w.step.Path).again(*w.step.Foreach.Tolerate)
+	return w.pauseBeyond(ctx, failures, exceeded)
+}
+
+func (w *laneWork) pauseBeyond(ctx context.Context, failures int, exceeded bool) error {
 	if !exceeded {
 		return nil
 	}
@@ -82,14 +112,18 @@ func (w *laneWork) failed(ctx context.Context) error {
 	if w.course.Wave > 0 {
 		of += fmt.Sprintf(" of wave %d", w.course.Wave)
 	}
-	return w.engine.pauseFor(ctx, w.active, &Failure{Code: codeTolerate, Message: fmt.Sprintf(
+	err := w.engine.pauseFor(ctx, w.active, &Failure{Code: codeTolerate, Message: fmt.Sprintf(
 		"%d items of %s have failed or are unknown, more than the %s that it tolerates; look at them, then go on with: youmiflow runs resume %s",
-		failures, of, shareText(*share), w.active.run.ID)})
+		failures, of, shareText(*w.step.Foreach.Tolerate), w.active.run.ID)})
+	if err != nil {
+		w.active.tolerance(w.step.Path).forget()
+	}
+	return err
 }
 
-// pauseFor has a run pause on its own, for a reason that a person has to look at.
+// pauseFor has a run pause on its own, for a reason that a person has to look at. While that is written down no call leaves.
 func (e *Engine) pauseFor(ctx context.Context, active *activeRun, why *Failure) error {
-	active.want(WantPause) // before the ledger knows of it, so that nothing more leaves meanwhile
+	defer active.deciding()()
 	wakes, err := e.wakes(ctx, active.run.ID)
 	if err != nil {
 		return err
@@ -102,8 +136,42 @@ func (e *Engine) pauseFor(ctx context.Context, active *activeRun, why *Failure) 
 	if err != nil {
 		return fmt.Errorf("pausing the run: %w", err)
 	}
-	active.want(WantPause) // again: a lane that joined meanwhile brought what the ledger said before
+	active.want(WantPause)
 	return nil
+}
+
+// deciding has the calls of the run wait before they leave, until what it returns is called.
+func (a *activeRun) deciding() (decided func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.decisions == 0 {
+		a.decision = make(chan struct{})
+	}
+	a.decisions++
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.decisions--; a.decisions == 0 {
+			close(a.decision)
+			a.decision = nil
+		}
+	}
+}
+
+// decided waits until it is known whether the run pauses.
+func (a *activeRun) decided(ctx context.Context) error {
+	a.mu.Lock()
+	decision := a.decision
+	a.mu.Unlock()
+	if decision == nil {
+		return nil
+	}
+	select {
+	case <-decision:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // forgive has the tolerances of a run that is at rest count afresh: whoever resumes it has seen what failed.
