@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"time"
 )
 
@@ -48,6 +49,9 @@ type EventSource interface {
 	EventsAfter(ctx context.Context, sequence int64, most int) ([]Event, error)
 	// EventsOf returns the events that name a friend and were received since then, oldest first, up to so many.
 	EventsOf(ctx context.Context, friend string, since time.Time, most int) ([]Event, error)
+	// Heard streams the events of a kind in a conversation that were received since then, oldest first, all of them. Events
+	// that name the friend and no account belong to each of the friend's conversations.
+	Heard(ctx context.Context, kind, account, friend string, since time.Time) iter.Seq2[Event, error]
 	// EventsOfTask returns the events that name a task and were received since then, oldest first, up to so many.
 	EventsOfTask(ctx context.Context, task string, since time.Time, most int) ([]Event, error)
 	// Listening returns held items that a friend's events wake (Listen), behind an id, by id, up to so many. It looks at

@@ -25,6 +25,7 @@ const (
 	echoLate     = 10 * time.Minute // a queue on the platform's side
 	settleWithin = 24 * time.Hour   // how long events are waited for
 	settleBatch  = 1000
+	mostHeard    = 1000 // events that are looked at of one customer, or of one task
 )
 
 // Verdict is what became of an unknown call.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"youmiflow/workflows"
@@ -13,9 +15,6 @@ import (
 // an item succeeded to which a message was sent: that is what the campaign was for.
 const codeStopped = "stopped"
 
-// mostHeard bounds the events of one customer that are looked at.
-const mostHeard = 1000
-
 // stoppedBy says whether an event of the conversation leaves out the rest of the item. It asks what is durable, so that
 // nothing leaves once an event is kept, whichever process keeps it and whenever that was since the run began.
 func (s *scope) stoppedBy(ctx context.Context, request Request) (*leftOut, error) {
@@ -23,15 +22,12 @@ func (s *scope) stoppedBy(ctx context.Context, request Request) (*leftOut, error
 	if stop == nil || s.engine.Events == nil || request.Friend == "" || s.active.run.Test != nil || !windowed(request) {
 		return nil, nil
 	}
-	heard, err := s.engine.Events.EventsOf(ctx, request.Friend, s.active.began(), mostHeard)
-	if err != nil {
-		return nil, err
-	}
-	for _, event := range heard {
-		if event.Kind != stop.Event || event.Account != "" && event.Account != request.Account {
-			continue
+	sent := sync.OnceValues(func() ([]Call, error) { return s.messages(ctx) })
+	for event, err := range s.engine.Events.Heard(ctx, stop.Event, request.Account, request.Friend, s.active.began()) {
+		if err != nil {
+			return nil, err
 		}
-		meant, err := s.means(ctx, stop, event)
+		meant, err := s.means(ctx, stop, event, sent)
 		if err != nil {
 			return nil, err
 		}
@@ -43,14 +39,18 @@ func (s *scope) stoppedBy(ctx context.Context, request Request) (*leftOut, error
 }
 
 // means reports whether an event is one that stops the item. What the item has sent itself never does; what somebody else
-// sent does when a condition asks for it.
-func (s *scope) means(ctx context.Context, stop *workflows.StopWhen, event Event) (bool, error) {
+// sent does when a condition asks for it. Sent gives what the item has sent.
+func (s *scope) means(ctx context.Context, stop *workflows.StopWhen, event Event, sent func() ([]Call, error)) (bool, error) {
 	if event.From != SpokeCustomer && spoken(event.Kind) {
 		if event.From == SpokeAccount && stop.If == nil {
 			return false, nil
 		}
-		if own, err := s.sentBy(ctx, event); own || err != nil {
-			return false, err
+		calls, err := sent()
+		if err != nil {
+			return false, fmt.Errorf("reading what the item has sent: %w", err)
+		}
+		if slices.ContainsFunc(calls, func(call Call) bool { return echoes(event, call) }) {
+			return false, nil
 		}
 	}
 	if stop.If == nil {
@@ -77,20 +77,23 @@ func spoken(kind string) bool {
 	return kind == eventChat || kind == eventSent || kind == eventReceived
 }
 
-// sentBy reports whether an event is the echo of a message of this item.
-func (s *scope) sentBy(ctx context.Context, event Event) (bool, error) {
+// messages are the calls by which the item has sent messages, or may have.
+func (s *scope) messages(ctx context.Context) ([]Call, error) {
+	var sent []Call
 	for call, err := range s.engine.Ledger.Calls(ctx, CallFilter{Run: s.item.Run, Item: s.item.ID}) {
 		if err != nil {
-			return false, fmt.Errorf("reading what the item has sent: %w", err)
+			return nil, err
 		}
-		if call.Effect != workflows.EffectMessage || call.Friend != event.Friend {
-			continue
-		}
-		if event.Task != "" && event.Task == call.TaskID || event.Content == "" || says(call.Request, event.Content) {
-			return true, nil
+		if call.Effect == workflows.EffectMessage {
+			sent = append(sent, call)
 		}
 	}
-	return false, nil
+	return sent, nil
+}
+
+// echoes reports whether an event is the echo of a message.
+func echoes(event Event, call Call) bool {
+	return call.Friend == event.Friend && (event.Task != "" && event.Task == call.TaskID || event.Content == "" || says(call.Request, event.Content))
 }
 
 // says reports whether a request holds a text, as the whole of one of its values.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"youmiflow/engine"
@@ -35,6 +36,35 @@ func (l *Ledger) EventsOf(ctx context.Context, friend string, since time.Time, m
 		return nil, fmt.Errorf("reading the events of a customer: %w", err)
 	}
 	return engineEvents(list), nil
+}
+
+// Heard implements engine.EventSource.
+func (l *Ledger) Heard(ctx context.Context, kind, account, friend string, since time.Time) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		from, behind := micros(since), int64(-1)
+		for friend != "" {
+			// Kinds and accounts are read again from the body: an event that could not be read when it came may be one of them.
+			list, err := collect(ctx, l.read, scanEvent, `SELECT sequence, received_at, body FROM event INDEXED BY event_friend
+				WHERE friend = ? AND friend <> '' AND (received_at, sequence) > (?, ?) AND kind IN (?, 'unknown') AND account IN (?, '')
+				ORDER BY received_at, sequence LIMIT ?`, friend, from, behind, kind, account, int64(eventChunk))
+			if err != nil {
+				yield(engine.Event{}, fmt.Errorf("reading the events of a conversation: %w", err))
+				return
+			}
+			for _, event := range list {
+				from, behind = micros(event.Received), event.Sequence
+				if string(event.Kind) != kind || event.Account != "" && event.Account != account {
+					continue
+				}
+				if !yield(engineEvent(event), nil) {
+					return
+				}
+			}
+			if len(list) < eventChunk {
+				return
+			}
+		}
+	}
 }
 
 // EventsOfTask implements engine.EventSource.

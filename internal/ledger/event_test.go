@@ -92,6 +92,37 @@ func TestEventFilters(t *testing.T) {
 	require.Empty(t, bodies(t, l, events.Filter{After: 100}))
 }
 
+// All events of a conversation are found, however many there are and at whatever instants they came; also those that could
+// not be read when they came, and those that name no account.
+func TestTheEventsOfAConversation(t *testing.T) {
+	l := openEvents(t)
+	said := func(n int, kind, account, friend string) string {
+		return fmt.Sprintf(`{"messageId":"m%d","messageType":%q,"msgTime":%d,"values":{"ad_wechat_id":%q,"ad_friend_wenober":%q}}`, n, kind, n+1, account, friend)
+	}
+	var want []string
+	for i := range 200 {
+		kind, account, friend := []string{"chat", "fansInfoChange"}[i%2], []string{"1", "2", ""}[i%3], []string{"a", "b"}[i/100]
+		if event := events.Read([]byte(said(i, kind, account, friend)), at(i/50)); event.Kind == events.KindChat && event.Friend == "a" && event.Account != "2" {
+			want = append(want, event.ID)
+		}
+		require.True(t, addEvent(t, l, said(i, kind, account, friend), at(i/50)))
+	}
+	heard := func(since time.Time) []string {
+		list := []string{}
+		for event, err := range l.Heard(t.Context(), "chat", "1", "a", since) {
+			require.NoError(t, err)
+			list = append(list, event.ID)
+		}
+		return list
+	}
+	require.Greater(t, len(want), 32)
+	require.Equal(t, want, heard(at(0)), "in more than one part")
+	require.Equal(t, want[len(want)-17:], heard(at(1)))
+	require.Empty(t, heard(at(2)))
+	execute(t, l.Path(), `UPDATE event SET kind = 'unknown', account = ''`)
+	require.Equal(t, want, heard(at(0)), "what is learned about bodies holds for old ones too")
+}
+
 func TestOldEventsAreForgotten(t *testing.T) {
 	l := openEvents(t)
 	for i := range 2500 {
