@@ -54,22 +54,21 @@ func (s *scope) refusedFor(request Request) *result {
 	if len(request.People) == 0 || s.active.run.Test != nil || !windowed(request) {
 		return nil
 	}
-	count, first := 0, ""
+	count, itself := 0, true
 	for _, person := range request.People {
 		if s.engine.Suppressed(request.Account, person) {
-			if count++; count == 1 {
-				first = person
-			}
+			count, itself = count+1, itself && person == s.item.Key
 		}
 	}
 	switch {
 	case count == 0:
 		return nil
-	case count == 1 && first == s.item.Key:
+	case itself:
 		return s.leaveOut(&leftOut{codeSuppressed, ReasonSuppressed})
 	}
-	return failed(codeSuppressed, fmt.Errorf("%s: %d of those whom the call names, the first of them %q. It is not made, since it cannot be made for the others alone: leave them out",
-		ReasonSuppressed, count, first))
+	// Nobody's name: the text becomes the run's error, which notices tell.
+	return failed(codeSuppressed, fmt.Errorf("%s: %d of those whom the call names. It is not made, since it cannot be made for the others alone: leave out whoever stands in the files of `suppress`",
+		ReasonSuppressed, count))
 }
 
 // holdItem has the item wait alone, until an instant or until somebody lets it go on (zero).

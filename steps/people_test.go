@@ -63,9 +63,22 @@ func TestPeopleAreFoundWhereverTheyStand(t *testing.T) {
 		{"a, b；c", []string{"a", "a, b；c", "b", "c"}},
 		{map[string]any{"to": map[string]any{"wxid_1": 1.0}}, []string{"1", "to", "wxid_1"}},
 		{`[{"who":"a"}, "b"]`, []string{"a", "b", "who"}},
-		{`{not json, a}`, []string{"a}", "json", "{not", "{not json, a}"}},
+		{`{not json, a}`, []string{"a", "a}", "json", "not", "{not", "{not json, a}"}},
+		{"who=a.b&x=", []string{"a", "a.b", "b", "who", "who=a.b&x=", "x"}},
+		{"who=wxid%5fa+1", []string{"1", "5fa", "who", "who=wxid%5fa+1", "wxid", "wxid%5fa+1", "wxid_a", "wxid_a 1"}},
 		{`["[\"[\\\"deep\\\"]\"]"]`, []string{"deep"}},
 	} {
 		require.Equal(t, one.want, peopleIn(one.value), "%v", one.value)
+	}
+}
+
+// Whatever text a call has a name in, it is found: in a form, an address, marked or encoded text, and within them JSON.
+func TestPeopleAreFoundInFormsAndAddresses(t *testing.T) {
+	for _, text := range []string{
+		"friend=wxid_a&text=hi", "text=hi&friend=wxid_a", "/v2/send?friend=wxid_a", "/v2/send/wxid_a", "/v2/send?to[]=wxid_a#x", "to:wxid_a", "to：wxid_a",
+		"<to>wxid_a</to>", `<to id="wxid_a"/>`, "(wxid_a)", "wxid_a.", "{wxid_a}", `to='wxid_a'`, "a*wxid_a", "friend=wxid%5Fa", "friend=%20wxid_a+", "friends=x%2Cwxid_a",
+		`to=[%7B%22who%22%3A%22wxid_a%22%7D]`, "friend=%77%78%69%64_a&bad=%zz", ` [{"a":"wxid_a"}] `,
+	} {
+		require.Contains(t, peopleIn(text), "wxid_a", text)
 	}
 }
