@@ -48,6 +48,10 @@ func (d *decoder) bare(node *yaml.Node, what string, in names, want expression.T
 
 func (d *decoder) unclosed(node *yaml.Node, at int) {
 	span := d.text.stretch(node, at, at+3)
+	if strings.ContainsRune(node.Value, '｝') {
+		d.add(span, "expression-syntax", "this ${{ is never closed: the braces ｝｝ are full-width ones, write }}", "")
+		return
+	}
 	d.add(span, "expression-syntax", "this ${{ is never closed: end the expression with }}, or write $${{ for the text itself", "")
 }
 

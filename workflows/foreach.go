@@ -36,7 +36,10 @@ func (p *parser) foreach(step *Step, all fields, f *frame) {
 		step.Foreach.Variants = p.variants(node)
 	}
 	body := f.body(all.node, step.Foreach, item)
-	p.compiled = step.Foreach.note
+	p.compiled = func(program *expression.Program, place func(start, end int) diagnostic.Span) {
+		step.Foreach.note(program, place)
+		p.suspectVariants(step.Foreach, program, place)
+	}
 	defer func() { p.compiled = nil }()
 	p.selection(step.Foreach, settings, body, f)
 	if !all.has("steps") {

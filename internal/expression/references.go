@@ -40,6 +40,43 @@ func memberOf(n ast.Node, root string) *ast.StringNode {
 	return name
 }
 
+// ComparedWith lists every text that a name is compared with by ==, != or in, in the order of the expression, with the place of the
+// text without its quotes.
+func (p *Program) ComparedWith(name string) []Reference {
+	var found []Reference
+	walk(p.tree, func(n ast.Node) bool {
+		b, ok := n.(*ast.BinaryNode)
+		if !ok {
+			return true
+		}
+		for _, side := range [2][2]ast.Node{{b.Left, b.Right}, {b.Right, b.Left}} {
+			if id, ok := side[0].(*ast.IdentifierNode); !ok || id.Value != name {
+				continue
+			}
+			switch b.Operator {
+			case "==", "!=":
+				found = p.appendText(found, side[1])
+			case "in":
+				if list, ok := side[1].(*ast.ArrayNode); ok && side[1] == b.Right {
+					for _, element := range list.Nodes {
+						found = p.appendText(found, element)
+					}
+				}
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func (p *Program) appendText(list []Reference, node ast.Node) []Reference {
+	text, ok := node.(*ast.StringNode)
+	if !ok {
+		return list
+	}
+	return append(list, p.reference(text))
+}
+
 // reference places a name without the quotes it may stand in.
 func (p *Program) reference(name *ast.StringNode) Reference {
 	place := name.Location()
