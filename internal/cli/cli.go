@@ -127,7 +127,10 @@ func checkArguments(c *cobra.Command) {
 }
 
 // outputFlag adds --output to a command whose result is a list; oneOutputFlag is for a single thing, which is no CSV.
-func (a *app) outputFlag(c *cobra.Command) { a.formats(c, "table", "json", "yaml", "csv") }
+func (a *app) outputFlag(c *cobra.Command) {
+	a.formats(c, "table", "json", "yaml", "csv")
+	a.bomFlag(c)
+}
 
 func (a *app) oneOutputFlag(c *cobra.Command) { a.formats(c, "table", "json", "yaml") }
 

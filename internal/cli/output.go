@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
 	"gopkg.in/yaml.v3"
+
+	"youmiflow/internal/sheet"
 )
 
 // listing prints a list of values in the format that was asked for, as they come: a million rows need no more memory
@@ -21,13 +24,24 @@ type listing struct {
 	waiting [][]string // rows of a table whose widths are not decided yet
 	widths  []int
 	csv     *csv.Writer
+	excel   bool     // CSV that a spreadsheet opens
+	sparing []string // titles of columns that a table has only once there is something in them
+	shown   []bool   // the columns that the table has
 }
 
 // tableWindow is how many rows decide the widths of a table's columns.
 const tableWindow = 200
 
 func newListing(format string, w io.Writer, header ...string) *listing {
-	return &listing{format: format, w: w, header: header}
+	_, excel := w.(*excelFile)
+	return &listing{format: format, w: w, header: header, excel: excel}
+}
+
+// sparingly has a table leave columns out while they hold nothing but blanks and zeros. Should there be something in one after
+// all, further down than is looked ahead, the table goes on with it, under titles of its own.
+func (l *listing) sparingly(titles ...string) *listing {
+	l.sparing = titles
+	return l
 }
 
 // add prints one value: whole as JSON or YAML, by its cells as a table or CSV.
@@ -43,6 +57,11 @@ func (l *listing) add(value any, cells ...string) error {
 			l.csv = csv.NewWriter(l.w)
 			if err := l.csv.Write(l.header); err != nil {
 				return err
+			}
+		}
+		if l.excel {
+			for i, cell := range cells {
+				cells[i] = sheet.Inert(cell)
 			}
 		}
 		return l.csv.Write(cells)
@@ -92,11 +111,8 @@ func (l *listing) end() error {
 
 // flushTable prints the waiting rows, and before the first of them the header.
 func (l *listing) flushTable() error {
-	if l.widths == nil {
-		l.widths = make([]int, len(l.header))
-		if l.count > 0 {
-			l.waiting = append([][]string{l.header}, l.waiting...)
-		}
+	if l.reveal() && l.count > 0 {
+		l.waiting = append([][]string{l.header}, l.waiting...)
 	}
 	for _, cells := range l.waiting {
 		for i, cell := range cells {
@@ -104,19 +120,39 @@ func (l *listing) flushTable() error {
 		}
 	}
 	for _, cells := range l.waiting {
-		var line strings.Builder
-		for i, cell := range cells {
-			line.WriteString(cell)
-			if i < len(cells)-1 {
-				line.WriteString(strings.Repeat(" ", l.widths[i]-runewidth.StringWidth(cell)+2))
-			}
-		}
-		if _, err := fmt.Fprintln(l.w, strings.TrimRight(line.String(), " ")); err != nil {
+		if _, err := fmt.Fprintln(l.w, l.line(cells)); err != nil {
 			return err
 		}
 	}
 	l.waiting = nil
 	return nil
+}
+
+// reveal decides which columns the table has for the waiting rows. It reports whether these need a header: they are the
+// first, or there are more columns than before.
+func (l *listing) reveal() (header bool) {
+	if l.widths == nil {
+		l.widths, l.shown, header = make([]int, len(l.header)), make([]bool, len(l.header)), true
+	}
+	for i, title := range l.header {
+		something := func(cells []string) bool { return cells[i] != "" && cells[i] != "0" }
+		if !l.shown[i] && (!slices.Contains(l.sparing, title) || slices.ContainsFunc(l.waiting, something)) {
+			l.shown[i], header = true, true
+		}
+	}
+	return header
+}
+
+// line pads cells to the widths of their columns.
+func (l *listing) line(cells []string) string {
+	var line strings.Builder
+	for i, cell := range cells {
+		if l.shown[i] {
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", l.widths[i]-runewidth.StringWidth(cell)+2))
+		}
+	}
+	return strings.TrimRight(line.String(), " ")
 }
 
 // one prints a single value; table says how it reads for people.

@@ -142,7 +142,7 @@ func (r remote) listItems(ctx context.Context, id string, statuses []engine.Stat
 		if err != nil {
 			return err
 		}
-		if err := list.add(item, itemCells(item, "")...); err != nil {
+		if err := list.add(item, itemCells(item)...); err != nil {
 			return err
 		}
 	}

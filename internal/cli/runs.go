@@ -92,7 +92,8 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 }
 
 func (a *app) newRunListing() *listing {
-	return newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", a.column("STARTED"), "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED")
+	return newListing(a.output, a.Stdout, "ID", "WORKFLOW", "STATUS", "FOR", a.column("STARTED"), "ITEMS", "SUCCEEDED", "FAILED", "UNKNOWN", "SKIPPED",
+		"CANCELLED", "HELD", "PENDING").sparingly("CANCELLED", "HELD", "PENDING")
 }
 
 // runCells are the row of a run in a table; audience says whom it was for.
@@ -102,7 +103,8 @@ func (a *app) runCells(run result.Run, audience string) []string {
 		workflow += ", called by " + run.Parent.Run
 	}
 	return []string{run.ID, workflow, string(run.Status), audience, a.zone.cell(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
-		fmt.Sprint(run.Counts.Failed), fmt.Sprint(run.Counts.Unknown), fmt.Sprint(run.Counts.Skipped)}
+		fmt.Sprint(run.Counts.Failed), fmt.Sprint(run.Counts.Unknown), fmt.Sprint(run.Counts.Skipped),
+		fmt.Sprint(run.Counts.Cancelled), fmt.Sprint(run.Counts.Held), fmt.Sprint(run.Counts.Pending)}
 }
 
 // abandoned says of a run that is under way that nobody works on it: its process died.
@@ -222,7 +224,7 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 		if err != nil {
 			return err
 		}
-		if err := list.add(view, itemCells(view, rowNumber(item))...); err != nil {
+		if err := list.add(view, itemCells(view)...); err != nil {
 			return err
 		}
 	}
@@ -233,16 +235,16 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 }
 
 func (a *app) newItemListing() *listing {
-	return newListing(a.output, a.Stdout, "STEP", "ROW", "KEY", "LANE", "STATUS", "REASON", "CALLS")
+	return newListing(a.output, a.Stdout, "STEP", "ROW", "KEY", "LANE", "VARIANT", "WAVE", "STATUS", "REASON", "CALLS").sparingly("VARIANT", "WAVE")
 }
 
-// itemCells are the row of an item in a table; row is its number in the source.
-func itemCells(item result.Item, row string) []string {
+// itemCells are the row of an item in a table. Its row in the list is the only way to find one that has no key.
+func itemCells(item result.Item) []string {
 	calls := make([]string, len(item.Calls))
 	for i, call := range item.Calls {
 		calls[i] = call.Step + " " + string(call.State)
 	}
-	return []string{item.Step, row, item.Key, item.Lane, string(item.Status), item.Reason, strings.Join(calls, ", ")}
+	return []string{item.Step, orBlank(item.Row), item.Key, item.Lane, item.Variant, orBlank(item.Wave), string(item.Status), item.Reason, strings.Join(calls, ", ")}
 }
 
 func ofStatus(statuses []engine.Status) string {
@@ -273,12 +275,12 @@ func (a *app) runsCalls() *cobra.Command {
 	return c
 }
 
-// rowNumber is the row of the list that an item was made of: the only way to find one that has no key.
-func rowNumber(item engine.Item) string {
-	if item.Row == 0 {
+// orBlank is a number that counts from 1; 0 stands for none.
+func orBlank(n int) string {
+	if n == 0 {
 		return ""
 	}
-	return strconv.Itoa(item.Row)
+	return strconv.Itoa(n)
 }
 
 // nothingYet prints the empty list of a project in which nothing was run: an absent ledger is no error.

@@ -16,6 +16,8 @@ type Item struct {
 	Reason  string        `json:"reason"`
 	Variant string        `json:"variant"`
 	Wave    int           `json:"wave"`
+	// Row is the number of the row in its source; it is not there where that has none.
+	Row int `json:"row,omitempty"`
 	// Until is there for a held one that goes on by itself.
 	Until *time.Time `json:"until,omitempty"`
 	Calls []Call     `json:"calls"`
@@ -57,7 +59,7 @@ func OfCallInFull(call engine.Call) CallInFull {
 // OfItem shows an item with its calls, which it reads from the ledger.
 func OfItem(ctx context.Context, l engine.Ledger, item engine.Item) (Item, error) {
 	shown := Item{Step: item.Step, Key: item.Key, Lane: item.Lane, Status: item.Status, Reason: item.Reason,
-		Variant: item.Variant, Wave: item.Wave, Calls: []Call{}}
+		Variant: item.Variant, Wave: item.Wave, Row: item.Row, Calls: []Call{}}
 	if item.Status == engine.StatusHeld && !item.Woken() {
 		shown.Until = When(item.Until)
 	}
