@@ -36,9 +36,13 @@ const (
 	NoticeMissed   NoticeKind = "missed"   // instants of a schedule passed while nobody was there
 )
 
+// Alarm reports whether somebody has to do something, or should at least know. Of runs that end there may be any number, and
+// they can be listed; they must not push out an alarm that nobody has heard yet.
+func (k NoticeKind) Alarm() bool { return k != NoticeEnded }
+
 // AddNotice keeps what people are to be told, together with what it is about, until somebody has told them. The engine adds
 // it by itself where Config.Notice is set. One that is there already (by its ID) is left alone; of too many that wait, the
-// oldest go.
+// oldest go, those that are no alarms (NoticeKind.Alarm) first.
 type AddNotice struct{ Notice }
 
 func (AddNotice) change() {}

@@ -155,10 +155,22 @@ func (t *telling) open() []*letter {
 	defer t.mu.Unlock()
 	t.letters = slices.DeleteFunc(t.letters, func(l *letter) bool { return l.over })
 	if excess := len(t.letters) - ledger.NoticesKept; excess > 0 {
-		t.logger.Warn("too many notifications wait: people are not told of the oldest", "left out", excess)
-		t.letters = slices.Delete(t.letters, 0, excess)
+		t.logger.Warn("too many notifications wait: people are not told of the oldest, and first not of runs that have ended", "left out", excess)
+		t.leaveOut(excess)
 	}
 	return slices.Clone(t.letters)
+}
+
+// leaveOut forgets so many letters as the ledger does: the oldest, and no alarm while there is something else.
+func (t *telling) leaveOut(excess int) {
+	t.letters = slices.DeleteFunc(t.letters, func(l *letter) bool {
+		gone := excess > 0 && !l.Kind.Alarm()
+		if gone {
+			excess--
+		}
+		return gone
+	})
+	t.letters = slices.Delete(t.letters, 0, excess)
 }
 
 // send gives a letter to all channels that are to tell it, have not, and do not rest.

@@ -165,6 +165,32 @@ func TestAChannelThatFailsForLong(t *testing.T) {
 	})
 }
 
+// While a channel fails, runs that end push out no alarm: neither of the ledger nor of what this process has taken up.
+func TestAnAlarmIsToldAfterAnyNumberOfEndedRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	synctest.Test(t, func(t *testing.T) {
+		team := &pigeon{fails: errors.New("HTTP 503")}
+		p := openPost(t, path, map[string]notify.Channel{"team": team}, everything("team"))
+		p.trip("a1")
+		time.Sleep(noticePoll)
+		over, failure := engine.StatusFailed, engine.Failure{Code: "x"}
+		for i := range ledger.NoticesKept + 50 {
+			run := fmt.Sprint("r", i)
+			require.NoError(t, p.engine.Ledger.Append(t.Context(), engine.Entry{Changes: []engine.Change{
+				engine.AddRun{Run: engine.Run{ID: run, Trigger: "manual", Status: engine.StatusRunning}}, engine.SetRun{ID: run, Status: &over, Error: &failure}}}).Wait(t.Context()))
+			if i%100 == 0 {
+				time.Sleep(noticePoll) // taken up
+			}
+		}
+		require.Equal(t, ledger.NoticesKept, p.waiting())
+		time.Sleep(noticePoll)
+		team.fail(nil)
+		time.Sleep(20 * time.Minute)
+		require.Contains(t, team.titles(), "Account held: a1")
+		p.end()
+	})
+}
+
 // Who refuses a message is not asked again, and what is not to be told at all does not wait.
 func TestWhatNobodyIsToldDoesNotWait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")

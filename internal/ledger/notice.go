@@ -27,7 +27,21 @@ func (g *group) addNotice(n engine.Notice) error {
 	if _, err := g.exec(`INSERT INTO notice (id, notice, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, n.ID, string(text), micros(n.At)); err != nil {
 		return err
 	}
-	_, err = g.exec(`DELETE FROM notice WHERE sequence IN (SELECT sequence FROM notice ORDER BY sequence DESC LIMIT -1 OFFSET ?)`, int64(NoticesKept))
+	return g.evictNotices()
+}
+
+// evictNotices forgets the oldest of too many, and no alarm while there is something else.
+func (g *group) evictNotices() error {
+	row, err := g.row(`SELECT count(*) FROM notice`)
+	if err != nil {
+		return err
+	}
+	excess := row[0].(int64) - NoticesKept
+	if excess <= 0 {
+		return nil
+	}
+	_, err = g.exec(`DELETE FROM notice WHERE sequence IN (SELECT sequence FROM notice ORDER BY json_extract(notice, '$.kind') <> ?, sequence LIMIT ?)`,
+		string(engine.NoticeEnded), excess)
 	return err
 }
 
