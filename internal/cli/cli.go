@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/ledger"
 	"youmiflow/internal/metrics"
 	"youmiflow/internal/redact"
 	"youmiflow/internal/telemetry"
@@ -71,6 +72,9 @@ func (a *app) complain(err error) {
 	var list diagnostic.List
 	if !errors.As(err, &list) {
 		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", a.hide.Error(err))
+		if ledger.Damaged(err) && !errors.As(err, new(*ledger.FileError)) {
+			fmt.Fprintln(a.Stderr, "the ledger is damaged: restore it from a backup; what was sent since that was made is then to be looked up")
+		}
 		return
 	}
 	a.printDiagnostics(list)

@@ -64,7 +64,7 @@ func exitCode(err error) int {
 	case errors.As(err, new(*workflows.ParamError)), errors.Is(err, engine.ErrNotFound), errors.As(err, new(*engine.StateError)):
 		return exitUsage
 	case errors.As(err, new(diagnostic.List)), errors.As(err, new(*ledger.VersionError)), errors.As(err, new(*ledger.FileError)), errors.As(err, new(*ledger.CopyError)),
-		errors.As(err, new(*youmi.TokenError)), errors.Is(err, youmi.ErrNoBaseURL):
+		errors.As(err, new(*youmi.TokenError)), errors.Is(err, youmi.ErrNoBaseURL), ledger.Damaged(err):
 		return exitInvalid
 	}
 	return exitFailed

@@ -225,6 +225,8 @@ func (s *session) follow(ctx context.Context, id string, progress progress) (_ e
 			}
 		case <-ctx.Done():
 			return run, ctx.Err()
+		case err := <-s.damage:
+			return run, err
 		case <-s.app.Interrupts:
 			if !interrupted.IsZero() {
 				s.leaveAtOnce(id)

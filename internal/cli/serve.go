@@ -109,6 +109,7 @@ func (d *daemon) services() []service {
 		{"old rows", d.growth.run},
 		{"memory", d.giveBack},
 		{"interrupted runs", d.goOn},
+		{"ledger", d.untilDamaged},
 	}
 }
 
@@ -273,6 +274,16 @@ func (d *daemon) recoverAll(run engine.Run) engine.Recovery {
 		return engine.Leave
 	}
 	return engine.Drive
+}
+
+// untilDamaged ends the daemon when its ledger turns out to be damaged: it could only try again without end.
+func (d *daemon) untilDamaged(ctx context.Context) error {
+	select {
+	case err := <-d.damage:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // goOn has the runs go on that were paused only since the daemon, or whatever worked on them, died.

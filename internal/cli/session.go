@@ -39,13 +39,14 @@ type session struct {
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
 	stopWatch   context.CancelFunc
-	rested      bool // the engine has been stopped
+	rested      bool       // the engine has been stopped
+	damage      chan error // that the ledger's file is damaged, once
 }
 
 // openSession opens the project's ledger and puts an engine over it. Before it leaves any trace, it finds out whether
 // the connection can be used; with "" it does not.
 func (a *app) openSession(ctx context.Context, project *project, connection string, sandboxed bool, options sandboxFlags) (_ *session, err error) {
-	s := &session{app: a, project: project, sandboxed: sandboxed, clients: newClients(project, a.Version, sandboxed)}
+	s := &session{app: a, project: project, sandboxed: sandboxed, clients: newClients(project, a.Version, sandboxed), damage: make(chan error, 1)}
 	if s.options, err = options.config(); err != nil {
 		return nil, err
 	}
@@ -186,6 +187,17 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 // work works on a lane, but never on one of a run that is meant for the sandbox when this process talks to the real
 // platform, nor the other way round: such a run waits for a process of its own kind.
 func (s *session) work(ctx context.Context, lane engine.LaneKey) (*time.Time, error) {
+	again, err := s.workFitting(ctx, lane)
+	if ledger.Damaged(err) {
+		select {
+		case s.damage <- err:
+		default: // somebody has told
+		}
+	}
+	return again, err
+}
+
+func (s *session) workFitting(ctx context.Context, lane engine.LaneKey) (*time.Time, error) {
 	run, err := s.ledger.Run(ctx, lane.Run)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return nil, fmt.Errorf("run %s: %w", lane.Run, err)

@@ -100,6 +100,12 @@ func resultCode(err error) int {
 	return 0
 }
 
+// Damaged reports whether the error comes from a damaged file: trying again does not help then.
+func Damaged(err error) bool {
+	code := resultCode(err)
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
 // passing reports whether a failed transaction may succeed later without anyone changing it.
 func passing(err error) bool {
 	switch resultCode(err) {
