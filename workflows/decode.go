@@ -130,9 +130,12 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
 	}
-	if !strings.Contains(message, "unexpected end of stream") {
+	last := len(d.text.starts)
+	switch {
+	case strings.Contains(message, "mapping values are not allowed"): // at the very line
+	case !strings.Contains(message, "unexpected end of stream"):
 		line = max(line, d.stopped())
-	} else if last := len(d.text.starts); line >= last && !strings.ContainsAny(d.text.line(last), `"'`) {
+	case line >= last && !strings.ContainsAny(d.text.line(last), `"'`):
 		line = 1 // the reader says so by giving no line
 	}
 	span := d.text.whole(min(line, len(d.text.starts)))
@@ -149,7 +152,7 @@ func (d *decoder) syntax(err error) {
 // plainYAML says the commonest errors of the YAML reader in the words of somebody who writes files.
 func plainYAML(message string) string {
 	for _, known := range []struct{ has, say string }{
-		{"mapping values are not allowed", `a second ": " on this line: put the value in quotes, or mend the indentation`},
+		{"mapping values are not allowed", `a second ": " on this line: put the value in quotes`},
 		{"did not find expected key", "this line does not fit the lines above it: check the indentation and the quotes"},
 		{"did not find expected '-' indicator", `this line does not fit the list above it: check the indentation and the "- "`},
 		{"could not find expected ':'", `a ":" is missing after the key, or the indentation is wrong`},
