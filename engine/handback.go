@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // handBack ends every takeover that a run still holds, item by item. When the items are to go on later, they forget
@@ -22,6 +23,25 @@ func (e *Engine) handBack(ctx context.Context, active *activeRun, fence Fence, f
 		if err := e.handBackItem(ctx, active, fence, takeover.Item, forget); err != nil {
 			return err
 		}
+	}
+	return e.logHandedBack(ctx, active.run.ID, open)
+}
+
+// logHandedBack has the log say how many of these conversations were handed back: all but those that are stuck now, which
+// have records of their own.
+func (e *Engine) logHandedBack(ctx context.Context, run string, open []Takeover) error {
+	if len(open) == 0 {
+		return nil
+	}
+	stuck, err := e.Ledger.Takeovers(ctx, TakeoverFilter{Run: run, States: []TakeoverState{TakeoverStuck}})
+	if err != nil {
+		return fmt.Errorf("looking for stuck takeovers: %w", err)
+	}
+	ended := slices.DeleteFunc(open, func(was Takeover) bool {
+		return slices.ContainsFunc(stuck, func(now Takeover) bool { return now.Item == was.Item && now.Step == was.Step })
+	})
+	if len(ended) > 0 {
+		e.Logger.InfoContext(ctx, "conversations were handed back", "run", run, "conversations", len(ended))
 	}
 	return nil
 }

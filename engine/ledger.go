@@ -18,6 +18,8 @@ var (
 	ErrStale = errors.New("the lane was taken over")
 	// ErrOver says that a run is over, or being cancelled, and nothing else can be wanted of it.
 	ErrOver = errors.New("the run is over")
+	// ErrChanged says that something else is asked of the run by now than whoever wanted to change that has seen.
+	ErrChanged = errors.New("something else is asked of the run by now")
 	// ErrExists says that a row that must be unique is there already, such as a run of the same workflow and instant.
 	ErrExists = errors.New("already there")
 )
@@ -54,7 +56,7 @@ type Ledger interface {
 
 // Receipt waits until an entry is durable.
 type Receipt interface {
-	// Wait returns nil when the entry is durable, ErrStale or ErrExists when it was refused, or ctx's error: then the
+	// Wait returns nil when the entry is durable, such as ErrStale or ErrExists when it was refused, or ctx's error: then the
 	// entry may yet be committed.
 	Wait(ctx context.Context) error
 }
@@ -84,9 +86,11 @@ type (
 	// another run calls nor those of no ScheduledAt are counted among these.
 	AddRun struct{ Run }
 	// SetRun changes the fields that are not nil. Wanted is refused with ErrOver once the run is over, and once it is
-	// WantCancel, which is final.
+	// WantCancel, which is final. With If the entry is refused with ErrChanged when the run is asked for anything else than
+	// that, so that what a person asks for meanwhile is never overwritten.
 	SetRun struct {
 		ID         string
+		If         *Asked
 		Status     *Status
 		Wanted     *Wanted
 		StartedAt  *time.Time
@@ -238,6 +242,21 @@ const (
 	WantPause  Wanted = "pause"
 	WantCancel Wanted = "cancel"
 )
+
+// Asked is what is asked of a run, and why.
+type Asked struct {
+	Wanted Wanted
+	Code   string // that of the run's error; "" when it has none
+}
+
+// Asked is what is asked of the run now.
+func (r Run) Asked() Asked {
+	asked := Asked{Wanted: r.Wanted}
+	if r.Error != nil {
+		asked.Code = r.Error.Code
+	}
+	return asked
+}
 
 // Reasons of items that are skipped before anything was tried. A plan uses the same words.
 const (

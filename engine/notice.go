@@ -129,6 +129,8 @@ func runNotice(c SetRun) (Notice, bool) {
 	switch {
 	case c.Status != nil && c.Status.Over():
 		notice.Kind = NoticeEnded
+	case c.Error != nil && c.Error.Code == codeWithParent: // people hear of the one that called it
+		return notice, false
 	case c.Error != nil && *c.Error != Failure{} && c.Wanted != nil && *c.Wanted == WantPause: // a person who pauses knows it
 		notice.Kind = NoticePaused
 	default:

@@ -15,12 +15,23 @@ func (e *Engine) recoverLane(ctx context.Context, key LaneKey) error {
 }
 
 func (e *Engine) recoverCalls(ctx context.Context, filter CallFilter) error {
+	unknown, repeated := 0, 0
+	defer func() {
+		if unknown+repeated > 0 {
+			e.Logger.InfoContext(ctx, "calls that were left without an answer are settled", "run", filter.Run, "unknown", unknown, "repeated", repeated)
+		}
+	}()
 	for call, err := range e.Ledger.Calls(ctx, filter) {
 		if err != nil {
 			return fmt.Errorf("looking for open intents: %w", err)
 		}
 		if err := e.recoverCall(ctx, call); err != nil {
 			return fmt.Errorf("call %s of item %d: %w", call.Step, call.Item, err)
+		}
+		if call.Effect == workflows.EffectMessage {
+			unknown++
+		} else {
+			repeated++
 		}
 	}
 	return nil

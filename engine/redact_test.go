@@ -26,7 +26,7 @@ func own() []string {
 	return []string{
 		"Digest", "Name", "File", "Commit", "Source", "ID", "Workflow", "Connection", "Params", "Trigger", "Status", "Wanted", "Plan", "Versions", "Run", "Step",
 		"Lane", "Path", "Key", "Data", "Variant", "From", "To", "State", "Operation", "Effect", "Handle", "Decision", "Who", "Parent", "Test", "Account", "Friend",
-		"Counts", "Calls", "Takeovers", "Definition", "FiredRun", "LastOutcome", "Kind",
+		"Counts", "Calls", "Takeovers", "Definition", "If", "FiredRun", "LastOutcome", "Kind",
 	}
 }
 

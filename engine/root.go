@@ -126,7 +126,13 @@ func (e *Engine) start(ctx context.Context, active *activeRun) error {
 		change.StartedAt = &now
 		active.started(now)
 	}
-	return e.commit(ctx, change)
+	if err := e.commit(ctx, change); err != nil {
+		return err
+	}
+	if run.StartedAt.IsZero() {
+		e.logRun(ctx, run, "a run has begun", "trigger", run.Trigger)
+	}
+	return nil
 }
 
 // lanesAtRest reports whether nobody works on the run's other lanes any more: for a pause that they were left in
@@ -164,6 +170,7 @@ func (e *Engine) rest(ctx context.Context, root *scope) error {
 	}}).Wait(ctx)
 	if err == nil {
 		e.retire(root.active.run.ID)
+		e.logRun(ctx, root.active.run, "a run is paused")
 	}
 	return err
 }
@@ -196,7 +203,7 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	if missing != nil {
 		st.worsen(StatusFailed, missing)
 	}
-	status, err := e.runStatus(ctx, s, st)
+	read, status, err := e.runStatus(ctx, s, st)
 	if err != nil {
 		return err
 	}
@@ -218,30 +225,32 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 	err = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 	if err == nil {
 		e.retire(s.active.run.ID)
+		e.logEnd(ctx, read, status, now, run.Error)
 	}
 	return err
 }
 
-func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Status, error) {
+// runStatus is how the run ends, with the row that this follows from.
+func (e *Engine) runStatus(ctx context.Context, s *scope, st *standing) (Run, Status, error) {
 	run, err := e.Ledger.Run(ctx, s.active.run.ID)
 	if err != nil {
-		return "", err
+		return run, "", err
 	}
 	if left := run.Counts[StatusPending] + run.Counts[StatusHeld]; run.Foreach && left > 0 && st.status != StatusFailed {
-		return "", fmt.Errorf("%d items are still pending: the run cannot end", left)
+		return run, "", fmt.Errorf("%d items are still pending: the run cannot end", left)
 	}
 	switch {
 	case s.cancelled():
-		return StatusCancelled, nil
+		return run, StatusCancelled, nil
 	case st.status == StatusFailed:
-		return StatusFailed, nil
+		return run, StatusFailed, nil
 	case st.status == StatusUnknown:
-		return StatusPartial, nil
+		return run, StatusPartial, nil
 	}
 	if run.Foreach && run.Counts[StatusFailed]+run.Counts[StatusUnknown] > 0 {
-		return StatusPartial, nil
+		return run, StatusPartial, nil
 	}
-	return StatusSucceeded, nil
+	return run, StatusSucceeded, nil
 }
 
 // recordStep keeps a finished step of the run's own, for lanes, pages and people. Rows are not kept: an audience is

@@ -27,18 +27,30 @@ func (g *group) admitRun(r engine.Run) error {
 	return err
 }
 
-// admitWanted refuses to want anything of a run that is over, or anything else of one that is being cancelled.
+// admitWanted refuses to want anything of a run that is over, anything else of one that is being cancelled, and what is
+// only meant for a run that is asked for something else.
 func (g *group) admitWanted(c engine.SetRun) error {
-	if c.Wanted == nil {
+	if c.Wanted == nil && c.If == nil {
 		return nil
 	}
-	row, err := g.row(`SELECT status, wanted FROM run WHERE id = ?`, c.ID)
+	row, err := g.row(`SELECT status, wanted, error FROM run WHERE id = ?`, c.ID)
 	if err != nil || row == nil {
 		return err
 	}
 	over := engine.Status(row.text(0)).Over()
-	if over || engine.Wanted(row.text(1)) == engine.WantCancel && *c.Wanted != engine.WantCancel {
+	final := engine.Wanted(row.text(1)) == engine.WantCancel
+	if c.Wanted != nil && (over || final && *c.Wanted != engine.WantCancel) {
 		return errRefused{engine.ErrOver}
+	}
+	if c.If == nil {
+		return nil
+	}
+	now := engine.Run{Wanted: engine.Wanted(row.text(1))}
+	if now.Error, err = fromFailure(row.text(2)); err != nil {
+		return errRefused{fmt.Errorf("reading the error of run %s: %w", c.ID, err)}
+	}
+	if now.Asked() != *c.If {
+		return errRefused{engine.ErrChanged}
 	}
 	return nil
 }
