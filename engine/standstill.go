@@ -256,7 +256,7 @@ func standsWithItems(ctx context.Context, ledger Ledger, run Run) ([]Standstill,
 		if err != nil {
 			return nil, fmt.Errorf("reading the items of run %s: %w", run.ID, err)
 		}
-		of := group{item.Step, reasonAlone(item)}
+		of := group{item.Step, ReasonAlone(item.Reason)}
 		if counts[of]++; counts[of] == 1 {
 			order = append(order, of)
 		}
@@ -271,12 +271,12 @@ func standsWithItems(ctx context.Context, ledger Ledger, run Run) ([]Standstill,
 	return all, nil
 }
 
-// reasonAlone is why an item is held without what is different for each.
-func reasonAlone(item Item) string {
-	for _, part := range []string{" until ", "; looks again", ", run "} {
-		if i := strings.Index(item.Reason, part); i > 0 {
-			return strings.TrimRight(item.Reason[:i], ",")
+// ReasonAlone is why an item is held or skipped, without what is different for each: instants, and names of runs.
+func ReasonAlone(reason string) string {
+	for _, part := range []string{" until ", " before 2", "; looks again", ", run "} {
+		if i := strings.Index(reason, part); i > 0 {
+			return strings.TrimRight(reason[:i], ",")
 		}
 	}
-	return item.Reason
+	return reason
 }

@@ -129,6 +129,9 @@ func (r remote) showRun(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.explain(ctx, &run); err != nil {
+		return err
+	}
 	return r.app.printRun(run, testNote(run))
 }
 

@@ -55,7 +55,12 @@ func TestCommandsAtADaemonElsewhere(t *testing.T) {
 		require.Zero(t, here.code, here.err)
 		require.JSONEq(t, here.out, there, "%v", command)
 	}
-	code, out, stderr := d.do("runs", "list")
+	explained := func(text string) string { _, after, _ := strings.Cut(text, "\nitems "); return after }
+	code, out, stderr := d.do("runs", "show", "last")
+	require.Zero(t, code, stderr)
+	require.Contains(t, explained(out), "sent for   row ")
+	require.Equal(t, explained(invoke(t, "--project", c.dir, "runs", "show", "last").out), explained(out))
+	code, out, stderr = d.do("runs", "list")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "TEST to 135380:me")
 

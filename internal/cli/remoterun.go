@@ -100,6 +100,9 @@ func (r remote) attend(ctx context.Context, id, note string) error {
 	progress := r.app.newProgress()
 	run, err := r.follow(ctx, id, progress)
 	progress.end(run)
+	if err == nil {
+		err = r.explain(ctx, &run)
+	}
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,9 @@ func (s *session) attend(ctx context.Context, id string, begin func() error) (er
 		return err
 	}
 	view, err := endedRun(ctx, s.ledger, run)
+	if err == nil {
+		err = s.app.explain(ctx, s.ledger, run, &view)
+	}
 	if err != nil {
 		return err
 	}
@@ -321,9 +324,12 @@ func (a *app) writeRun(w io.Writer, view result.Run, note string) error {
 	for _, part := range countParts(view.Counts) {
 		fmt.Fprintf(&b, ", %s", part)
 	}
-	fmt.Fprintf(&b, "\ncalls      %d, %d succeeded, %d failed, %d unknown\n", view.Calls.Total, view.Calls.Succeeded,
+	b.WriteByte('\n')
+	writeReasons(&b, view)
+	fmt.Fprintf(&b, "calls      %d, %d succeeded, %d failed, %d unknown\n", view.Calls.Total, view.Calls.Succeeded,
 		view.Calls.Failed, view.Calls.Unknown)
 	fmt.Fprintf(&b, "takeovers  %d ended, %d held, %d stuck\n", view.Takeovers.Ended, view.Takeovers.Held, view.Takeovers.Stuck)
+	writeTested(&b, view)
 	if view.Error != nil {
 		fmt.Fprintf(&b, "error      %s\n", view.Error.Message)
 	}

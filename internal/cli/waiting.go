@@ -6,16 +6,20 @@ import (
 	"io"
 
 	"youmiflow/engine"
+	"youmiflow/internal/ledger"
 	"youmiflow/internal/web/result"
 )
 
 // showRun prints one run with what it waits for, and what failed in its finally.
-func (a *app) showRun(ctx context.Context, l engine.Ledger, run engine.Run) error {
+func (a *app) showRun(ctx context.Context, l *ledger.Ledger, run engine.Run) error {
 	stands, err := engine.Standstills(ctx, l, run)
 	if err != nil {
 		return err
 	}
 	view, err := endedRun(ctx, l, run)
+	if err == nil {
+		err = a.explain(ctx, l, run, &view)
+	}
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,17 @@ type Run struct {
 	Waiting []Waiting       `json:"waiting,omitempty"`
 	// Afterwards are the steps in a finally that failed.
 	Afterwards []Afterwards `json:"afterwards,omitempty"`
+
+	// Skipped is why items were skipped, the most frequent reason first, and Tested the items of a test send in their order. They
+	// are for people, who need not go through the items for them, and are not printed.
+	Skipped []Reason `json:"-"`
+	Tested  []Item   `json:"-"`
+}
+
+// Reason is how many items of a run are as they are for one reason.
+type Reason struct {
+	Reason string
+	Items  int
 }
 
 // Counts are items by status. Total is the sum of the others.
