@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"youmiflow/workflows"
 )
 
 // EventWorkConfig is what is needed to act on events. Fields without a stated default are required.
@@ -20,8 +18,8 @@ type EventWorkConfig struct {
 	Poll time.Duration
 	// SettleEvery is how often it looks whether events say what became of unknown calls. Default 5s.
 	SettleEvery time.Duration
-	// Backlogs keeps the events whose trigger has as many runs as it may have. Default: nobody does, and each of them fails
-	// to be acted on until there is room.
+	// Backlogs keeps the events whose trigger has as many runs as it may have, or whose run could not be started. Default:
+	// nobody does, and none that came behind such an event is acted on before it has its run.
 	Backlogs Backlogs
 }
 
@@ -34,7 +32,8 @@ type EventWork struct {
 	settleFrom time.Time // of more unknown calls than are looked at in one go: where to go on
 	settleAt   time.Time
 	behind     map[Backlog]bool // triggers that have events waiting
-	queue      []Change         // events of the batch that are to wait
+	queue      []Change         // what becomes of the events that are looked at, besides runs
+	faults     []error          // of the batch: events that wait since their run could not be started
 }
 
 // NewEventWork returns it. It does nothing before Run.
@@ -69,7 +68,7 @@ func (w *EventWork) Run(ctx context.Context) error {
 		if failing {
 			poke = nil // a flood must not turn a fault into a busy loop
 		}
-		fired, stop := w.Engine.Timer(w.rest())
+		fired, stop := w.Engine.Timer(w.rest(failing))
 		select {
 		case <-fired:
 		case <-poke:
@@ -84,8 +83,8 @@ func (w *EventWork) Run(ctx context.Context) error {
 const backlogPoll = 200 * time.Millisecond
 
 // rest is how long it does nothing unless it is told of an event.
-func (w *EventWork) rest() time.Duration {
-	if len(w.behind) > 0 {
+func (w *EventWork) rest(failing bool) time.Duration {
+	if !failing && w.Behind() {
 		return min(w.Poll, backlogPoll)
 	}
 	return w.Poll
@@ -94,22 +93,21 @@ func (w *EventWork) rest() time.Duration {
 // eventBatch is how many events are acted on before that is noted.
 const eventBatch = 100
 
+// look does what there is to do. What goes wrong with one kind of work does not keep the others.
 func (w *EventWork) look(ctx context.Context) error {
-	if err := w.drain(ctx); err != nil {
-		return err
-	}
-	for ctx.Err() == nil {
-		n, err := w.batch(ctx)
-		if err != nil {
-			return err
-		}
-		if n < eventBatch {
-			break
-		}
-	}
+	errs := []error{w.drain(ctx), w.batches(ctx)}
 	if now := w.Engine.Now(); !now.Before(w.settleAt) {
 		w.settleAt = now.Add(w.SettleEvery)
-		return w.settle(ctx)
+		errs = append(errs, w.settle(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (w *EventWork) batches(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if n, err := w.batch(ctx); err != nil || n < eventBatch {
+			return err
+		}
 	}
 	return nil
 }
@@ -120,7 +118,8 @@ func (w *EventWork) batch(ctx context.Context) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := w.findBehind(ctx); err != nil {
+	w.faults = nil
+	if _, err := w.findBehind(ctx); err != nil {
 		return 0, err
 	}
 	list, err := w.Engine.Events.EventsAfter(ctx, cursor, eventBatch)
@@ -141,7 +140,7 @@ func (w *EventWork) batch(ctx context.Context) (n int, err error) {
 	if noting := w.Engine.commit(ctx, append(w.queue, SetEventCursor{cursor})...); noting != nil {
 		return n, fmt.Errorf("noting which events were looked at: %w", noting)
 	}
-	return n, err
+	return n, errors.Join(append(w.faults, err)...)
 }
 
 func (w *EventWork) act(ctx context.Context, event Event) error {
@@ -156,8 +155,7 @@ func (w *EventWork) act(ctx context.Context, event Event) error {
 	if w.Scheduler == nil {
 		return nil
 	}
-	if !event.At.IsZero() && !event.At.After(w.Scheduler.Since) {
-		w.Engine.Logger.WarnContext(ctx, "an event starts no run: it is from before a backup was restored, which does not know whether it was acted on", "event", event.ID, "at", event.At)
+	if w.fromBefore(ctx, event) {
 		return nil
 	}
 	_, list := w.Scheduler.Planner.Planned()
@@ -165,60 +163,11 @@ func (w *EventWork) act(ctx context.Context, event Event) error {
 		if planned.Workflow == nil {
 			continue
 		}
-		if err := w.fire(ctx, planned, event); err != nil {
+		if _, err := w.fire(ctx, planned, event, nil); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// fire starts the run of the first trigger of a workflow that an event is meant for: one event, one run.
-func (w *EventWork) fire(ctx context.Context, planned Planned, event Event) error {
-	var names map[string]any
-	for _, trigger := range planned.Workflow.Triggers {
-		if trigger.Event == "" || trigger.Event != event.Kind {
-			continue
-		}
-		if names == nil {
-			names = event.Names()
-		}
-		if !w.meant(ctx, planned, trigger, event, names) {
-			continue
-		}
-		of := Backlog{planned.Name, trigger.Name, w.Scheduler.Sandbox}
-		if w.behind[of] && !w.Scheduler.Paused(planned.Name, trigger.Name) {
-			w.await(of, event)
-			return nil
-		}
-		run, why, err := w.Scheduler.FireEvent(ctx, planned, trigger, event.ID, names)
-		if errors.Is(err, ErrFull) && w.Backlogs != nil {
-			w.await(of, event)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("starting workflow %s: %w", planned.Name, err)
-		}
-		if why != "" {
-			w.Engine.Logger.InfoContext(ctx, "an event started no run", "workflow", planned.Name, "event", event.ID, "reason", why)
-			continue // another trigger may be meant for it too
-		}
-		w.Engine.Logger.InfoContext(ctx, "an event started a run", "workflow", planned.Name, "event", event.ID, "run", run.ID)
-		return nil
-	}
-	return nil
-}
-
-func (w *EventWork) meant(ctx context.Context, planned Planned, trigger *workflows.Trigger, event Event, names map[string]any) bool {
-	if trigger.If == nil {
-		return true
-	}
-	value, err := trigger.If.Eval(map[string]any{"event": names})
-	if err != nil {
-		w.Engine.Logger.WarnContext(ctx, "the condition of a trigger cannot be evaluated for an event; no run is started",
-			"workflow", planned.Name, "trigger", trigger.Name, "event", event.ID, "error", w.Engine.redactor.Error(err))
-	}
-	yes, _ := value.(bool)
-	return yes
 }
 
 // hold holds the account of a device that is out of order, for as long as one that fails by itself. No event is known that

@@ -137,8 +137,7 @@ func (s *Scheduler) FireEvent(ctx context.Context, planned Planned, trigger *wor
 	submission.Sandbox, submission.Trigger, submission.Event = s.Sandbox, TriggerEvent, event
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%t", planned.Name, id, s.Sandbox))
 	submission.ID = "event-" + hashText(sum[:10])
-	of := Backlog{planned.Name, trigger.Name, s.Sandbox}
-	run, err = s.Engine.overlapping(ctx, submission, trigger.Overlap, append(roomFor(of, trigger, submission.ID), with...)...)
+	run, err = s.Engine.overlapping(ctx, submission, trigger.Overlap, append(roomFor(s.roomOf(planned, trigger), trigger, submission.ID), with...)...)
 	var skip *skippedFire
 	switch {
 	case errors.As(err, &skip):

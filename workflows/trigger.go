@@ -64,7 +64,7 @@ func (p *parser) triggers(node *yaml.Node, params []*Param) []*Trigger {
 		return nil
 	}
 	var triggers []*Trigger
-	count := map[string]int{}
+	count, keys := map[string]int{}, map[string]int{}
 	for _, one := range nodes {
 		trigger := p.trigger(one, params)
 		if trigger == nil {
@@ -72,6 +72,9 @@ func (p *parser) triggers(node *yaml.Node, params []*Param) []*Trigger {
 		}
 		if count[trigger.Name]++; count[trigger.Name] > 1 {
 			trigger.Name = fmt.Sprintf("%s (%d)", trigger.Name, count[trigger.Name])
+		}
+		if keys[trigger.Key]++; trigger.Key != "" && keys[trigger.Key] > 1 {
+			trigger.Key = fmt.Sprintf("%s (%d)", trigger.Key, keys[trigger.Key])
 		}
 		triggers = append(triggers, trigger)
 	}
@@ -110,6 +113,7 @@ func (p *parser) trigger(node *yaml.Node, params []*Param) *Trigger {
 	}
 	if kind == "event" {
 		p.maxRuns(t, all)
+		t.Key = eventKey(t, all.get("params"))
 	}
 	p.triggerParams(t, all, params, names{scope: scope, explain: p.explainPlace})
 	return t

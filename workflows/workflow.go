@@ -66,7 +66,10 @@ type Param struct {
 type Trigger struct {
 	// Name tells the trigger from the workflow's others, in the ledger and for people: what it says, such as
 	// "0 10 * * MON-FRI", with a number where that repeats.
-	Name     string
+	Name string
+	// Key tells an event trigger from the workflow's others by its event, `if` and params, wherever it stands: in the ledger,
+	// of events that wait. Others have none.
+	Key      string
 	Schedule string              // cron expression
 	At       time.Time           // one instant
 	Event    string              // kind of a pushed event

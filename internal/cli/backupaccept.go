@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +22,8 @@ func (a *app) backupAccept() *cobra.Command {
 		Long: `A backup does not know what was sent since it was made. To accept it as the ledger pauses every
 run that was not over; those of their recipients who had got nothing by then become unknown, and get
 nothing more from these runs. Instants of schedules that have passed are not made up for, whatever
-their triggers say, and events that were not acted on yet start nothing. Conversations that the backup
-knows to be held are handed back when a process next works on the ledger.
+their triggers say, and events that were not acted on yet, or wait for their run, start nothing.
+Conversations that the backup knows to be held are handed back when a process next works on the ledger.
 
 With --unused everything goes on as it was. Say that only of a backup after which nothing was sent,
 such as one that was made while nobody worked on the ledger.
@@ -79,6 +81,9 @@ func (a *app) acceptBackup(ctx context.Context, yes, unused bool) (err error) {
 	if len(done.Runs) > 0 {
 		a.say("%s unknown; which: %s", counted(done.Items, "item"), project.hint("youmiflow runs items RUN --status unknown"))
 	}
+	if done.Events > 0 {
+		a.say("no run is started for %s that waited", counted(done.Events, "event"))
+	}
 	if !unused {
 		a.say("what was sent since %s counts in no limit: hold accounts that have sent much today with `youmiflow accounts trip`", a.zone.named(of.Made))
 	}
@@ -93,6 +98,17 @@ func (a *app) wouldAccept(ctx context.Context, l *ledger.Ledger, of ledger.Copy,
 	}
 	for _, run := range open {
 		a.say("run %s of %s was %s", run.ID, run.Workflow, run.Status)
+	}
+	waiting, err := l.CountWaiting(ctx)
+	if err != nil {
+		return err
+	}
+	events := map[string]int{}
+	for of, n := range waiting {
+		events[of.Workflow] += n
+	}
+	for _, workflow := range slices.Sorted(maps.Keys(events)) {
+		a.say("%s waited for a run of %s", counted(events[workflow], "event"), workflow)
 	}
 	flags := "--yes"
 	if unused {

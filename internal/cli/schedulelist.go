@@ -109,7 +109,7 @@ func (t *timetable) views(rows []engine.Schedule, sandboxed bool, now time.Time)
 		for _, trigger := range planned.Workflow.Triggers {
 			name := scheduleName{planned.Name, trigger.Name}
 			view := viewSchedule(name, known[name])
-			view.Waiting = t.waiting[engine.Backlog{Workflow: planned.Name, Trigger: trigger.Name, Sandbox: sandboxed}]
+			view.Waiting = t.waiting[engine.Backlog{Workflow: planned.Name, Trigger: trigger.Key, Sandbox: sandboxed}]
 			if view.Next = result.When(next[name]); broken[planned.Name] {
 				view.State = stateBroken
 			}

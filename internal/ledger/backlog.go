@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,12 +12,27 @@ import (
 
 var _ engine.Backlogs = (*Ledger)(nil)
 
-// unfinishedOf counts the runs of a trigger that are not over: by the index of runs that are not, of which there are few.
-const unfinishedOf = `SELECT count(*) FROM run WHERE workflow = ? AND sandbox = ? AND fired_trigger = ? AND parent IS NULL AND ` + openRuns
+// unfinishedOf counts the runs that are not over and take from a room: by the index of runs that are not, of which there
+// are few.
+const unfinishedOf = `SELECT count(*) FROM run WHERE workflow = ? AND sandbox = ? AND fired_trigger <> ''
+	AND fired_trigger NOT IN (SELECT value FROM json_each(?)) AND parent IS NULL AND ` + openRuns
+
+// others is a list of texts as SQL takes it.
+func others(room engine.Room) (string, error) {
+	if len(room.Others) == 0 {
+		return "[]", nil
+	}
+	list, err := json.Marshal(room.Others)
+	return string(list), err
+}
 
 // admitRoom refuses an entry while a trigger has as many runs as it may have.
 func (g *group) admitRoom(c engine.RequireRoom) error {
-	row, err := g.row(unfinishedOf, c.Workflow, boolean(c.Sandbox), c.Trigger)
+	list, err := others(c.Room)
+	if err != nil {
+		return err
+	}
+	row, err := g.row(unfinishedOf, c.Workflow, boolean(c.Sandbox), list)
 	if err == nil && row.int(0) >= int64(c.Most) {
 		return errRefused{fmt.Errorf("%d runs of %s are not over: %w", row.int(0), c.Workflow, engine.ErrFull)}
 	}
@@ -69,10 +85,13 @@ func (l *Ledger) WaitingEvents(ctx context.Context, of engine.Backlog, most int)
 }
 
 // Unfinished implements engine.Backlogs.
-func (l *Ledger) Unfinished(ctx context.Context, of engine.Backlog) (n int, err error) {
-	err = l.read.QueryRowContext(ctx, unfinishedOf, of.Workflow, boolean(of.Sandbox), of.Trigger).Scan(&n)
+func (l *Ledger) Unfinished(ctx context.Context, room engine.Room) (n int, err error) {
+	list, err := others(room)
+	if err == nil {
+		err = l.read.QueryRowContext(ctx, unfinishedOf, room.Workflow, boolean(room.Sandbox), list).Scan(&n)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("counting the runs of %s: %w", of.Workflow, err)
+		return 0, fmt.Errorf("counting the runs of %s: %w", room.Workflow, err)
 	}
 	return n, nil
 }

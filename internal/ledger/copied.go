@@ -90,11 +90,13 @@ type Accepted struct {
 	Copy
 	Runs  []string // that were not over, oldest first: they are paused
 	Items int      // of these, of which nobody knows any more
+	// Events are how many waited for a run to start, and start none any more.
+	Events int
 }
 
 // Accept has the copy be the ledger, in one transaction. Unless it is unused, what may have been done since it was made is
 // not done again: runs that were not over are paused; those of their items that were not begun are unknown, and what else
-// of them would be sent becomes so; events that were not acted on yet are passed over. ErrNotCopy.
+// of them would be sent becomes so; events that were not acted on yet, or wait for their run, are passed over. ErrNotCopy.
 func (l *Ledger) Accept(ctx context.Context, acceptance Acceptance) (Accepted, error) {
 	var done Accepted
 	err := l.submit(ctx, &pending{do: func(g *group) error {
@@ -116,7 +118,7 @@ func (l *Ledger) Accept(ctx context.Context, acceptance Acceptance) (Accepted, e
 				done.ID, row.int(1), micros(acceptance.At), acceptance.Who); err != nil {
 				return err
 			}
-			note = fmt.Sprintf("%d runs paused, %d items unknown", len(done.Runs), done.Items)
+			note = fmt.Sprintf("%d runs paused, %d items unknown, %d events that waited passed over", len(done.Runs), done.Items, done.Events)
 		}
 		if _, err := g.exec(`DELETE FROM copied`); err != nil {
 			return err
@@ -147,7 +149,11 @@ func (g *group) doubt(done *Accepted) error {
 		}
 		done.Items += n
 	}
-	_, err := g.exec(`UPDATE event_cursor SET n = max(n, (SELECT coalesce(max(sequence), 0) FROM event))`)
+	if _, err := g.exec(`UPDATE event_cursor SET n = max(n, (SELECT coalesce(max(sequence), 0) FROM event))`); err != nil {
+		return err
+	}
+	n, err := g.exec(`DELETE FROM event_waiting`)
+	done.Events = int(n)
 	return err
 }
 
