@@ -76,7 +76,7 @@ func documentType(field workflows.Field) string {
 	case field.Pattern == momentPattern:
 		return "a date or a time"
 	}
-	return field.Type.String()
+	return field.TypeName()
 }
 
 func documentField(field workflows.Field) string {

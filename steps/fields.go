@@ -27,11 +27,11 @@ func listType(element expression.Type) expression.Type {
 
 // accountField and friendField take numbers too: a table or a JSON file may hold them either way.
 func accountField(apiName string) workflows.Field {
-	return workflows.Field{Name: "account", APIName: apiName, Description: "the operating account (运营号), a number or a text"}
+	return workflows.Field{Name: "account", Key: true, APIName: apiName, Description: "the operating account (运营号), a number or a text"}
 }
 
 func friendField(apiName string) workflows.Field {
-	return workflows.Field{Name: "friend", APIName: apiName, Description: "the customer: the friend key (好友标识)"}
+	return workflows.Field{Name: "friend", Key: true, APIName: apiName, Description: "the customer: the friend key (好友标识)"}
 }
 
 func takeoverField(description string) workflows.Field {

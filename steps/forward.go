@@ -47,7 +47,7 @@ with:
 }
 
 func fromField() workflows.Field {
-	return workflows.Field{Name: "from", Required: true, APIName: "ShareUnionIDNode", Description: "the user whose messages are forwarded"}
+	return workflows.Field{Name: "from", Key: true, Required: true, APIName: "ShareUnionIDNode", Description: "the user whose messages are forwarded"}
 }
 
 func flagsField() workflows.Field {

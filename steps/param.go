@@ -31,6 +31,9 @@ const (
 // must makes an input required.
 func (p param) must() param { p.Required = true; return p }
 
+// key makes an input one that takes text or a number.
+func (p param) key() param { p.Key = true; return p }
+
 // or gives what is sent where the input is not given. The vendor requires such a field, or shows it always.
 func (p param) or(fallback any) param { p.fallback = fallback; return p }
 
@@ -45,19 +48,19 @@ func textParam(name, api, description string, most int) param {
 
 // keyParam is a code, a key or an id that the API takes as text; a number counts as its digits.
 func keyParam(name, api, description string) param {
-	return newParam(name, api, description, expression.Type{}, func(in inputs, field string) (any, error) { return in.text(field, maxIdentifier) })
+	return newParam(name, api, description, expression.Type{}, func(in inputs, field string) (any, error) { return in.text(field, maxIdentifier) }).key()
 }
 
 // namedParam is such a key that must not be empty.
 func namedParam(name, api, description string) param {
-	return newParam(name, api, description, expression.Type{}, func(in inputs, field string) (any, error) { return in.identifier(field) }).must()
+	return newParam(name, api, description, expression.Type{}, func(in inputs, field string) (any, error) { return in.identifier(field) }).key().must()
 }
 
 // accountParam is an operating account's number, which a table may hold as text.
 func accountParam(api, description string) param {
 	p := wholeParam("account", api, description)
 	p.Type = expression.Type{}
-	return p
+	return p.key()
 }
 
 // wholeParam is a whole number; digits in a text count as one.

@@ -33,8 +33,8 @@ func apiCall(config Config) *entry {
 		ownParam("path", "the path below the connection's base_url, such as /v2/System/GetDepartList", textType()).must(),
 		ownParam("query", "the query, name by name", open),
 		ownParam("body", "the body, sent as it is", expression.Type{}),
-		ownParam("account", "the operating account it is for, so that limits count it", expression.Type{}),
-		ownParam("friend", "the customer it is for, so that limits count it", expression.Type{}),
+		ownParam("account", "the operating account it is for, so that limits count it", expression.Type{}).key(),
+		ownParam("friend", "the customer it is for, so that limits count it", expression.Type{}).key(),
 	}
 	return &entry{
 		StepType: workflows.StepType{

@@ -66,12 +66,22 @@ type Field struct {
 	Pattern string
 	// Form says in words what Pattern asks for, such as "an address that begins with https://"; "" shows the pattern.
 	Form string
+	// Key says that it is text or a number, as a table's cell may be either: Type is Any then.
+	Key bool
 	// Inside says that a literal is a path, which may not leave the project folder.
 	Inside bool
 	// Names is what of the workflow a literal names; "" for nothing. It is looked for when the file is loaded.
 	Names Naming
 	// Own are literals that NamesColumns leaves alone.
 	Own []string
+}
+
+// TypeName names the type, for people.
+func (f Field) TypeName() string {
+	if f.Key {
+		return "a string or a number"
+	}
+	return f.Type.String()
 }
 
 // Naming is what of a workflow a literal among a step's inputs names.

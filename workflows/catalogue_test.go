@@ -38,7 +38,7 @@ func newTestCatalogue() testCatalogue {
 	content := Choice{Groups: [][]string{{"text"}, {"image"}, {"link"}, {"refund"}}}
 	all := []*StepType{
 		{Name: "takeover.apply", Effect: EffectIdempotent, Inputs: []Field{
-			{Name: "account", Type: text, Required: true}, {Name: "friend", Type: text, Required: true}, {Name: "reason", Type: text},
+			{Name: "account", Key: true, Required: true}, {Name: "friend", Key: true, Required: true}, {Name: "reason", Type: text},
 		}, Outputs: []Field{{Name: "takeover", Type: takeover}}},
 		{Name: "takeover.end", Effect: EffectIdempotent, Inputs: []Field{{Name: "takeover", Type: takeover, Required: true}}},
 		{Name: "message.send", Effect: EffectMessage, Operation: &Operation{ID: "doSendPublicMes", Status: "documented"}, Inputs: append(slices.Clone(target), contents...), OneOf: []Choice{either, content},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -76,6 +77,9 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 	}
 	problem := &expression.Error{Code: expression.CodeSyntax, Message: err.Error(), End: utf8.RuneCountInString(source)}
 	errors.As(err, &problem)
+	if d.missesRefused(problem, source) {
+		return nil
+	}
 	if problem.Suggestion = diagnostic.Suggest(problem.Name, problem.Candidates); in.explain != nil {
 		in.explain(problem, source)
 	}
@@ -84,8 +88,21 @@ func (d *decoder) expression(node *yaml.Node, source string, from int, in names,
 	return nil
 }
 
+// missesRefused reports whether an expression uses a name that was refused where it is given: one problem, told once.
+func (d *decoder) missesRefused(problem *expression.Error, source string) bool {
+	if problem.Code != expression.CodeUnknownName && problem.Code != expression.CodeUnknownField {
+		return false
+	}
+	rest := []rune(source)
+	rest = rest[min(problem.Start, len(rest)):]
+	return slices.ContainsFunc(d.refused, func(name string) bool { return name != "" && (name == problem.Name || has(rest, 0, name)) })
+}
+
 // value compiles a YAML value against what a field takes. Nil means that it is wrong, which is reported.
 func (d *decoder) value(node *yaml.Node, what string, field *Field, in names) *Value {
+	if field.Key && !d.isKey(node, what) {
+		return nil
+	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		return d.objectValue(node, what, field, in)
@@ -93,6 +110,27 @@ func (d *decoder) value(node *yaml.Node, what string, field *Field, in names) *V
 		return d.listValue(node, what, field, in)
 	}
 	return d.scalarValue(node, what, field, in)
+}
+
+const keyWanted = "text or a number"
+
+// isKey reports whether a node may be text or a number.
+func (d *decoder) isKey(node *yaml.Node, what string) bool {
+	if node.Kind == yaml.ScalarNode && node.Tag != "!!bool" && !isNull(node) {
+		return true
+	}
+	d.wrong(node, what, keyWanted)
+	return false
+}
+
+// givesKey reports whether an expression may give text or a number.
+func (d *decoder) givesKey(v *Value, what string) bool {
+	switch v.typ.Kind {
+	case expression.Any, expression.String, expression.Integer, expression.Number:
+		return true
+	}
+	d.add(v.span, "type-mismatch", fmt.Sprintf("%s needs %s, and this is %s", what, keyWanted, typeName(v.typ)), "")
+	return false
 }
 
 func (d *decoder) scalarValue(node *yaml.Node, what string, field *Field, in names) *Value {
@@ -121,7 +159,11 @@ func (d *decoder) scalarValue(node *yaml.Node, what string, field *Field, in nam
 		d.unclosed(node, open)
 		return nil
 	case len(pieces) == 1 && pieces[0].expression:
-		return d.wholeValue(v, node, pieces[0], field, in)
+		v = d.wholeValue(v, node, pieces[0], field, in)
+		if v != nil && field.Key && !d.givesKey(v, what) {
+			return nil
+		}
+		return v
 	}
 	return d.textValue(v, node, pieces, what, field, in)
 }

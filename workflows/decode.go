@@ -27,6 +27,7 @@ type decoder struct {
 	origin map[*yaml.Node]string
 	// compiled hears of every expression, with a way to place a part of it; nil: nobody does.
 	compiled func(program *expression.Program, place func(start, end int) diagnostic.Span)
+	refused  []string             // names that cannot be used: what they would have named is not missed
 	secrets  []Column             // those that expressions read
 	kept     string               // what is being read, when it is kept in the ledger
 	sent     string               // the step whose inputs are being read, when what they say reaches people

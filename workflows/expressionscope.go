@@ -22,6 +22,8 @@ var (
 	}
 	// afterSecrets is what stands before the name of a secret.
 	afterSecrets = regexp.MustCompile(`\bsecrets\s*\??\.?\s*(\[\s*)?["']?$`)
+	// afterParams is what stands before the name of a param.
+	afterParams = regexp.MustCompile(`\bparams\s*\??\.?\s*(\[\s*)?["']?$`)
 	// afterSteps is what stands before a step's id in an expression, wholeStep the id with that.
 	afterSteps = regexp.MustCompile(`\bsteps\s*\??\.?\s*(\[\s*)?["']?$`)
 	wholeStep  = regexp.MustCompile(`^steps\s*(\?\.|\.|\[)[^.]*$`)
@@ -248,6 +250,10 @@ func (p *parser) explain(f *frame, problem *expression.Error, source string) {
 		problem.Code, problem.Message = "unknown-secret", noSecret(problem.Name)
 		return
 	}
+	if afterParams.MatchString(before) {
+		problem.Message = fmt.Sprintf("there is no param %q: declare it under `params`", problem.Name)
+		return
+	}
 	if !afterSteps.MatchString(before) && !wholeStep.MatchString(marked) {
 		return
 	}
@@ -313,7 +319,8 @@ func (d *decoder) identifier(node *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	if !identifier.MatchString(node.Value) {
-		d.add(d.text.spanOf(node), "bad-id", fmt.Sprintf("%s %q is not a name: use letters, digits and _, and begin with a letter", what, node.Value), asIdentifier(node.Value))
+		d.refused = append(d.refused, node.Value)
+		d.add(d.text.spanOf(node), "bad-id", fmt.Sprintf("%s %q is not a name: use letters from a to z, digits and _, and begin with a letter", what, node.Value), asIdentifier(node.Value))
 		return "", false
 	}
 	return node.Value, true

@@ -246,6 +246,9 @@ func fieldSchema(field *Field) *jsonschema.Schema {
 		element := elementOf(field)
 		return eitherShape(listShape(func() *jsonschema.Schema { return fieldSchema(element) }), inserted)()
 	case expression.Any:
+		if field.Key {
+			return &jsonschema.Schema{Types: []string{"string", "number"}}
+		}
 		return &jsonschema.Schema{}
 	case expression.String:
 		return textField(field)

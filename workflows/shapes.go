@@ -145,7 +145,7 @@ func identifiedShape(value shape) shape {
 	return func() *jsonschema.Schema {
 		s := namedShape(value)()
 		s.PropertyNames = &jsonschema.Schema{Pattern: identifier.String(),
-			Extra: message("a name has letters, digits and _, and begins with no digit")}
+			Extra: message("a name has letters from a to z, digits and _, and begins with no digit")}
 		return s
 	}
 }
@@ -163,7 +163,7 @@ func eitherShape(alternatives ...shape) shape {
 // What some keys hold, of several.
 
 func nameShape() *jsonschema.Schema {
-	return matching(identifier.String(), "a name of letters, digits and _ that begins with no digit")
+	return matching(identifier.String(), "a name of letters from a to z, digits and _ that begins with no digit")
 }
 
 func stepsShape() *jsonschema.Schema { return filledShape(refShape("step"))() }

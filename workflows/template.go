@@ -48,10 +48,11 @@ func split(value string) (pieces []piece, open int) {
 }
 
 func has(runes []rune, at int, text string) bool {
-	for i, r := range text {
-		if at+i >= len(runes) || runes[at+i] != r {
+	for _, r := range text {
+		if at >= len(runes) || runes[at] != r {
 			return false
 		}
+		at++
 	}
 	return true
 }

@@ -31,7 +31,7 @@ func OfStep(entry *workflows.StepType) Step {
 func ofFields(fields []workflows.Field) []Field {
 	shown := make([]Field, len(fields))
 	for i, field := range fields {
-		shown[i] = Field{Name: field.Name, Type: field.Type.String(), Required: field.Required, APIName: field.APIName,
+		shown[i] = Field{Name: field.Name, Type: field.TypeName(), Required: field.Required, APIName: field.APIName,
 			Description: field.Description}
 	}
 	return shown
