@@ -69,8 +69,17 @@ type SampleCall struct {
 	Request   json.RawMessage
 }
 
-// planSamples is how many items a plan shows in full.
+// planSamples is how many items a plan shows in full when nobody says.
 const planSamples = 3
+
+// MostPlanSamples is how many items a plan can show in full.
+const MostPlanSamples = 1000
+
+// PlanOptions are what a plan shows. They are not part of its digest.
+type PlanOptions struct {
+	// Samples is how many items are shown in full, and how many that fail, up to MostPlanSamples. Default 3.
+	Samples int
+}
 
 // VirtualClock is the time that a plan's limiter sees.
 type VirtualClock struct{ at time.Time }
@@ -81,9 +90,17 @@ func (v *VirtualClock) Now() time.Time { return v.at }
 // Plan walks a workflow without doing anything but reading its audience. The engine's limiter must keep its state in
 // memory and take its time from clock.
 func (e *Engine) Plan(ctx context.Context, submission Submission, clock *VirtualClock) (*Plan, error) {
+	return e.PlanWith(ctx, submission, clock, PlanOptions{})
+}
+
+// PlanWith is Plan with options.
+func (e *Engine) PlanWith(ctx context.Context, submission Submission, clock *VirtualClock, options PlanOptions) (*Plan, error) {
 	p, err := e.newPlanner(ctx, submission, clock)
 	if err != nil {
 		return nil, err
+	}
+	if options.Samples > 0 {
+		p.samples = min(options.Samples, MostPlanSamples)
 	}
 	return p.run(ctx)
 }

@@ -184,7 +184,7 @@ func (w *planWalk) show(ctx context.Context, sequence int64, from *readRow, row 
 	} else if failed {
 		plan.FailureCount++
 	}
-	if !failed && !w.shows(row) || failed && len(plan.Failures) == planSamples {
+	if !failed && !w.shows(row) || failed && len(plan.Failures) == w.planner.samples {
 		return nil
 	}
 	sample, err := w.again(ctx, sequence, from, row)
@@ -203,7 +203,7 @@ func (w *planWalk) shows(row *walkedRow) bool {
 	}
 	known := w.shown[row.variant]
 	w.shown[row.variant] = true
-	return len(w.planner.plan.Samples) < planSamples || !known && row.variant != ""
+	return len(w.planner.plan.Samples) < w.planner.samples || !known && row.variant != ""
 }
 
 // again walks a row once more, for its calls.

@@ -42,6 +42,7 @@ type planner struct {
 	untimed   bool                    // nothing is timed: who and what is all that is asked
 	each      func(PlannedItem) error // hears of every item; nil: nobody does
 	foreaches int
+	samples   int                                            // how many items are shown in full
 	heard     func(it *plannedItem, op *plannedOp, at int64) // hears of every call; nil: nobody does
 
 	mu       sync.Mutex // of what walkers share
@@ -69,6 +70,7 @@ func (e *Engine) newPlanner(ctx context.Context, submission Submission, clock *V
 	p := &planner{
 		engine: e, active: newActiveRun(run, workflow, params, own, e.Now), clock: clock, plan: newPlan(workflow), hash: sha256.New(),
 		shapes: newShapes(), began: now, tripped: map[string]int64{}, children: map[childKey]*plannedBook{}, notes: map[string]bool{},
+		samples: planSamples,
 	}
 	p.line.now = now.UnixNano()
 	p.tally = newTally(p.plan, e.Location)

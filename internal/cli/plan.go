@@ -25,6 +25,7 @@ type planRequest struct {
 	against  string // a commit, or what names one; ""
 	format   string
 	test     *engine.Test
+	samples  int // how many items are shown in full; 0: a few
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -54,6 +55,9 @@ the daemon has the same text.`,
 			if request.format == "markdown" && c.Flags().Changed("output") {
 				return usage("--format markdown and --output do not go together")
 			}
+			if request.samples < 1 || request.samples > engine.MostPlanSamples {
+				return usage("--samples %d: write 1 to %d", request.samples, engine.MostPlanSamples)
+			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.plan(ctx, request) },
 				func() error { return a.plan(c.Context(), request) })
 		},
@@ -63,6 +67,7 @@ the daemon has the same text.`,
 	flags.StringVar(&request.problems, "problems", "", "write what is wrong with the rows of the list to this .csv or .xlsx file, all of it")
 	flags.StringVar(&request.against, "against", "", "compare with the files as of this commit, branch or tag of the git repository they are in")
 	flags.StringVar(&request.format, "format", "text", "text, or markdown for a pull request: without ids, names and numbers of customers")
+	flags.IntVar(&request.samples, "samples", 3, "how many rows to show with the messages that they get: up to 1000, so all of a small list")
 	test.add(c)
 	a.serverFlag(c)
 	a.oneOutputFlag(c)
@@ -119,6 +124,7 @@ type planning struct {
 	workflow    *workflows.Workflow
 	values      map[string]any
 	test        *engine.Test
+	samples     int    // how many items are shown in full; 0: a few
 	commit      string // that the workflow comes from; "" for files on disk
 	sink        engine.ProblemSink
 	suppression *suppression
@@ -126,7 +132,7 @@ type planning struct {
 }
 
 func (a *app) newPlanning(project *project, request planRequest) (*planning, error) {
-	p := &planning{app: a, project: project, test: request.test, suppression: newSuppression(project, a.logger())}
+	p := &planning{app: a, project: project, test: request.test, samples: request.samples, suppression: newSuppression(project, a.logger())}
 	var err error
 	if p.catalogue, err = a.planCatalogue(project, false); err != nil {
 		return nil, err
@@ -168,7 +174,7 @@ func (p *planning) plan(ctx context.Context) (plan *engine.Plan, err error) {
 		config.Ledger = history
 		config.Limiter = p.limiter(limit.NewOverlayStore(history), clock)
 	}
-	plan, err = engine.New(config).Plan(ctx, p.submission(), clock)
+	plan, err = engine.New(config).PlanWith(ctx, p.submission(), clock, engine.PlanOptions{Samples: p.samples})
 	if err != nil {
 		return nil, &exit{code: exitInvalid, cause: err}
 	}

@@ -47,6 +47,9 @@ func TestARunAtADaemonElsewhere(t *testing.T) {
 	}
 	require.Contains(t, stderr, "to run just this: youmiflow run double11 --plan sha256:")
 	require.Contains(t, stderr, " --server "+d.url)
+	code, out, stderr = d.do("plan", "double11", "--samples", "7")
+	require.Zero(t, code, stderr)
+	require.Equal(t, 7, strings.Count(out, "\nsample "))
 	code, out, stderr = d.do("plan", "double11", "--test-to", "135380:me", "--rows", "2")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "135380 -> me")

@@ -96,7 +96,7 @@ func (r remote) plan(ctx context.Context, request planRequest) error {
 	if err != nil {
 		return err
 	}
-	plan, err := r.Plan(ctx, workflow.Name, client.Order{Params: params, Digest: digest, Test: request.test})
+	plan, err := r.Plan(ctx, workflow.Name, client.Order{Params: params, Digest: digest, Test: request.test, Samples: request.samples})
 	if err != nil {
 		return r.explained(workflow, err)
 	}

@@ -142,7 +142,7 @@ func (p apiProject) newPlanning(loaded folder.Loaded, order web.Order) (*plannin
 	if err != nil {
 		return nil, err
 	}
-	made := &planning{app: p.app, project: p.project, catalogue: p.catalogue, workflow: workflow, values: order.Params, test: order.Test,
+	made := &planning{app: p.app, project: p.project, catalogue: p.catalogue, workflow: workflow, values: order.Params, test: order.Test, samples: order.Samples,
 		commit: loaded.Commit, suppression: p.suppression}
 	return made, p.allowed(workflow, order)
 }

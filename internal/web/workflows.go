@@ -43,6 +43,8 @@ type Order struct {
 	Test   *engine.Test // nil: no test send
 	// Rehearsal is refused with an *InvalidError by a daemon that works for real.
 	Rehearsal bool
+	// Samples is how many items a plan shows in full, up to engine.MostPlanSamples; 0: a few.
+	Samples int
 }
 
 type validateBody struct {
@@ -54,6 +56,8 @@ type planBody struct {
 	Params map[string]any `json:"params,omitempty" jsonschema:"the params of the run, by name"`
 	Digest string         `json:"digest,omitempty" jsonschema:"the digest of the workflow's text that is meant: refused when another version is in force"`
 	TestTo *testBody      `json:"test_to,omitempty" jsonschema:"plan a test: the messages of a few rows go to this one recipient"`
+	// Samples beyond a few are for small lists.
+	Samples int `json:"samples,omitempty" jsonschema:"how many rows are shown with the messages that they get, 1 to 1000; 3 unless given"`
 }
 
 type runBody struct {
@@ -163,11 +167,14 @@ func (s *Server) plan(r *request, body planBody) (result.Plan, error) {
 	if err != nil {
 		return result.Plan{}, err
 	}
+	if body.Samples < 0 || body.Samples > engine.MostPlanSamples {
+		return result.Plan{}, refuse(codeBody, fmt.Sprintf("samples: write 1 to %d", engine.MostPlanSamples))
+	}
 	loaded, err := s.runnable(r, body.Digest)
 	if err != nil {
 		return result.Plan{}, err
 	}
-	return s.config.Project.Plan(r.Context(), loaded, Order{Params: body.Params, Test: test})
+	return s.config.Project.Plan(r.Context(), loaded, Order{Params: body.Params, Test: test, Samples: body.Samples})
 }
 
 func (s *Server) problems(r *request) ([]diagnostic.Diagnostic, error) {

@@ -25,6 +25,8 @@ type Order struct {
 	Test *engine.Test
 	// Rehearsal is refused by a daemon that works for real. Plans do not look at it.
 	Rehearsal bool
+	// Samples is how many items a plan shows in full, up to 1000; 0: a few. Runs do not look at it.
+	Samples int
 }
 
 // body is what is sent of an order: to plan, or to run.
@@ -35,6 +37,9 @@ func (o Order) body(run bool) map[string]any {
 	}
 	if o.Digest != "" {
 		body["digest"] = o.Digest
+	}
+	if o.Samples != 0 && !run {
+		body["samples"] = o.Samples
 	}
 	if o.Test != nil {
 		body["test_to"] = map[string]any{"account": o.Test.Account, "friend": o.Test.Friend, "rows": o.Test.Rows}

@@ -141,10 +141,10 @@ func TestWhatAPlanIsAskedWith(t *testing.T) {
 	c := at(t, func(r *http.Request) (*http.Response, error) {
 		var body map[string]any
 		require.NoError(t, json.NewDecoder(r.Body).Decode(&body))
-		require.Equal(t, map[string]any{"digest": "sha256:1"}, body)
+		require.Equal(t, map[string]any{"digest": "sha256:1", "samples": 5.0}, body)
 		return says(200, `{"digest": "sha256:2"}`), nil
 	})
-	plan, err := c.Plan(t.Context(), "greeting", Order{Digest: "sha256:1", Plan: "sha256:3", Rehearsal: true})
+	plan, err := c.Plan(t.Context(), "greeting", Order{Digest: "sha256:1", Plan: "sha256:3", Rehearsal: true, Samples: 5})
 	require.NoError(t, err)
 	require.Equal(t, "sha256:2", plan.Digest)
 }
