@@ -21,6 +21,9 @@ func (c *compilation) syntaxError(err error) *Error {
 	if strings.TrimSpace(c.source) == "" {
 		return c.whole(CodeSyntax, "the expression is empty")
 	}
+	if failure := c.unfinished(problem); failure != nil {
+		return failure
+	}
 	failure := &Error{Code: CodeSyntax, Message: c.syntaxMessage(problem), Start: problem.From, End: problem.To}
 	if strings.HasPrefix(problem.Message, "literal not terminated") {
 		failure.Start, failure.End = openQuote(c.source), c.runes
