@@ -41,6 +41,9 @@ func backedUp(t *testing.T) string {
 			}
 		}
 	}
+	for event := range int64(3) {
+		commit(t, l, engine.AddWaiting{Backlog: engine.Backlog{Workflow: "w", Trigger: "chat", Sandbox: event == 0}, Event: event + 1})
+	}
 	to := filepath.Join(t.TempDir(), "copy.db")
 	require.NoError(t, l.Backup(t.Context(), to))
 	return to
@@ -82,7 +85,8 @@ func TestAcceptingACopy(t *testing.T) {
 	require.NoError(t, err)
 	done, err := l.Accept(t.Context(), ledger.Acceptance{At: at(20), Who: "me"})
 	require.NoError(t, err)
-	require.Equal(t, ledger.Accepted{Copy: *of, Runs: []string{"running", "pending", "paused", "cancelled"}, Items: 8}, done)
+	require.Equal(t, ledger.Accepted{Copy: *of, Runs: []string{"running", "pending", "paused", "cancelled"}, Items: 8, Events: 3}, done)
+	require.Zero(t, rowsIn(t, l, "event_waiting"))
 	for _, id := range append(done.Runs, "over") {
 		ledgertest.CountsEqualRows(t, l, id)
 		run, err := l.Run(t.Context(), id)
@@ -118,7 +122,7 @@ func TestAcceptingACopy(t *testing.T) {
 	accepted, err := l.AcceptedAt(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, at(20).UTC(), accepted.UTC())
-	require.Equal(t, 1, rowsIn(t, l, "audit WHERE action = 'accept backup' AND who = 'me'"))
+	require.Equal(t, 1, rowsIn(t, l, "audit WHERE action = 'accept backup' AND who = 'me' AND note LIKE '%, 3 events that waited passed over'"))
 	_, err = l.Accept(t.Context(), ledger.Acceptance{At: at(21), Who: "me"})
 	require.ErrorIs(t, err, ledger.ErrNotCopy)
 	plain, err := ledger.Open(t.Context(), ledger.Config{DSN: l.Path()})
@@ -133,6 +137,7 @@ func TestACopyThatNobodyUsedGoesOnAsItWas(t *testing.T) {
 	done, err := l.Accept(t.Context(), ledger.Acceptance{At: at(20), Who: "me", Unused: true})
 	require.NoError(t, err)
 	require.Empty(t, done.Runs)
+	require.Equal(t, 3, rowsIn(t, l, "event_waiting"))
 	run, err := l.Run(t.Context(), "running")
 	require.NoError(t, err)
 	require.Equal(t, engine.StatusRunning, run.Status)

@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"called runs":              testCalledRuns,
 		"schedules":                testSchedules,
 		"idle workflows":           testIdle,
+		"events wait":              testBacklogs,
+		"triggers have room":       testRoom,
 		"items stream":             testItems,
 		"items change meanwhile":   testItemsMeanwhile,
 		"lanes":                    testLanes,
