@@ -209,7 +209,7 @@ func (e *ParamError) Error() string {
 	for i, problem := range e.Problems {
 		parts[i] = problem.Message
 		if problem.Suggestion != "" {
-			parts[i] += fmt.Sprintf(", did you mean %q?", problem.Suggestion)
+			parts[i] += fmt.Sprintf(" (did you mean %q?)", problem.Suggestion)
 		}
 	}
 	return fmt.Sprintf("params of workflow %s: %s", e.Workflow, strings.Join(parts, "; "))

@@ -43,7 +43,7 @@ steps: [{ uses: log, with: { message: hi } }]`)
 	require.ErrorAs(t, err, &failed)
 	require.Len(t, failed.Problems, 5)
 	require.EqualError(t, err, `params of workflow flow: the param "count": "3" is not allowed: it is one of 1, 2; the param "coupon": "X1" does not match the pattern ^D; `+
-		`there is no param "cuopon", did you mean "coupon"?; the param "need" is required; the param "other": it needs true or false, and this is a number`)
+		`there is no param "cuopon" (did you mean "coupon"?); the param "need" is required; the param "other": it needs true or false, and this is a number`)
 	_, err = w.BindParams(map[string]any{"need": "x", "count": "two"})
 	require.ErrorContains(t, err, `"two" is not a whole number`)
 }

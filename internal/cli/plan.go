@@ -88,6 +88,9 @@ func (a *app) plan(ctx context.Context, request planRequest) error {
 		a.listProblems(err, request.problems != "")
 		return err
 	}
+	if request.problems != "" {
+		a.say("%s", noProblems(request.problems))
+	}
 	view := result.OfPlan(plan, a.planWarnings(p, plan, request.format == "markdown"))
 	if request.against != "" {
 		if view.Against, err = a.planAgainst(ctx, p, request); err != nil {

@@ -101,7 +101,7 @@ func TestAFileAtADaemonElsewhere(t *testing.T) {
 	write("name: greeet\nsteps: []\n")
 	code, _, stderr = d.do("run", "mine.yaml")
 	require.Equal(t, 3, code, stderr)
-	require.Contains(t, stderr, "there is no workflow greeet; did you mean greet?; bring mine.yaml to the daemon first")
+	require.Contains(t, stderr, "there is no workflow greeet (did you mean greet?); bring mine.yaml to the daemon first")
 
 	// A file that is broken there has an earlier version in force: that is what is run, and it is said.
 	const bad = "name: greet\nsteps: [{ uses: lgo }]\n"

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/web/result"
 )
@@ -37,7 +38,7 @@ func (a *app) runsList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
-			if filter.Statuses, err = parseStatuses(statuses); err != nil {
+			if filter.Statuses, err = parseStatuses(statuses, runStatuses()); err != nil {
 				return err
 			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listRuns(ctx, filter) }, func() error {
@@ -190,7 +191,7 @@ func (a *app) runsItems() *cobra.Command {
 		Short: "What became of every recipient",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			wanted, err := parseStatuses(statuses)
+			wanted, err := parseStatuses(statuses, itemStatuses())
 			if err != nil {
 				return err
 			}
@@ -248,14 +249,10 @@ func itemCells(item result.Item) []string {
 }
 
 func ofStatus(statuses []engine.Status) string {
-	words := make([]string, len(statuses))
-	for i, status := range statuses {
-		words[i] = string(status)
-	}
-	if len(words) == 0 {
+	if len(statuses) == 0 {
 		return ""
 	}
-	return " that are " + strings.Join(words, " or ")
+	return " that are " + strings.Join(words(statuses...), " or ")
 }
 
 func (a *app) runsCalls() *cobra.Command {
@@ -320,20 +317,41 @@ func (a *app) callCells(call result.CallInFull) []string {
 		call.Code, call.Message}
 }
 
-func parseStatuses(text string) ([]engine.Status, error) {
+// runStatuses and itemStatuses are where a run, or an item of one, can be.
+func runStatuses() []string {
+	return words(engine.StatusPending, engine.StatusRunning, engine.StatusPaused, engine.StatusSucceeded, engine.StatusPartial,
+		engine.StatusFailed, engine.StatusCancelled)
+}
+
+func itemStatuses() []string {
+	return words(engine.StatusPending, engine.StatusHeld, engine.StatusSucceeded, engine.StatusFailed, engine.StatusUnknown,
+		engine.StatusSkipped, engine.StatusCancelled)
+}
+
+func words(statuses ...engine.Status) []string {
+	texts := make([]string, len(statuses))
+	for i, status := range statuses {
+		texts[i] = string(status)
+	}
+	return texts
+}
+
+// parseStatuses reads --status. There are those of what is asked for; one of the other kind finds nothing, and is no slip.
+func parseStatuses(text string, there []string) ([]engine.Status, error) {
 	if text == "" {
 		return nil, nil
 	}
-	known := []engine.Status{engine.StatusPending, engine.StatusHeld, engine.StatusRunning, engine.StatusPaused,
-		engine.StatusSucceeded, engine.StatusPartial, engine.StatusFailed, engine.StatusUnknown, engine.StatusSkipped,
-		engine.StatusCancelled}
 	var statuses []engine.Status
-	for _, word := range strings.Split(text, ",") {
-		status := engine.Status(strings.TrimSpace(word))
-		if !slices.Contains(known, status) {
-			return nil, usage("--status %s: there is no such status", word)
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.TrimSpace(word)
+		if !slices.Contains(runStatuses(), word) && !slices.Contains(itemStatuses(), word) {
+			meant := ""
+			if near := diagnostic.Suggest(word, there); near != "" {
+				meant = fmt.Sprintf(" (did you mean %q?)", near)
+			}
+			return nil, usage("--status %s: there is no such status%s; there are %s", word, meant, strings.Join(there, ", "))
 		}
-		statuses = append(statuses, status)
+		statuses = append(statuses, engine.Status(word))
 	}
 	return statuses, nil
 }

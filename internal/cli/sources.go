@@ -186,6 +186,15 @@ func (l *problemList) Add(problem engine.RowProblem) error {
 // End implements engine.ProblemList.
 func (l *problemList) End() (string, error) { return l.name, l.writer.End() }
 
+// noProblems says so in place of a file with problems of rows; one that is there already is of an earlier plan.
+func noProblems(path string) string {
+	text := "no row has a problem, so that " + path + " is not written"
+	if _, err := os.Stat(path); err == nil {
+		text += ": what stands there is from before"
+	}
+	return text
+}
+
 // listProblems prints the first problems of an audience that a plan has found.
 func (a *app) listProblems(err error, kept bool) {
 	found, ok := errors.AsType[*engine.AudienceError](err)

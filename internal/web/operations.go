@@ -208,7 +208,7 @@ func (s *Server) getStep(r *request) (result.Step, error) {
 	if !ok {
 		hint := ""
 		if near := diagnostic.Suggest(name, s.config.Catalogue.Names()); near != "" {
-			hint = "; did you mean " + near + "?"
+			hint = " (did you mean " + near + "?)"
 		}
 		return result.Step{}, refuse(codeNotFound, "there is no step "+name+hint)
 	}

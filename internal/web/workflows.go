@@ -120,7 +120,7 @@ func (s *Server) find(name string) (folder.Loaded, *folder.Snapshot, error) {
 	if !found {
 		hint := ""
 		if near := diagnostic.Suggest(name, names(snapshot)); near != "" {
-			hint = "; did you mean " + near + "?"
+			hint = " (did you mean " + near + "?)"
 		}
 		return loaded, snapshot, refuse(codeNotFound, "there is no workflow "+name+hint)
 	}
