@@ -16,12 +16,12 @@ import (
 type activeRun struct {
 	run      Run
 	workflow *workflows.Workflow
-	limits   []*workflows.Limit // the workflow's own
-	files    []string           // paths given from outside
-	names    map[string]any     // what expressions see everywhere
-	conduct                     // what its file asks for as to how it behaves
+	files    []string       // paths given from outside
+	names    map[string]any // what expressions see everywhere
+	conduct                 // what its file asks for as to how it behaves
 
 	now func() time.Time
+	own atomic.Pointer[ownLimits]
 
 	cancelling atomic.Bool // wanted is WantCancel, for good
 
@@ -35,7 +35,7 @@ type activeRun struct {
 	decisions int
 	waits     string    // why calls of the run wait
 	until     time.Time // and until when that is so
-	resumeAt  map[slotKey]time.Time
+	resumeAt  map[slotKey]resumption
 	asked     map[string]bool // steps that wait for a person
 	hearing
 	children int // runs that it has called, and that may be open
@@ -76,6 +76,7 @@ func (e *Engine) activate(ctx context.Context, id string) (*activeRun, error) {
 		e.mu.Unlock()
 	}
 	active.want(run.Wanted)
+	active.follow(e.limits.Load())
 	return active, nil
 }
 
@@ -92,7 +93,8 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 	if err := e.checkSecrets(workflow); err != nil {
 		return nil, &rejected{Failure{Code: "secrets", Message: err.Error()}}
 	}
-	active := newActiveRun(run, workflow, params, workflows.ResolveLimits(workflow, e.shared()), e.Now)
+	active := newActiveRun(run, workflow, params, nil, e.Now)
+	active.follow(e.limits.Load())
 	if active.window, err = windowOf(workflow.Window, e.Location); err != nil {
 		return nil, &rejected{Failure{Code: "workflow", Message: err.Error()}}
 	}
@@ -106,9 +108,10 @@ func (e *Engine) load(ctx context.Context, run Run) (*activeRun, error) {
 
 func newActiveRun(run Run, workflow *workflows.Workflow, params map[string]any, limits []*workflows.Limit, now func() time.Time) *activeRun {
 	active := &activeRun{
-		run: run, workflow: workflow, limits: limits, wanted: WantRun, stop: make(chan struct{}),
-		gates: map[string]*gate{}, now: now, resumeAt: map[slotKey]time.Time{}, asked: map[string]bool{}, names: runNames(run, params),
+		run: run, workflow: workflow, wanted: WantRun, stop: make(chan struct{}),
+		gates: map[string]*gate{}, now: now, resumeAt: map[slotKey]resumption{}, asked: map[string]bool{}, names: runNames(run, params),
 	}
+	active.own.Store(&ownLimits{limits: limits})
 	for _, param := range workflow.Params {
 		path, ok := params[param.Name].(string)
 		if ok && param.Type == workflows.ParamFile && run.Params[param.Name] != nil {
@@ -175,22 +178,6 @@ func (a *activeRun) gate(step string, concurrency int) *gate {
 	return a.gates[step]
 }
 
-// later remembers until when a call waits, beyond the slice.
-func (a *activeRun) later(key slotKey, at time.Time) {
-	a.mu.Lock()
-	a.resumeAt[key] = at
-	a.mu.Unlock()
-}
-
-// earlier returns and forgets what later remembered.
-func (a *activeRun) earlier(key slotKey) (time.Time, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, ok := a.resumeAt[key]
-	delete(a.resumeAt, key)
-	return at, ok
-}
-
 // asks notes that a step waits for a person, whose decision another process may keep.
 func (a *activeRun) asks(path string) {
 	a.mu.Lock()
@@ -233,14 +220,6 @@ func (a *activeRun) childrenAre(n int) {
 	a.mu.Lock()
 	a.children = n
 	a.mu.Unlock()
-}
-
-// slotOf returns what later remembered, and leaves it.
-func (a *activeRun) slotOf(key slotKey) (time.Time, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, ok := a.resumeAt[key]
-	return at, ok
 }
 
 // waiting notes why a call of the run waits, and until when.

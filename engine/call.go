@@ -185,13 +185,13 @@ func (c *attempts) perform(ctx context.Context, slot time.Time) (Outcome, error)
 	}
 	defer s.turn.gate.land()
 	if !slot.IsZero() && s.engine.Now().Sub(slot) > staleSlot {
-		next, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits)
+		next, err := s.engine.Limiter.Reserve(ctx, s.limited(c.step.Path, c.request), s.active.limits())
 		if err != nil {
 			return lateOutcome(s.asked(err))
 		}
 		if next.At.After(s.engine.Now()) {
 			if !next.Cap {
-				s.active.later(slotKey{s.item.ID, c.step.Path}, next.At)
+				s.active.later(slotKey{s.item.ID, c.step.Path}, resumption{next.At, s.under})
 			}
 			return Outcome{State: Unreachable, Code: "late", Message: "its turn had passed before it could leave; it takes the next"}, nil
 		}
@@ -248,7 +248,7 @@ func (c *attempts) conclude(ctx context.Context, key CallKey, outcome Outcome) (
 	}
 	if outcome.RetryAfter > 0 {
 		until := s.engine.Now().Add(outcome.RetryAfter)
-		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits, until); err != nil {
+		if err := s.engine.Limiter.Hold(ctx, s.limited(c.step.Path, c.request), s.active.limits(), until); err != nil {
 			return next, false, fmt.Errorf("holding the limits after a request to slow down: %w", err)
 		}
 	}

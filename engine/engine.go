@@ -146,12 +146,6 @@ func New(config Config) *Engine {
 	return e
 }
 
-// SetLimits puts other limits in the place of Config.Limits, for runs that are taken up from now on.
-func (e *Engine) SetLimits(limits []*workflows.Limit) { e.limits.Store(&limits) }
-
-// shared are the limits of the project.
-func (e *Engine) shared() []*workflows.Limit { return *e.limits.Load() }
-
 // Work works on one lane for at most a slice of time. When it returns an instant, the lane wants to be worked on again
 // then; with neither instant nor error there is nothing left to do, or something else will wake the lane. Two calls
 // for one lane must not overlap in one process; between processes the lane's epoch decides.

@@ -45,7 +45,7 @@ func (p *snapshotPacer) Await(ctx context.Context, request Request, notBefore ti
 	if err := p.wait(ctx, notBefore); err != nil {
 		return err
 	}
-	slot, err := p.scope.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.scope.active.limits)
+	slot, err := p.scope.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.scope.active.limits())
 	if err != nil {
 		return fmt.Errorf("taking a slot of the limits: %w", err)
 	}
@@ -54,7 +54,7 @@ func (p *snapshotPacer) Await(ctx context.Context, request Request, notBefore ti
 
 func (p *snapshotPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
 	call := p.scope.limited(p.step.Path, request)
-	if err := p.scope.engine.Limiter.Hold(ctx, call, p.scope.active.limits, p.scope.engine.Now().Add(pause)); err != nil {
+	if err := p.scope.engine.Limiter.Hold(ctx, call, p.scope.active.limits(), p.scope.engine.Now().Add(pause)); err != nil {
 		return fmt.Errorf("holding the limits after a request to slow down: %w", err)
 	}
 	return nil
@@ -107,7 +107,7 @@ func (p *planPacer) Await(ctx context.Context, request Request, notBefore time.T
 		return err
 	}
 	p.planner.clock.at = time.Now()
-	slot, err := p.planner.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits)
+	slot, err := p.planner.engine.Limiter.Reserve(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits())
 	if err != nil {
 		return fmt.Errorf("taking a slot of the limits: %w", err)
 	}
@@ -117,7 +117,7 @@ func (p *planPacer) Await(ctx context.Context, request Request, notBefore time.T
 func (p *planPacer) Hold(ctx context.Context, request Request, pause time.Duration) error {
 	now := time.Now()
 	p.planner.clock.at = now
-	return p.planner.engine.Limiter.Hold(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits, now.Add(pause))
+	return p.planner.engine.Limiter.Hold(ctx, p.scope.limited(p.step.Path, request), p.planner.active.limits(), now.Add(pause))
 }
 
 // read makes a read of the run's own steps for real: it changes nothing, and what the plan shows may rest on it. The reads of

@@ -104,6 +104,9 @@ func (s *scope) hold(ctx context.Context, stop *suspended) error {
 	if stop.lane && s.entries() == 0 {
 		return stop
 	}
+	if waitsForLimits(stop.held) && s.under != s.engine.limits.Load() {
+		stop.at = s.engine.Now() // others are in force by now
+	}
 	listen := s.listenTo()
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
@@ -138,7 +141,7 @@ func dateText(at time.Time, location *time.Location) string {
 
 // capped has the item wait until a frequency cap lets it pass.
 func (s *scope) capped(limit string, at time.Time) error {
-	return s.holdItem(at, fmt.Sprintf("the limit %s, until %s", limit, dateText(at, s.engine.Location)))
+	return s.holdItem(at, fmt.Sprintf(reasonLimit+"%s, until %s", limit, dateText(at, s.engine.Location)))
 }
 
 // A customer is not kept in a conversation for long without a word: an item that has to wait for longer hands it back, and
@@ -165,10 +168,10 @@ func (s *scope) silent(path string, slot Slot) error {
 		return nil
 	}
 	s.keep(path, r)
-	s.active.later(slotKey{s.item.ID, path}, slot.At)
-	why := "held until " + clockText(now, slot.At, s.engine.Location)
+	s.active.later(slotKey{s.item.ID, path}, resumption{slot.At, s.under})
+	why := reasonHeld + clockText(now, slot.At, s.engine.Location)
 	if slot.Limit != "" {
-		why = fmt.Sprintf("the limit %s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
+		why = fmt.Sprintf(reasonLimit+"%s, until %s", slot.Limit, clockText(now, slot.At, s.engine.Location))
 	}
 	return s.holdLane(slot.At.Add(-s.engine.lead()), why, waitsForSlot(slot, s.item.Lane))
 }
@@ -177,14 +180,14 @@ func (s *scope) silent(path string, slot Slot) error {
 // over who is held by a cap, or left without a word for long.
 func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Request) error {
 	path, message, found := s.firstMessage(request)
-	if !found || len(s.engine.shared()) == 0 && len(s.active.limits) == 0 && s.active.deadline().IsZero() {
+	if !found || len(s.engine.shared()) == 0 && len(s.active.limits()) == 0 && s.active.deadline().IsZero() {
 		return nil
 	}
-	if _, taken := s.active.slotOf(slotKey{s.item.ID, step.Path}); taken {
+	if _, taken := s.slotOf(slotKey{s.item.ID, step.Path}); taken {
 		return nil // it waits for a slot that it has, and would lose it
 	}
 	key := slotKey{s.item.ID, step.Path + "\x00ahead"}
-	at, known := s.active.earlier(key)
+	at, known := s.earlier(key)
 	behind := putOff{slot: Slot{At: at}, account: request.Account}
 	for {
 		now, lead := s.engine.Now(), s.engine.lead()
@@ -219,7 +222,7 @@ func (s *scope) waitsFor(slot Slot, request Request) string {
 
 // foresee says when a message may leave: when its slot is, where it has one already, since it was put off for that.
 func (s *scope) foresee(ctx context.Context, path string, message Request) (Slot, error) {
-	if at, taken := s.active.slotOf(slotKey{s.item.ID, path}); taken {
+	if at, taken := s.slotOf(slotKey{s.item.ID, path}); taken {
 		return Slot{At: at}, nil
 	}
 	return s.peek(ctx, path, message)
@@ -229,7 +232,7 @@ func (s *scope) foresee(ctx context.Context, path string, message Request) (Slot
 func (s *scope) peek(ctx context.Context, path string, request Request) (Slot, error) {
 	call := s.limited(path, request)
 	call.Peek = true
-	slot, err := s.engine.Limiter.Reserve(ctx, call, s.active.limits)
+	slot, err := s.engine.Limiter.Reserve(ctx, call, s.active.limits())
 	if err != nil {
 		return slot, s.asked(err)
 	}

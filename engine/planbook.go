@@ -28,7 +28,7 @@ type plannedBook struct {
 func (p *planner) newBook(active *activeRun, window *calendar.Window) *plannedBook {
 	run := active.run
 	book := &plannedBook{
-		planner: p, active: active, window: window, limited: len(p.engine.shared())+len(active.limits) > 0, minute: -1,
+		planner: p, active: active, window: window, limited: len(p.engine.shared())+len(active.limits()) > 0, minute: -1,
 		call: LimitedCall{Connection: run.Connection, Workflow: run.Workflow, Uncapped: run.Test != nil, Priority: active.workflow.Priority},
 	}
 	if run.Test != nil {
@@ -70,7 +70,7 @@ func (b *plannedBook) reserve(ctx context.Context, now int64, call LimitedCall, 
 			call.Earliest = b.earliest
 		}
 	}
-	slot, err := p.engine.Limiter.Reserve(ctx, call, b.active.limits)
+	slot, err := p.engine.Limiter.Reserve(ctx, call, b.active.limits())
 	if err != nil {
 		return slot, err
 	}

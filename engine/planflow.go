@@ -78,7 +78,7 @@ func (p *planner) walkChild(ctx context.Context, s *scope, run Run, book *planne
 	if err != nil {
 		return failed("params", err), nil
 	}
-	active := newActiveRun(run, callee, params, book.active.limits, s.engine.Now)
+	active := newActiveRun(run, callee, params, book.active.limits(), s.engine.Now)
 	inner, err := newScope(s.engine, active, Item{Run: run.ID}, nil)
 	if err != nil {
 		return nil, err

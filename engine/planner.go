@@ -107,7 +107,7 @@ func (p *planner) begin(params map[string]any) error {
 	if test := p.active.run.Test; test != nil {
 		p.digest([]byte("test"), []byte(test.Account), []byte(test.Friend), []byte(strconv.Itoa(test.Rows)))
 	}
-	for _, limit := range slices.Concat(p.engine.shared(), p.active.limits) {
+	for _, limit := range slices.Concat(p.engine.shared(), p.active.limits()) {
 		p.digest([]byte(limitText(limit)))
 	}
 	for _, callee := range everyCallee(workflow) {

@@ -35,6 +35,7 @@ type scope struct {
 	forgetting bool                // what is handed back is to be applied for again
 	handing    bool                // handing back what the workflow did not: goes on whatever is wanted of the run
 	lists      [][]*workflows.Step // everything the item may do
+	under      *[]*workflows.Limit // the shared limits when it began
 	last       *workflows.Step     // the last that may call: its outcome is committed with the item's end
 	unsaved    []Change            // that outcome
 	receipts   []Receipt           // of what was appended and not waited for
@@ -111,7 +112,7 @@ var errCancelled = errors.New("the run was cancelled")
 func newScope(e *Engine, active *activeRun, item Item, outer map[string]any) (*scope, error) {
 	s := &scope{
 		engine: e, active: active, item: item,
-		kept: newKept(), names: make(map[string]any, 16), steps: outer,
+		kept: newKept(), names: make(map[string]any, 16), steps: outer, under: e.limits.Load(),
 	}
 	if item.Status != "" {
 		s.kept.status = item.Status

@@ -176,7 +176,7 @@ func (e *Engine) ClearAccount(ctx context.Context, connection, account, who stri
 	}
 	for _, run := range runs {
 		if run.book() == connection {
-			if err := e.unhold(ctx, run, reasonTripped(account)); err != nil {
+			if err := e.unhold(ctx, run, func(reason string) bool { return strings.HasPrefix(reason, reasonTripped(account)+" ") }); err != nil {
 				return held, fmt.Errorf("run %s: %w", run.ID, err)
 			}
 		}
@@ -184,14 +184,14 @@ func (e *Engine) ClearAccount(ctx context.Context, connection, account, who stri
 	return held, e.refreshAccounts(ctx)
 }
 
-// unhold lets the items of a run go on that are held for a reason that begins like that, and has its lanes looked at.
-func (e *Engine) unhold(ctx context.Context, run Run, reason string) error {
+// unhold lets the items of a run go on that are held for such a reason, and has its lanes looked at.
+func (e *Engine) unhold(ctx context.Context, run Run, meant func(reason string) bool) error {
 	var changes []Change
 	for item, err := range e.Ledger.Items(ctx, ItemFilter{Run: run.ID, Statuses: []Status{StatusHeld}}) {
 		if err != nil {
 			return fmt.Errorf("looking for held items: %w", err)
 		}
-		if !strings.HasPrefix(item.Reason, reason+" ") {
+		if !meant(item.Reason) || item.Woken() {
 			continue
 		}
 		// It stays held, and is due: whoever is just about to take it up must find it as it was read.

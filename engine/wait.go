@@ -12,7 +12,7 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 		return time.Time{}, err
 	}
 	retry := slotKey{s.item.ID, path + "\x00retry"}
-	if at, ok := s.active.earlier(retry); ok {
+	if at, ok := s.earlier(retry); ok {
 		s.turn.pause()
 		err := s.waitUntil(ctx, at, retry, putOff{repeats: path})
 		s.turn.proceed()
@@ -20,18 +20,18 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 			return time.Time{}, err
 		}
 	}
-	if len(s.engine.shared()) == 0 && len(s.active.limits) == 0 {
+	if len(s.engine.shared()) == 0 && len(s.active.limits()) == 0 {
 		return time.Time{}, nil
 	}
 	s.turn.pause()
 	defer s.turn.proceed()
 	key := slotKey{s.item.ID, path}
-	at, ok := s.active.earlier(key)
+	at, ok := s.earlier(key)
 	ok = ok && s.engine.Now().Sub(at) <= staleSlot // else its turn has passed while others of its lane were let go first
 	slot := Slot{At: at}
 	if !ok {
 		var err error
-		if slot, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits); err != nil {
+		if slot, err = s.engine.Limiter.Reserve(ctx, s.limited(path, request), s.active.limits()); err != nil {
 			return time.Time{}, s.asked(err)
 		}
 		if at = slot.At; slot.Cap && at.After(s.engine.Now()) {
@@ -75,7 +75,7 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey, why pu
 		}
 		until, stop, leaving := s.patience()
 		if at.After(until) {
-			s.active.later(key, at)
+			s.later(key, at, why)
 			if s.cancelled() && !s.ending && !s.handing {
 				return errCancelled
 			}
