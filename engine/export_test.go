@@ -28,4 +28,6 @@ func (e *Engine) PlanCalls(ctx context.Context, submission Submission, clock *Vi
 }
 
 // ClockText is how an instant is told to people.
-func ClockText(now, at time.Time, location *time.Location) string { return clockText(now, at, location) }
+func ClockText(now, at time.Time, location *time.Location) string {
+	return clockText(now, at, location)
+}

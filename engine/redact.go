@@ -137,6 +137,14 @@ func (h hidingLedger) change(change Change) Change {
 	case SetAccount:
 		c.Reason = r.Text(c.Reason)
 		return c
+	}
+	return h.lesser(change)
+}
+
+// lesser is change for what belongs to neither a run nor an item as a whole.
+func (h hidingLedger) lesser(change Change) Change {
+	r := h.redactor
+	switch c := change.(type) {
 	case AddCall:
 		c.Request, c.Account, c.Friend = r.JSON(c.Request), r.Text(c.Account), r.Text(c.Friend)
 		c.Code, c.Message, c.RequestID, c.TaskID = r.Text(c.Code), r.Text(c.Message), r.Text(c.RequestID), r.Text(c.TaskID)

@@ -392,15 +392,15 @@ func TestAReportOfARehearsalReplacesNoRealOne(t *testing.T) {
 		require.Equal(t, action.Assumed["path"], outcome.Outputs["path"])
 		require.FileExists(t, filepath.Join(folder, outcome.Outputs["path"].(string)))
 	}
-	real := filepath.Join(folder, "没收到.xlsx")
-	require.NoError(t, os.WriteFile(real, []byte("what really happened"), 0o600))
+	report := filepath.Join(folder, "没收到.xlsx")
+	require.NoError(t, os.WriteFile(report, []byte("what really happened"), 0o600))
 	write(config, engine.Input{Sandbox: true}, "没收到.xlsx")
 	require.FileExists(t, filepath.Join(folder, "没收到.sandbox.xlsx"))
 	write(config, engine.Input{Test: true}, "没收到.xlsx")
 	require.FileExists(t, filepath.Join(folder, "没收到.test.xlsx"))
 	write(config, engine.Input{Sandbox: true, Test: true}, "v1.2/没收到.CSV")
 	require.FileExists(t, filepath.Join(folder, "v1.2", "没收到.sandbox.CSV"))
-	kept, err := os.ReadFile(real)
+	kept, err := os.ReadFile(report)
 	require.NoError(t, err)
 	require.Equal(t, "what really happened", string(kept))
 	config.Discarded = true
@@ -408,7 +408,7 @@ func TestAReportOfARehearsalReplacesNoRealOne(t *testing.T) {
 	require.FileExists(t, filepath.Join(folder, "other.csv"))
 	config.Discarded = false
 	write(config, engine.Input{}, "没收到.xlsx")
-	kept, err = os.ReadFile(real)
+	kept, err = os.ReadFile(report)
 	require.NoError(t, err)
 	require.NotEqual(t, "what really happened", string(kept))
 }

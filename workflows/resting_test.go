@@ -44,7 +44,7 @@ func TestAWorkflowAtRest(t *testing.T) {
 	steps, digest, callee := len(whole.Steps), whole.Digest, whole.Calls["greet"].Digest
 	runtime.KeepAlive(whole)
 	clear(loaded)
-	whole, open = nil, nil
+	whole, open = nil, nil //nolint:ineffassign,wastedassign // the collector must not find them
 
 	// What the files say by now does not matter.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "greet.yaml"), []byte("broken: ["), 0o600))

@@ -43,6 +43,16 @@ func (g *group) change(change engine.Change) error {
 		return g.setStep(c.StepRow)
 	case engine.Decide:
 		return g.decide(c)
+	case engine.Wake:
+		g.wakes = append(g.wakes, c)
+		return nil
+	}
+	return g.changeBeside(change)
+}
+
+// changeBeside does a change of what lies beside the runs: schedules, accounts, events, notices, and who did what.
+func (g *group) changeBeside(change engine.Change) error {
+	switch c := change.(type) {
 	case engine.SetAccount:
 		return g.setAccount(c.Account)
 	case engine.SetSchedule:
@@ -61,9 +71,6 @@ func (g *group) change(change engine.Change) error {
 		return g.addWaiting(c)
 	case engine.DropWaiting:
 		return g.dropWaiting(c)
-	case engine.Wake:
-		g.wakes = append(g.wakes, c)
-		return nil
 	case engine.Listen:
 		return g.listen(c)
 	case engine.SetEventCursor:

@@ -74,7 +74,7 @@ func TestACopyIsNoLedger(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, len(before), len(after))
+	require.Len(t, after, len(before))
 }
 
 func TestAcceptingACopy(t *testing.T) {

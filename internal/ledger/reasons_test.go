@@ -14,11 +14,11 @@ func TestReasonsAreCounted(t *testing.T) {
 	skipped := func(sequence int64, key, reason string) engine.Item {
 		return engine.Item{Sequence: sequence, Key: key, Status: engine.StatusSkipped, Reason: reason}
 	}
-	real := engine.Run{ID: "real", Trigger: "manual", Status: engine.StatusRunning, Foreach: true}
+	first := engine.Run{ID: "real", Trigger: "manual", Status: engine.StatusRunning, Foreach: true}
 	other := engine.Run{ID: "other", Trigger: "manual", Status: engine.StatusRunning, Foreach: true}
 	plain := engine.Run{ID: "plain", Trigger: "manual", Status: engine.StatusRunning}
 	require.NoError(t, l.Append(t.Context(), engine.Entry{Changes: []engine.Change{
-		engine.AddRun{Run: real}, engine.AddRun{Run: other}, engine.AddRun{Run: plain},
+		engine.AddRun{Run: first}, engine.AddRun{Run: other}, engine.AddRun{Run: plain},
 		engine.AddItems{Run: "real", Step: "s", Items: []engine.Item{
 			skipped(1, "", engine.ReasonEmptyKey),
 			{Sequence: 2, Key: "a", Status: engine.StatusPending},
@@ -43,8 +43,8 @@ func TestReasonsAreCounted(t *testing.T) {
 		return list
 	}
 	require.Equal(t, []ledger.ReasonCount{{Reason: engine.ReasonEmptyKey, Items: 2}, {Reason: "the limit weekly lets nothing more pass", Items: 2},
-		{Reason: engine.ReasonDuplicate, Items: 1}}, counted(real, engine.StatusSkipped))
-	require.Equal(t, []ledger.ReasonCount{{Items: 1}}, counted(real, engine.StatusPending))
+		{Reason: engine.ReasonDuplicate, Items: 1}}, counted(first, engine.StatusSkipped))
+	require.Equal(t, []ledger.ReasonCount{{Items: 1}}, counted(first, engine.StatusPending))
 	require.Equal(t, []ledger.ReasonCount{{Items: 1}}, counted(plain, engine.StatusPending), "its own item")
 	require.Empty(t, counted(plain, engine.StatusSkipped))
 	require.Empty(t, counted(engine.Run{ID: "none", Foreach: true}, engine.StatusSkipped))

@@ -70,9 +70,7 @@ func oneOf(words ...string) func() *jsonschema.Schema {
 	}
 }
 
-func oneValue(value any) func() *jsonschema.Schema {
-	return func() *jsonschema.Schema { return &jsonschema.Schema{Enum: []any{value}} }
-}
+func onlyTrue() *jsonschema.Schema { return &jsonschema.Schema{Enum: []any{true}} }
 
 func whole(least, most float64) func() *jsonschema.Schema {
 	return func() *jsonschema.Schema {
