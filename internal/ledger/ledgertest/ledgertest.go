@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"workflow versions":        testWorkflows,
 		"runs change":              testSetRun,
 		"a cancel is final":        testWanted,
+		"only what is still meant": testWantedIf,
 		"steps":                    testSteps,
 		"audit":                    testAudit,
 		"snapshots":                testSnapshot,
@@ -153,6 +154,35 @@ func testWanted(t *testing.T, b *bench) {
 	b.commit(engine.SetRun{ID: "r", Status: ptr(engine.StatusCancelled)})
 	require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)}}}), engine.ErrOver)
 	require.Equal(t, engine.StatusCancelled, b.run().Status)
+}
+
+// What is meant for a run that is asked for something is refused, with all of its entry, when the run is asked for
+// something else.
+func testWantedIf(t *testing.T, b *bench) {
+	b.foreach()
+	died := &engine.Failure{Code: "died", Message: "it died"}
+	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantPause), Error: died})
+	asked := b.run().Asked()
+	require.Equal(t, engine.Asked{Wanted: engine.WantPause, Code: "died"}, asked)
+	resume := engine.SetRun{ID: "r", If: &asked, Wanted: ptr(engine.WantRun), Status: ptr(engine.StatusRunning), Error: &engine.Failure{}}
+	for name, other := range map[string]engine.SetRun{
+		"for a reason of its own": {ID: "r", Wanted: ptr(engine.WantPause), Error: &engine.Failure{}},
+		"to go on":                {ID: "r", Wanted: ptr(engine.WantRun), Error: died},
+	} {
+		b.commit(other)
+		step := engine.SetStep{StepRow: engine.StepRow{Run: "r", Path: name, Status: engine.StatusRunning}}
+		require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{step, resume}}), engine.ErrChanged, name)
+		rows, err := b.Steps(t.Context(), "r")
+		require.NoError(t, err)
+		require.Empty(t, rows, "nothing of a refused entry is kept")
+	}
+	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantPause), Error: died})
+	b.commit(resume)
+	require.Equal(t, engine.Asked{Wanted: engine.WantRun}, b.run().Asked())
+	none := engine.Asked{}
+	b.commit(engine.SetRun{ID: "r", Wanted: ptr(engine.WantCancel)})
+	require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{engine.SetRun{ID: "r", If: &none, Wanted: ptr(engine.WantRun)}}}),
+		engine.ErrOver, "the reason that nothing can change comes first")
 }
 
 func testRuns(t *testing.T, b *bench) {
