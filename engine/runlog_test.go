@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/workflows"
 )
 
 // record is what the log says, without its time.
@@ -100,4 +101,34 @@ func TestTheLogSaysWhatBecomesOfRuns(t *testing.T) {
 	require.Equal(t, "failed", list[1]["status"])
 	require.Equal(t, v.run(id).Error.Code, list[1]["code"])
 	require.NotContains(t, list[1], "succeeded", "it has no items")
+}
+
+// What a dead process left open is said with the run: messages of which nobody knows, and conversations.
+func TestTheLogSaysWhatADeadProcessLeft(t *testing.T) {
+	const settled, handedBack = "calls that were left without an answer are settled", "conversations were handed back"
+	v := steer(t)
+	log := &records{}
+	v.config.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	v.restart()
+	v.file("people.csv", "account,friend,pause\n1,a,24h\n1,c,10s\n")
+	id := v.start(drip)
+	v.pass(time.Second)
+	require.Equal(t, 1, v.run(id).Takeovers[engine.TakeoverHeld])
+	for item, err := range v.ledger.Items(t.Context(), engine.ItemFilter{Run: id}) {
+		require.NoError(t, err)
+		intents := []engine.Change{engine.AddCall{Call: engine.Call{CallKey: engine.CallKey{Item: item.ID, Step: "read", Attempt: 1}, Run: id, Effect: workflows.EffectRead}}}
+		if item.Key == "c" {
+			intents[0] = engine.AddCall{Call: engine.Call{CallKey: engine.CallKey{Item: item.ID, Step: "say", Attempt: 1}, Run: id, Effect: workflows.EffectMessage}}
+		}
+		require.NoError(t, v.ledger.Append(t.Context(), engine.Entry{Changes: intents}).Wait(t.Context()))
+	}
+	require.Empty(t, log.take(t, settled, handedBack))
+	v.die()
+	v.pass(time.Second)
+	require.Equal(t, engine.StatusPaused, v.run(id).Status)
+	require.Equal(t, []record{
+		{"level": "INFO", "msg": settled, "run": id, "unknown": 1.0, "repeated": 1.0},
+		{"level": "INFO", "msg": handedBack, "run": id, "conversations": 1.0},
+	}, log.take(t, settled, handedBack))
+	require.Zero(t, v.box.Stats().OpenTakeovers)
 }
