@@ -39,7 +39,7 @@ other commands start while it is there. It answers over HTTP.
 
 SIGTERM or Ctrl-C stops it in order within 30 s: nothing new is begun, what is in flight is
 finished. What is left goes on when it is started again. A second signal leaves at once. SIGHUP has
-youmiflow.yaml read again.`,
+youmiflow.yaml read again: limits, suppress, notify, retention and tokens are in force at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !request.sandboxed {

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -198,6 +199,22 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 		status, _ := daemon.ask(http.MethodGet, "/api/v1/version", nil)
 		return status == http.StatusForbidden
 	}, soon, 10*time.Millisecond)
+	daemon.end()
+}
+
+// A limit that is raised lets go on at once what waits for it.
+func TestServeRaisesALimit(t *testing.T) {
+	t.Parallel()
+	c := servedCampaign(t, "")
+	c.write("youmiflow.yaml", connectionTo("")+apiKeys+"limits: { account: { daily: 3 } }\n")
+	c.write("workflows/few.yaml", strings.Replace(slowly("few", "77"), "gap: 100ms", "gap: 1ms", 1))
+	daemon := serve(t, c.dir, "--sandbox")
+	run := daemon.submit("few")
+	daemon.until(run, func(run runJSON) bool { return run.Counts.Succeeded >= 3 })
+	c.write("youmiflow.yaml", connectionTo("")+apiKeys+"limits: { account: { daily: 100 } }\n")
+	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
+	ended := daemon.until(run, func(run runJSON) bool { return run.Status != "running" })
+	require.Equal(t, 10, ended.Counts.Succeeded)
 	daemon.end()
 }
 

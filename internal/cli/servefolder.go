@@ -112,7 +112,7 @@ func (s *served) accept(config *workflows.Project) error {
 		return nil // the first commit: the session reads the lists itself
 	}
 	if string(config.Source) != string(s.config.Source) {
-		session.app.logger().Warn("youmiflow.yaml has changed: workflows and suppression lists are in force at once, its other settings when the daemon is started again")
+		session.app.logger().Warn("youmiflow.yaml has changed: workflows and suppression lists are in force at once, limits, notifications, retention and tokens after SIGHUP, its other settings when the daemon is started again")
 	}
 	return session.suppression.follow(&project{dir: config.Dir, config: config})
 }

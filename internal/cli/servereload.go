@@ -37,6 +37,9 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	before := d.current.Swap(next)
 	d.growth.poke()
+	if err := d.engine.LimitsChanged(ctx); err != nil && ctx.Err() == nil {
+		d.app.logger().Warn("what waits for the limits goes on when it would have under those before", "error", err)
+	}
 	if later := needRestart(before.Source, next.Source); len(later) > 0 {
 		d.app.logger().Warn("some settings have changed that are in force when the daemon is started again", "settings", strings.Join(later, ", "))
 	}
@@ -99,7 +102,8 @@ func reloaded() []string {
 	return []string{"limits", "suppress", "notify", "retention", "server.tokens"}
 }
 
-// needRestart lists the settings in which two texts of youmiflow.yaml differ, without those that are in force at once.
+// needRestart lists the settings in which two texts of youmiflow.yaml differ, without those that are in force at once. A
+// certificate can be another one, but a listener that speaks plain HTTP goes on with that.
 func needRestart(before, after []byte) []string {
 	was, is := settings(before), settings(after)
 	var changed []string
@@ -114,7 +118,9 @@ func needRestart(before, after []byte) []string {
 		}
 	}
 	slices.Sort(changed)
-	return slices.DeleteFunc(changed, func(name string) bool { return slices.Contains(reloaded(), name) })
+	return slices.DeleteFunc(changed, func(name string) bool {
+		return slices.Contains(reloaded(), name) || name == "server.tls" && was[name] != nil && is[name] != nil
+	})
 }
 
 // settings are the keys of a youmiflow.yaml, those of `server` one by one.
