@@ -47,6 +47,7 @@ type Connection struct {
 
 	settings map[string]setting // by key; those of v1 as v1.KEY
 	lookup   Lookup
+	private  map[int]bool // lines that hold secrets
 }
 
 // OperationOverride says where an operation really is. Empty fields change nothing.
@@ -94,7 +95,8 @@ func (p *Project) readConnections(d *decoder, node *yaml.Node) {
 }
 
 func (p *Project) connection(d *decoder, e entry) *Connection {
-	c := &Connection{File: d.file, Span: d.text.spanOf(e.key), settings: map[string]setting{}, Operations: map[string]OperationOverride{}, lookup: p.lookup}
+	c := &Connection{File: d.file, Span: d.text.spanOf(e.key), settings: map[string]setting{}, Operations: map[string]OperationOverride{}, lookup: p.lookup, private: d.private}
+	c.hideSecrets(d, e.value)
 	if isNull(e.value) {
 		return c
 	}
@@ -118,22 +120,39 @@ func (p *Project) connection(d *decoder, e entry) *Connection {
 	return c
 }
 
-// take keeps a setting; an empty one is none. What is wrong with a secret is reported at the connection's name, since a
-// diagnostic shows the line it points to.
+// hideSecrets keeps lines from being shown that hold a secret, or what may be one under a misspelt key.
+func (c *Connection) hideSecrets(d *decoder, node *yaml.Node) {
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		switch key, value := node.Content[i].Value, node.Content[i+1]; key {
+		case "base_url", "token_url", "client_id", "tenant_id", "appid", "operations":
+		case "v1":
+			c.hideSecrets(d, value)
+		default:
+			d.hide(value)
+		}
+	}
+}
+
+// take keeps a setting; an empty one is none.
 func (c *Connection) take(d *decoder, all fields, key, as string) {
 	node := all.get(key)
 	if node == nil || isNull(node) || node.Kind == yaml.ScalarNode && node.Value == "" {
 		return
 	}
+	s := setting{text: node.Value, file: d.file, span: d.text.spanOf(node), private: d.private}
+	secret := key == "client_secret" || key == "appkey"
+	switch {
+	case d.origin[node] != "":
+		s.span = c.Span
+	case secret:
+		s.span = d.secretPlace(all.byName[key].key, node)
+	}
 	if node.Kind != yaml.ScalarNode || node.Tag != "!!str" {
-		d.add(c.Span, "wrong-type", fmt.Sprintf("%s needs text, and this is %s: put it in quotes", as, kindOf(node)), "")
+		d.add(s.span, "wrong-type", fmt.Sprintf("%s needs text, and this is %s: put it in quotes", as, kindOf(node)), "")
 		return
 	}
-	s := setting{text: node.Value, file: d.file, span: d.text.spanOf(node)}
-	if key == "client_secret" || key == "appkey" {
-		if s.span = c.Span; !strings.Contains(node.Value, "${") && d.origin[node] == "" {
-			d.warn(c.Span, "plain-secret", fmt.Sprintf("%s stands in the file: keep it in the environment or in .env, and write ${NAME} here", as))
-		}
+	if secret && !strings.Contains(node.Value, "${") && d.origin[node] == "" {
+		d.warn(s.span, "plain-secret", fmt.Sprintf("%s stands in the file: keep it in the environment or in .env, and write ${NAME} here", as))
 	}
 	c.settings[as] = s
 }
@@ -186,7 +205,7 @@ func (d *decoder) fieldNames(node *yaml.Node) map[string]string {
 // Resolve looks the variables up and checks what every call needs. The error is a diagnostic.List that names each
 // missing variable and setting at its place, and never a value.
 func (c *Connection) Resolve() (*ConnectionSettings, error) {
-	found := &problems{file: c.File}
+	found := &problems{file: c.File, private: c.private}
 	get := func(key string, required bool) string {
 		s, ok := c.settings[key]
 		before := len(found.list)

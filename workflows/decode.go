@@ -147,6 +147,10 @@ func (d *decoder) syntax(err error) {
 		return
 	}
 	span, message = d.text.blame(message, span.Line)
+	if d.private != nil && d.text.mayHoldSecret(span.Line) {
+		d.private[span.Line], span.EndColumn = true, span.Column
+		message, _, _ = strings.Cut(message, ": write ") // which repeats the value
+	}
 	d.add(span, "yaml-syntax", message, "")
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -87,10 +88,59 @@ type setting struct {
 	text string
 	file string
 	span diagnostic.Span
+	// private are the lines of the file that hold secrets.
+	private map[int]bool
+}
+
+// variablesOnly is text that says nothing itself.
+var variablesOnly = regexp.MustCompile(`^(\$\{[A-Za-z_][A-Za-z0-9_]*\})*$`)
+
+// hide has no line shown on which a secret stands, when it stands there itself.
+func (d *decoder) hide(node *yaml.Node) {
+	if node == nil || node.Kind != yaml.ScalarNode || variablesOnly.MatchString(node.Value) || d.private == nil {
+		return
+	}
+	last := node.Line + strings.Count(node.Value, "\n")
+	if node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		last++ // it begins below its key
+	}
+	for line := node.Line; line <= last; line++ {
+		d.private[line] = true
+	}
+}
+
+var (
+	likeSecret = regexp.MustCompile(`(?i)secret|token|key|passw|://[^/\s]*@|slack|wecom|dingtalk|feishu|webhook|headers|events`)
+	topKey     = regexp.MustCompile(`^["']?(\w+)["']?\s*:`)
+)
+
+// mayHoldSecret guesses whether a line of settings that cannot be read has a secret on it.
+func (t *text) mayHoldSecret(line int) bool {
+	if likeSecret.MatchString(t.line(line)) {
+		return true
+	}
+	for ; line > 0; line-- {
+		if top := topKey.FindStringSubmatch(t.line(line)); top != nil {
+			return likeSecret.MatchString(top[1]) || top[1] == "databases" || top[1] == "notify"
+		}
+	}
+	return false
+}
+
+// secretPlace is where something is said of a setting that may hold a secret: at what is written there when that only names
+// variables, else at its key.
+func (d *decoder) secretPlace(key, value *yaml.Node) diagnostic.Span {
+	if value.Kind == yaml.ScalarNode && variablesOnly.MatchString(value.Value) {
+		return d.text.spanOf(value)
+	}
+	return d.text.spanOf(key)
 }
 
 // expand replaces each ${NAME} by the variable, and $${ by ${. What is missing is reported by name.
 func (s setting) expand(lookup Lookup, found *problems) string {
+	if s.private != nil {
+		found.private = s.private
+	}
 	var b strings.Builder
 	for rest := s.text; rest != ""; {
 		at := strings.Index(rest, "${")

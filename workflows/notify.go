@@ -117,7 +117,7 @@ func (p *Project) readChannels(d *decoder, node *yaml.Node) {
 			d.at(e.key, "not-allowed", "the channel %q is one of %s", name, strings.Join(channelKeys.known, ", "))
 			continue
 		}
-		// What is wrong with an address is reported at the channel's name: a diagnostic shows the line it points to.
+		// What is wrong with an address is reported at the channel's name.
 		if channel, ok := p.readChannel(d, kinds.entries[0], d.text.spanOf(e.key)); ok {
 			p.Notify.channels[name] = channel
 		}
@@ -126,7 +126,10 @@ func (p *Project) readChannels(d *decoder, node *yaml.Node) {
 
 func (p *Project) readChannel(d *decoder, e entry, place diagnostic.Span) (channelSetting, bool) {
 	channel := channelSetting{kind: notify.Kind(e.key.Value), headers: map[string]setting{}}
-	hidden := func(node *yaml.Node) setting { return setting{text: node.Value, file: d.file, span: place} }
+	hidden := func(node *yaml.Node) setting {
+		d.hide(node)
+		return setting{text: node.Value, file: d.file, span: place, private: d.private}
+	}
 	if channel.kind != notify.Mail && e.value.Kind == yaml.ScalarNode {
 		if _, ok := d.str(e.value, e.key.Value); !ok {
 			return channel, false

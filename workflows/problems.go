@@ -20,6 +20,8 @@ type problems struct {
 	list diagnostic.List
 	more int
 	bad  bool // there was an error
+	// private are the lines of which nothing may be shown but the very places of problems; nil: none are.
+	private map[int]bool
 }
 
 // add keeps an error. Suggestion is what to write instead, or "".
@@ -48,6 +50,9 @@ func (p *problems) sorted() diagnostic.List {
 	slices.SortStableFunc(p.list, func(a, b diagnostic.Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	for i := range p.list {
+		p.list[i].Private = p.private[p.list[i].Line]
+	}
 	if p.more == 0 {
 		return p.list
 	}

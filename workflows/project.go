@@ -119,7 +119,7 @@ func (p *Project) parse() diagnostic.List {
 	if file == "" {
 		file = filepath.Join(p.Dir, projectFiles[0])
 	}
-	d := &decoder{problems: &problems{file: file}, origin: map[*yaml.Node]string{}}
+	d := &decoder{problems: &problems{file: file, private: map[int]bool{}}, origin: map[*yaml.Node]string{}}
 	root := d.read(p.Source)
 	if d.bad {
 		return d.sorted()
@@ -142,6 +142,10 @@ func (p *Project) read(d *decoder, all fields) {
 	p.database = setting{text: defaultDatabase, file: d.file, span: start}
 	if node := all.get("database"); node != nil {
 		p.database, _ = d.setting(node, "database")
+		if strings.Contains(node.Value, "@") && d.origin[node] == "" { // there may be a password before it
+			d.hide(node)
+			p.database.span = d.secretPlace(all.byName["database"].key, node)
+		}
 	}
 	if node := all.get("workflows"); node != nil {
 		if folder, ok := d.expanded(node, "workflows", p.lookup); ok {
@@ -173,7 +177,7 @@ func (p *Project) read(d *decoder, all fields) {
 // setting reads text that may hold ${NAME}.
 func (d *decoder) setting(node *yaml.Node, what string) (setting, bool) {
 	s, ok := d.str(node, what)
-	return setting{text: s, file: d.file, span: d.text.spanOf(node)}, ok
+	return setting{text: s, file: d.file, span: d.text.spanOf(node), private: d.private}, ok
 }
 
 // expanded reads text and replaces ${NAME} at once.

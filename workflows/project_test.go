@@ -3,6 +3,7 @@ package workflows
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -86,10 +87,10 @@ func TestMissingVariablesAreReportedWhenTheyAreUsed(t *testing.T) {
 	var list diagnostic.List
 	require.ErrorAs(t, err, &list)
 	require.Len(t, list, 2)
-	require.Contains(t, list[0].Message, "YOUMI_CLIENT_SECRET", "placed at the connection's name, so that no snippet shows a secret")
-	require.Equal(t, 2, list[0].Line)
-	require.Contains(t, list[1].Message, "YOUMI_CLIENT_ID")
-	require.Equal(t, diagnostic.Span{Line: 5, Column: 16, EndColumn: 34}, list[1].Span)
+	require.Contains(t, list[0].Message, "YOUMI_CLIENT_ID")
+	require.Equal(t, diagnostic.Span{Line: 5, Column: 16, EndColumn: 34}, list[0].Span)
+	require.Contains(t, list[1].Message, "YOUMI_CLIENT_SECRET")
+	require.Equal(t, diagnostic.Span{Line: 6, Column: 20, EndColumn: 42}, list[1].Span)
 	_, err = p.Database()
 	require.ErrorContains(t, err, "PASSWORD")
 }
@@ -189,6 +190,60 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	require.NotContains(t, b.String(), fmt.Sprintf("%x", "hush"))
 	require.Equal(t, "hush", v.hidden.Reveal())
 	require.True(t, Secret{}.Empty())
+}
+
+// Whatever is wrong with a line that has a secret in it, the line is not shown.
+func TestNoProblemShowsALineWithASecret(t *testing.T) {
+	for _, source := range []string{
+		"connections:\n  default:\n    base_url: https://a.b\n    client_secret: hush-hush\n    client_secrt: hush-hush\n",
+		"connections: { default: { client_id: 12, client_secret: hush-hush, v1: { appky: hush-hush } } }\n",
+		"connections:\n  my-own: { client_secret: \"hush-hush${UNSET}\", base_url: x }\n  other:\n    client_secret: |\n      hush-hush\n    v1:\n      appkey: hush-hush\n",
+		"secrets: { my-own: hush-hush, b: hush-hush, c: \"hush-hush${UNSET}\" }\n",
+		"secrets:\n  a: hush-hush\n  a: hush-hush\n",
+		"databases:\n  a: mysql://me:hush-hush@b/c\n  b: pg://me:hush-hush@b/c\n  c: \"postgres://me:hush-hush@${UNSET}/c\"\n",
+		"database: postgres://me:hush-hush@${UNSET}/c\n",
+		"server: { events: hush-hush, tokens: [{ name: a, role: king, token: hush-hush }] }\n",
+		"notify: { channels: { my-team: { slack: https://a.b/hush-hush }, ops: { wecom: \"hush-hush${\" } } }\n",
+	} {
+		source := source + "limits: { account: { rat: 3 } }\n"
+		p, problems := projectIn(t, map[string]string{"youmiflow.yaml": source}, nil)
+		if p == nil { // once more without what keeps it from being used
+			p, _ = projectIn(t, map[string]string{"youmiflow.yaml": strings.ReplaceAll(strings.Split(source, "limits:")[0], "my-", "my_")}, nil)
+		}
+		if p != nil {
+			add := func(_ any, err error) {
+				var list diagnostic.List
+				if errors.As(err, &list) {
+					problems = append(problems, list...)
+				}
+			}
+			add(p.Database())
+			for name := range p.databases {
+				add(p.SourceDatabase(name))
+			}
+			for _, c := range p.Connections {
+				add(c.Resolve())
+			}
+			add(nil, p.CheckSecrets(&Workflow{Secrets: []Column{{Name: "c"}}}))
+			add(p.Tokens())
+		}
+		require.NotEmpty(t, problems)
+		var out bytes.Buffer
+		require.NoError(t, diagnostic.Text(&out, problems, func(string) ([]byte, error) { return []byte(source), nil }, false))
+		require.NotContains(t, out.String(), "hush", source)
+		require.Contains(t, out.String(), `rat: 3`, "the others are")
+	}
+	for _, source := range []string{
+		"connections:\n  a: { client_secret: hush?hush }\n", "secrets:\n  # those of others\n  other: hush: hush\n", "secrets:\n  a: \"hush\n",
+		"notify:\n  channels:\n    a: { slack: https://a.b/hush?hush }\n", "databases:\n  a: hush\n   b: hush\n",
+	} {
+		_, problems := projectIn(t, map[string]string{"youmiflow.yaml": source}, nil)
+		require.True(t, problems.HasErrors())
+		var out bytes.Buffer
+		require.NoError(t, diagnostic.Text(&out, problems, func(string) ([]byte, error) { return []byte(source), nil }, false))
+		require.NotContains(t, out.String(), "hush", source)
+		require.Contains(t, out.String(), "yaml-syntax")
+	}
 }
 
 func TestFindProjectWalksUp(t *testing.T) {

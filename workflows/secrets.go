@@ -22,6 +22,9 @@ type SecretNames interface {
 
 // readSecrets reads `secrets`: names and the texts they stand for, with their variables not yet looked up.
 func (p *Project) readSecrets(d *decoder, node *yaml.Node) {
+	for i := 1; i < len(node.Content); i += 2 { // one that is there twice as well
+		d.hide(node.Content[i])
+	}
 	all, ok := d.object(node, "secrets")
 	if !ok {
 		return
@@ -31,8 +34,7 @@ func (p *Project) readSecrets(d *decoder, node *yaml.Node) {
 		if !ok {
 			continue
 		}
-		// What is wrong is reported at the name: a diagnostic shows the line it points to.
-		place := d.text.spanOf(e.key)
+		place := d.secretPlace(e.key, e.value)
 		if e.value.Kind != yaml.ScalarNode || e.value.Tag != "!!str" || e.value.Value == "" {
 			d.add(place, "wrong-type", fmt.Sprintf("the secret %q needs text, and this is %s: write ${NAME}, in quotes", name, kindOf(e.value)), "")
 			continue
@@ -40,7 +42,7 @@ func (p *Project) readSecrets(d *decoder, node *yaml.Node) {
 		if !strings.Contains(e.value.Value, "${") {
 			d.warn(place, "plain-secret", fmt.Sprintf("the secret %q stands in the file: keep it in the environment or in .env, and write ${NAME} here", name))
 		}
-		p.secrets[name] = setting{text: e.value.Value, file: d.file, span: place}
+		p.secrets[name] = setting{text: e.value.Value, file: d.file, span: place, private: d.private}
 	}
 }
 

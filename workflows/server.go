@@ -135,10 +135,10 @@ func (p *Project) readTLS(d *decoder, node *yaml.Node) {
 	}
 }
 
-// readEvents reads the secret of the address that events are pushed to. What is wrong with it is reported at the key: a
-// diagnostic shows the line it points to.
+// readEvents reads the secret of the address that events are pushed to.
 func (p *Project) readEvents(d *decoder, e entry) {
-	place := d.text.spanOf(e.key)
+	d.hide(e.value)
+	place := d.secretPlace(e.key, e.value)
 	if e.value.Kind != yaml.ScalarNode || e.value.Tag != "!!str" && e.value.Tag != "!!timestamp" || strings.TrimSpace(e.value.Value) == "" {
 		d.add(place, "wrong-type", fmt.Sprintf("events needs text, and this is %s: write ${NAME}, in quotes", kindOf(e.value)), "")
 		return
@@ -146,7 +146,7 @@ func (p *Project) readEvents(d *decoder, e entry) {
 	if !strings.Contains(e.value.Value, "${") {
 		d.warn(place, "plain-secret", "the secret of events stands in the file: keep it in the environment or in .env, and write ${NAME} here")
 	}
-	p.Server.events = setting{text: e.value.Value, file: d.file, span: place}
+	p.Server.events = setting{text: e.value.Value, file: d.file, span: place, private: d.private}
 }
 
 // EventSecret looks up the secret of the address that events are pushed to; an empty one when the project has none. The
@@ -200,8 +200,9 @@ func (p *Project) readTokens(d *decoder, node *yaml.Node) {
 	}
 }
 
-// readToken reads one. What is wrong with its text is reported at its name: a diagnostic shows the line it points to.
+// readToken reads one. What is wrong with its text is reported at its name.
 func (p *Project) readToken(d *decoder, all fields, what string) (tokenSetting, bool) {
+	d.hide(all.get("token"))
 	name, named := d.expanded(all.get("name"), what+".name", p.lookup)
 	role, known := d.str(all.get("role"), what+".role")
 	if known && Role(role).rank() == 0 {
@@ -217,7 +218,7 @@ func (p *Project) readToken(d *decoder, all fields, what string) (tokenSetting, 
 	if !strings.Contains(node.Value, "${") {
 		d.warn(place, "plain-secret", fmt.Sprintf("the token %q stands in the file: keep it in the environment or in .env, and write ${NAME} here", name))
 	}
-	return tokenSetting{name: name, role: Role(role), text: setting{text: node.Value, file: d.file, span: place}}, named && known
+	return tokenSetting{name: name, role: Role(role), text: setting{text: node.Value, file: d.file, span: place, private: d.private}}, named && known
 }
 
 // Tokens looks up the texts of all tokens. The error is a diagnostic.List and names each variable that is not set and each

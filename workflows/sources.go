@@ -105,8 +105,10 @@ func (p *Project) readDatabases(d *decoder, node *yaml.Node) {
 		if !ok {
 			continue
 		}
-		// What is wrong is reported at the name: a diagnostic shows the line it points to, and that may hold a password.
-		place := d.text.spanOf(e.key)
+		if strings.Contains(e.value.Value, "@") { // there may be a password before it
+			d.hide(e.value)
+		}
+		place := d.secretPlace(e.key, e.value)
 		if e.value.Kind != yaml.ScalarNode || e.value.Tag != "!!str" {
 			d.add(place, "wrong-type", fmt.Sprintf("the database %q needs text, and this is %s", name, kindOf(e.value)), "")
 			continue
@@ -119,7 +121,7 @@ func (p *Project) readDatabases(d *decoder, node *yaml.Node) {
 		if account, _, ok := strings.Cut(rest, "@"); ok && strings.Contains(account, ":") && !strings.Contains(account, "${") {
 			d.warn(place, "plain-secret", fmt.Sprintf("the password of the database %q stands in the file: keep it in the environment or in .env, and write ${NAME} here", name))
 		}
-		p.databases[name] = setting{text: e.value.Value, file: d.file, span: place}
+		p.databases[name] = setting{text: e.value.Value, file: d.file, span: place, private: d.private}
 	}
 }
 

@@ -20,7 +20,8 @@ type Span struct {
 }
 
 // Diagnostic is one problem at one place. Code is stable and explained in docs/diagnostics.md; Suggestion, where there
-// is one, is what to write instead.
+// is one, is what to write instead. Of a line that is Private, such as one with a password in it, only the place itself is
+// ever shown.
 type Diagnostic struct {
 	File string `json:"file"`
 	Span
@@ -28,6 +29,7 @@ type Diagnostic struct {
 	Code       string   `json:"code"`
 	Message    string   `json:"message"`
 	Suggestion string   `json:"suggestion"`
+	Private    bool     `json:"-"`
 }
 
 // List is every problem of one or more files. It is an error when it holds one of severity Error (see Err).

@@ -376,3 +376,17 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// Of a line with a password in it nothing shows but the place.
+func TestPrivateLinesAreNotShown(t *testing.T) {
+	for _, one := range []struct {
+		line, want string
+		column     int
+	}{{"密码: { secret: geheim }", " 1 |       secret ***\n   |       ^~~~~~\n", 7}, {"geheim\tsecret: geheim", " 1 |       \tsecret ***\n", 8}, {"x", " 1 |   ***\n", 8}} {
+		list := List{{File: "a.yaml", Span: Span{Line: 1, Column: one.column, EndColumn: one.column + 6}, Severity: Warning, Code: "c", Message: "m", Private: true}}
+		var out strings.Builder
+		require.NoError(t, Text(&out, list, func(string) ([]byte, error) { return []byte(one.line), nil }, false))
+		require.NotContains(t, out.String(), "geheim")
+		require.Contains(t, out.String(), one.want)
+	}
+}

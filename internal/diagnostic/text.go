@@ -73,6 +73,9 @@ func printOne(out io.Writer, d Diagnostic, source []byte, p painter) {
 		}
 		return
 	}
+	if d.Private {
+		line = only(line, d.Span)
+	}
 	s := cut(line, d.Span)
 	number := strconv.Itoa(d.Line)
 	blank := strings.Repeat(" ", max(len(number), 2))
@@ -87,6 +90,20 @@ func printOne(out io.Writer, d Diagnostic, source []byte, p painter) {
 }
 
 func hint(d Diagnostic) string { return fmt.Sprintf("did you mean %q?", d.Suggestion) }
+
+// only is a line of which nothing shows but the span.
+func only(line string, span Span) string {
+	runes := []rune(strings.ToValidUTF8(line, "\uFFFD"))
+	start := min(span.Column-1, len(runes))
+	end := min(max(span.EndColumn-1, start), len(runes))
+	blanks := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, string(runes[:start]))
+	return blanks + string(runes[start:end]) + " ***"
+}
 
 // lineOf finds line n, counted from 1, without its line end.
 func lineOf(source []byte, n int) (string, bool) {
