@@ -27,11 +27,23 @@ func (c *campaign) at(instant time.Time) {
 	require.NoError(c.t, os.WriteFile(path, append(text, fmt.Sprintf("\ntriggers: [{ at: %q }]\n", instant.Format(time.RFC3339))...), 0o600))
 }
 
-// A daemon is killed in the middle of a scheduled run, and of one that was handed to it; another command becomes the owner of the
-// ledger and pauses them. The next daemon goes on with both, and nobody gets anything twice. What a person has paused, or
-// was left by a command that was killed, stays paused.
+// A daemon ends in the middle of a scheduled run, and of one that was handed to it, and another command becomes the owner of the
+// ledger. The next daemon goes on with both, however the first one has ended, and nobody gets anything twice. What a person has
+// paused, or was left by a command that was killed, stays paused.
 func TestADaemonGoesOnWithWhatAnotherOneLeft(t *testing.T) {
 	t.Parallel()
+	t.Run("killed", func(t *testing.T) {
+		t.Parallel()
+		goesOn(t, "died", 2*inFlight, func(daemon *served) { require.True(t, daemon.kill(0)) })
+	})
+	t.Run("stopped", func(t *testing.T) {
+		t.Parallel()
+		goesOn(t, "was stopped", 0, func(daemon *served) { daemon.end() })
+	})
+}
+
+func goesOn(t *testing.T, ended string, inDoubt int, end func(*served)) {
+	t.Helper()
 	box := startPlatform(t, "--fault", "doSendPublicMes:slow=80ms")
 	c := servedCampaign(t, box.url)
 	c.at(time.Now())
@@ -51,11 +63,11 @@ func TestADaemonGoesOnWithWhatAnotherOneLeft(t *testing.T) {
 	require.Eventually(t, func() bool { return c.run("double11").ID != "" }, soon, 50*time.Millisecond)
 	scheduled := c.run("double11")
 	daemon.until(scheduled.ID, func(run runJSON) bool { return run.Counts.Succeeded > 100 })
-	require.True(t, daemon.kill(0))
+	end(daemon)
 
 	hello := c.begin("run", "hello.yaml")
 	require.Zero(t, hello.wait(soon), hello.err)
-	require.Contains(t, hello.err.String(), "run "+scheduled.ID+" was left by a process that died: what it holds is handed back, then it is paused; when the daemon is started, or go on with: youmiflow runs resume")
+	require.Contains(t, hello.err.String(), "run "+scheduled.ID+" was left by a process that "+ended+": what it holds is handed back, then it is paused; when the daemon is started, or go on with: youmiflow runs resume")
 	for _, name := range []string{"double11", "handed"} {
 		left := c.run(name)
 		require.Equal(t, "paused", left.Status, name)
@@ -72,9 +84,9 @@ func TestADaemonGoesOnWithWhatAnotherOneLeft(t *testing.T) {
 
 	daemon = serve(t, c.dir)
 	run := daemon.until(scheduled.ID, func(run runJSON) bool { return run.Status != "running" && run.Status != "paused" })
-	c.kept(box, run, 2*inFlight)
-	ended := daemon.until(handed, func(run runJSON) bool { return run.Status != "running" && run.Status != "paused" })
-	require.Equal(t, 10, ended.Counts.Succeeded+ended.Counts.Unknown)
+	c.kept(box, run, inDoubt)
+	last := daemon.until(handed, func(run runJSON) bool { return run.Status != "running" && run.Status != "paused" })
+	require.Equal(t, 10, last.Counts.Succeeded+last.Counts.Unknown)
 	require.Equal(t, "paused", daemon.run(held).Status, "a person has paused it")
 	require.Nil(t, daemon.run(held).Error)
 	require.Equal(t, "paused", c.run("alone").Status, "it was not the daemon's")

@@ -35,7 +35,8 @@ type session struct {
 	suppression *suppression
 	telling     *telling       // nil when nobody is told
 	role        string         // what this process is as the ledger's owner; "" for a command
-	suspended   []leftRun      // runs of dead processes that this one brings to rest
+	before      string         // what the process was that worked on the runs before this one
+	suspended   []leftRun      // runs of processes that have ended, which this one brings to rest
 	closers     []func() error // run in reverse
 	watching    sync.WaitGroup
 	stopWatch   context.CancelFunc
@@ -160,11 +161,8 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 	if err := s.dispatcher.Reset(ctx); err != nil {
 		return false, err
 	}
-	if err := s.engine.Recover(ctx, decide); err != nil {
+	if err := s.recover(ctx, decide); err != nil {
 		return false, err
-	}
-	for _, left := range s.suspended {
-		s.app.say("run %s was left by a process that died: what it holds is handed back, then it is %s", left.id, left.then)
 	}
 	if err := s.dispatcher.Start(ctx); err != nil {
 		return false, err
@@ -182,6 +180,31 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 		}
 	}()
 	return true, nil
+}
+
+// recover decides about the runs that an earlier process left, and then says in the ledger who works on them from now on:
+// whoever comes next has to know it, however this process ends.
+func (s *session) recover(ctx context.Context, decide func(engine.Run) engine.Recovery) error {
+	before, known, err := s.ledger.LastOwner(ctx, s.sandboxed)
+	if err != nil {
+		return err
+	}
+	if s.before = before; !known { // an older version did not say
+		s.before = s.ownership.Left()
+	}
+	if err := s.engine.Recover(ctx, decide); err != nil {
+		return err
+	}
+	if !known || before != s.role {
+		if err := s.ledger.NoteOwner(ctx, s.sandboxed, s.role); err != nil {
+			return fmt.Errorf("noting who works on the ledger: %w", err)
+		}
+	}
+	ended := map[bool]string{true: "died", false: "was stopped"}[s.ownership.Died()]
+	for _, left := range s.suspended {
+		s.app.say("run %s was left by a process that %s: what it holds is handed back, then it is %s", left.id, ended, left.then)
+	}
+	return nil
 }
 
 // work works on a lane, but never on one of a run that is meant for the sandbox when this process talks to the real
@@ -228,7 +251,7 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 			return engine.Leave // it has not begun, and the daemon that it waits for begins it
 		}
 		recovery, when := engine.Suspend, ""
-		if s.ownership.Left() == daemonRole || run.Trigger != engine.TriggerManual {
+		if s.before == daemonRole || run.Trigger != engine.TriggerManual || run.Interrupted() {
 			recovery, when = engine.Interrupt, "when the daemon is started, or "
 		}
 		switch {
@@ -242,7 +265,7 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 	}
 }
 
-// leftRun is a run that was under way when its process died.
+// leftRun is a run that was under way when its process ended.
 type leftRun struct {
 	id   string
 	then string // what becomes of it, for people
