@@ -28,7 +28,7 @@ func TestOnlyWhatWasLeftIsSaidToBe(t *testing.T) {
 	said := func() int {
 		p := c.begin("run", "hello.yaml", "--sandbox")
 		require.Zero(t, p.wait(soon), p.err)
-		return strings.Count(p.err.String(), "was left by a process that died")
+		return strings.Count(p.err.String(), "was left by a process that has ended")
 	}
 
 	p := begun("stopped")

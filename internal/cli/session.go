@@ -200,9 +200,8 @@ func (s *session) recover(ctx context.Context, decide func(engine.Run) engine.Re
 			return fmt.Errorf("noting who works on the ledger: %w", err)
 		}
 	}
-	ended := map[bool]string{true: "died", false: "was stopped"}[s.ownership.Died()]
 	for _, left := range s.suspended {
-		s.app.say("run %s was left by a process that %s: what it holds is handed back, then it is %s", left.id, ended, left.then)
+		s.app.say("run %s was left by a process that has ended: what it holds is handed back, then it is %s", left.id, left.then)
 	}
 	return nil
 }

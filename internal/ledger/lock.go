@@ -18,7 +18,6 @@ import (
 type Ownership struct {
 	lock *fileLock
 	left string
-	died bool
 }
 
 // Lock takes the ownership of the ledger that the DSN names, if nobody has it; it does not wait. When another process
@@ -38,18 +37,15 @@ func LockFor(dsn, role string) (ownership *Ownership, held bool, err error) {
 	if err != nil || lock == nil {
 		return nil, false, explain(path, err)
 	}
-	pid, left := ownerIn(lock.Path())
+	_, left := ownerIn(lock.Path())
 	if err := os.WriteFile(lock.Path(), fmt.Appendf(nil, "%d %s\n", os.Getpid(), role), 0o600); err != nil {
 		return nil, false, explain(path, errors.Join(err, lock.release()))
 	}
-	return &Ownership{lock, left, pid != 0}, true, nil
+	return &Ownership{lock, left}, true, nil
 }
 
 // Left is the role of the last owner when that died; "" when it released the ownership, or had no role.
 func (o *Ownership) Left() string { return o.left }
-
-// Died reports whether the last owner died, and so did not release the ownership.
-func (o *Ownership) Died() bool { return o.died }
 
 // ownerIn reads who has, or had, a lock: nobody when that cannot be told.
 func ownerIn(file string) (pid int, role string) {
