@@ -41,6 +41,58 @@ func (e *Engine) Triggered(planned Planned, trigger *workflows.Trigger, sandbox 
 	return submission, err
 }
 
+// SkippedError says why a trigger was not run now: its overlap does not let it. It is an ErrBusy.
+type SkippedError struct {
+	Workflow string
+	Overlap  workflows.Overlap
+	Reason   string
+	Run      Run // that is in the way; its ID is "" when it has ended meanwhile
+}
+
+// Error names the run that is in the way.
+func (s *SkippedError) Error() string {
+	return fmt.Sprintf("no run of %s was started: %s, and the overlap is %s", s.Workflow, s.Reason, s.Overlap)
+}
+
+// Is reports that another run goes on.
+func (s *SkippedError) Is(target error) bool { return target == ErrBusy }
+
+// StartTriggered adds a run that Triggered has made, as overlap says while another run of the workflow is not over: the same
+// words as of a trigger. The error is a *SkippedError when there is to be no run. A run that is Queued waits for those that it
+// finds, which Ahead names.
+func (e *Engine) StartTriggered(ctx context.Context, submission Submission, overlap workflows.Overlap) (Run, error) {
+	run, err := e.overlapping(ctx, submission, overlap)
+	skip := (*skippedFire)(nil)
+	if !errors.As(err, &skip) {
+		return run, err
+	}
+	skipped := &SkippedError{Workflow: submission.Workflow.Name, Overlap: overlap, Reason: skip.reason}
+	open, err := e.openRuns(ctx, submission.Workflow.Name, submission.Sandbox)
+	if err != nil {
+		return Run{}, err
+	}
+	if len(open) > 0 && overlap != workflows.OverlapQueue {
+		skipped.Run = open[0]
+		skipped.Reason = fmt.Sprintf("run %s is %s", open[0].ID, open[0].Status)
+	}
+	return Run{}, skipped
+}
+
+// Ahead are the runs for which a queued run waits, the next to end first: none when it waits for none.
+func Ahead(ctx context.Context, ledger Ledger, run Run) ([]Run, error) {
+	if !run.Queued {
+		return nil, nil
+	}
+	open, err := openRuns(ctx, ledger, run.Workflow, run.Sandbox)
+	if err != nil {
+		return nil, err
+	}
+	place := slices.IndexFunc(open, func(other Run) bool { return other.ID == run.ID })
+	ahead := open[place+1:] // all of them where the run itself is over
+	slices.Reverse(ahead)
+	return ahead, nil
+}
+
 // Upcoming is an instant to come of a trigger.
 type Upcoming struct {
 	Workflow, Trigger string

@@ -100,6 +100,9 @@ const (
 	OverlapAllow  Overlap = "allow"
 )
 
+// Overlaps are all of them.
+func Overlaps() []Overlap { return []Overlap{OverlapSkip, OverlapQueue, OverlapCancel, OverlapAllow} }
+
 // Missed says what becomes of instants that passed while nobody was there to fire.
 type Missed string
 

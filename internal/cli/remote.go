@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -113,11 +112,7 @@ func (r remote) listRuns(ctx context.Context, filter engine.RunFilter) error {
 		if err != nil {
 			return err
 		}
-		audience := ""
-		if run.Test != nil {
-			audience = fmt.Sprintf("TEST to %s:%s", run.Test.Account, run.Test.Friend)
-		}
-		if err := list.add(run, r.app.runCells(run, audience)...); err != nil {
+		if err := list.add(run, r.app.runCells(run)...); err != nil {
 			return err
 		}
 	}
@@ -132,7 +127,7 @@ func (r remote) showRun(ctx context.Context, id string) error {
 	if err := r.explain(ctx, &run); err != nil {
 		return err
 	}
-	return r.app.printRun(run, testNote(run))
+	return r.app.printRun(run)
 }
 
 func (r remote) listItems(ctx context.Context, id string, statuses []engine.Status) error {
@@ -184,7 +179,7 @@ func (r remote) resume(ctx context.Context, id string) error {
 	if _, err := r.Steer(ctx, run.ID, "resume"); err != nil {
 		return err
 	}
-	return r.attend(ctx, run.ID, testNote(run))
+	return r.attend(ctx, run.ID)
 }
 
 // watch looks at a run until it is as it should be, or over. Ctrl-C ends the looking only.
@@ -237,7 +232,7 @@ func (r remote) bring(ctx context.Context, id, word string, status engine.Status
 	if err != nil {
 		return err
 	}
-	return r.app.printRun(run, "")
+	return r.app.printRun(run)
 }
 
 func (r remote) decide(ctx context.Context, id, step string, decision workflows.Decision, note string) error {
@@ -249,7 +244,7 @@ func (r remote) decide(ctx context.Context, id, step string, decision workflows.
 	if err != nil {
 		return err
 	}
-	return r.app.printRun(run, "")
+	return r.app.printRun(run)
 }
 
 // clientExit is the code for what a daemon elsewhere has answered, or that it has not.

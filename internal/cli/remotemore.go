@@ -59,7 +59,7 @@ func (r remote) settle(ctx context.Context, id, item, as string) error {
 		return err
 	}
 	r.app.say("%d settled, %d left", done.Settled, done.Left)
-	return r.app.printRun(done.Run, "")
+	return r.app.printRun(done.Run)
 }
 
 // doctor prints what the daemon there finds about itself.
@@ -110,16 +110,6 @@ func (r remote) steerSchedule(ctx context.Context, workflow, trigger, word, done
 	}
 	r.app.say("%s %s", scheduleTitle(workflow, trigger), done)
 	return nil
-}
-
-// triggerNow starts a run and leaves it to the daemon.
-func (r remote) triggerNow(ctx context.Context, workflow, trigger string) error {
-	run, err := r.Trigger(ctx, workflow, trigger)
-	if err != nil {
-		return err
-	}
-	r.app.say("the run is the daemon's; watch it with: %s", r.hint("youmiflow runs show "+run.ID))
-	return r.app.printRun(run, "")
 }
 
 func (r remote) backfill(ctx context.Context, request backfillRequest) error {

@@ -33,11 +33,7 @@ func (r remote) run(ctx context.Context, request runRequest) error {
 	if err != nil {
 		return err
 	}
-	note := testNote(run)
-	if request.sandboxed {
-		note = " (sandbox)" + note
-	}
-	return r.attend(ctx, run.ID, note)
+	return r.attend(ctx, run.ID)
 }
 
 // warn says what a careful person would want to know before the first message leaves.
@@ -94,8 +90,8 @@ func (r remote) explained(workflow result.WorkflowInFull, err error) error {
 	return err
 }
 
-// attend stays with a run to its end, and says how that was. Note stands behind its id.
-func (r remote) attend(ctx context.Context, id, note string) error {
+// attend stays with a run to its end, and says how that was.
+func (r remote) attend(ctx context.Context, id string) error {
 	r.app.say("run %s", id)
 	progress := r.app.newProgress()
 	run, err := r.follow(ctx, id, progress)
@@ -106,7 +102,7 @@ func (r remote) attend(ctx context.Context, id, note string) error {
 	if err != nil {
 		return err
 	}
-	return r.app.report(r.hint, note, run)
+	return r.app.report(r.hint, run)
 }
 
 // state is a run as it is told of by a daemon, or why that cannot be told any more.
@@ -259,12 +255,4 @@ func (a *app) standingStill(run result.Run) string {
 		}
 	}
 	return whyWaiting(openQuestions(run), why)
-}
-
-// testNote marks a test send.
-func testNote(run result.Run) string {
-	if run.Test == nil {
-		return ""
-	}
-	return fmt.Sprintf(" (TEST to %s:%s)", run.Test.Account, run.Test.Friend)
 }

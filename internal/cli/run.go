@@ -147,12 +147,17 @@ func (a *app) checkPlan(ctx context.Context, project *project, request planReque
 // start adds the run and stays with it to its end. The process owns the ledger before the run is added whenever it
 // can, so that no other run is mistaken for a living one.
 func (s *session) start(ctx context.Context, submission engine.Submission) error {
+	return s.startBy(ctx, submission, s.engine.Create)
+}
+
+// startBy is start of a run that is added otherwise.
+func (s *session) startBy(ctx context.Context, submission engine.Submission, add func(context.Context, engine.Submission) (engine.Run, error)) error {
 	if _, err := s.own(ctx, s.recovery("")); err != nil {
 		return err
 	}
 	submission.ID = engine.NewRunID(time.Now())
 	return s.attend(ctx, submission.ID, func() error {
-		_, err := s.engine.Create(ctx, submission)
+		_, err := add(ctx, submission)
 		return err
 	})
 }
@@ -182,7 +187,7 @@ func (s *session) attend(ctx context.Context, id string, begin func() error) (er
 	if err != nil {
 		return err
 	}
-	err = s.app.report(s.project.hint, rehearsed(run), view)
+	err = s.app.report(s.project.hint, view)
 	s.settle(ctx)
 	return err
 }
@@ -265,9 +270,9 @@ func (s *session) leaveAtOnce(id string) {
 	os.Exit(exitStopped)
 }
 
-// report prints how a run ended, and what can be done next. Note stands behind its id.
-func (a *app) report(hint func(string) string, note string, run result.Run) error {
-	err := a.one(run, func(w io.Writer) error { return a.writeRun(w, run, note) })
+// report prints how a run ended, and what can be done next.
+func (a *app) report(hint func(string) string, run result.Run) error {
+	err := a.one(run, func(w io.Writer) error { return a.writeRun(w, run) })
 	if err != nil {
 		return err
 	}
@@ -298,8 +303,8 @@ func (a *app) report(hint func(string) string, note string, run result.Run) erro
 	return nil
 }
 
-// rehearsed says so of a run that messaged nobody.
-func rehearsed(run engine.Run) string {
+// noteOf says of a run that it messaged nobody, or nobody but one.
+func noteOf(run result.Run) string {
 	text := ""
 	if run.Sandbox {
 		text = " (sandbox)"
@@ -310,10 +315,10 @@ func rehearsed(run engine.Run) string {
 	return text
 }
 
-// writeRun writes a run for people; note stands behind its id.
-func (a *app) writeRun(w io.Writer, view result.Run, note string) error {
+// writeRun writes a run for people.
+func (a *app) writeRun(w io.Writer, view result.Run) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, note, view.Workflow, view.Status)
+	fmt.Fprintf(&b, "run        %s%s\nworkflow   %s\nstatus     %s\n", view.ID, noteOf(view), view.Workflow, view.Status)
 	if view.StartedAt != nil {
 		fmt.Fprintf(&b, "started    %s\n", a.zone.moment(*view.StartedAt))
 	}
@@ -371,5 +376,5 @@ func gitCommit(ctx context.Context, dir string) string {
 }
 
 func (a *app) nowWriter(run engine.Run) func(io.Writer) error {
-	return func(w io.Writer) error { return a.writeRun(w, result.OfRun(run), rehearsed(run)) }
+	return func(w io.Writer) error { return a.writeRun(w, result.OfRun(run)) }
 }

@@ -81,7 +81,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 				defer a.abandoned(l, run)
 			}
 			view := result.OfRun(run)
-			if err := list.add(view, a.runCells(view, audienceOf(run))...); err != nil {
+			if err := list.add(view, a.runCells(view)...); err != nil {
 				return err
 			}
 		}
@@ -97,13 +97,13 @@ func (a *app) newRunListing() *listing {
 		"CANCELLED", "HELD", "PENDING").sparingly("CANCELLED", "HELD", "PENDING")
 }
 
-// runCells are the row of a run in a table; audience says whom it was for.
-func (a *app) runCells(run result.Run, audience string) []string {
+// runCells are the row of a run in a table.
+func (a *app) runCells(run result.Run) []string {
 	workflow := run.Workflow
 	if run.Parent != nil {
 		workflow += ", called by " + run.Parent.Run
 	}
-	return []string{run.ID, workflow, string(run.Status), audience, a.zone.cell(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
+	return []string{run.ID, workflow, string(run.Status), audienceOf(run), a.zone.cell(run.StartedAt), fmt.Sprint(run.Counts.Total), fmt.Sprint(run.Counts.Succeeded),
 		fmt.Sprint(run.Counts.Failed), fmt.Sprint(run.Counts.Unknown), fmt.Sprint(run.Counts.Skipped),
 		fmt.Sprint(run.Counts.Cancelled), fmt.Sprint(run.Counts.Held), fmt.Sprint(run.Counts.Pending)}
 }
@@ -116,7 +116,7 @@ func (a *app) abandoned(l *ledger.Ledger, run engine.Run) {
 }
 
 // audienceOf says whom a run was for.
-func audienceOf(run engine.Run) string {
+func audienceOf(run result.Run) string {
 	audience := "customers"
 	if run.Sandbox {
 		audience = "sandbox"
@@ -328,10 +328,10 @@ func itemStatuses() []string {
 		engine.StatusSkipped, engine.StatusCancelled)
 }
 
-func words(statuses ...engine.Status) []string {
-	texts := make([]string, len(statuses))
-	for i, status := range statuses {
-		texts[i] = string(status)
+func words[T ~string](all ...T) []string {
+	texts := make([]string, len(all))
+	for i, one := range all {
+		texts[i] = string(one)
 	}
 	return texts
 }

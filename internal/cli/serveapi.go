@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,10 +166,13 @@ func (p apiProject) allowed(workflow *workflows.Workflow, order web.Order) error
 	return nil
 }
 
+// errRealDaemon refuses rehearsals.
+var errRealDaemon = errors.New("this daemon works for real, and a rehearsal was asked for: nothing was begun; `youmiflow serve --sandbox` rehearses")
+
 // Submit implements web.Project.
 func (p apiProject) Submit(ctx context.Context, loaded folder.Loaded, order web.Order) (engine.Run, error) {
 	if order.Rehearsal && !p.sandboxed {
-		return engine.Run{}, &web.InvalidError{Cause: errors.New("this daemon works for real, and a rehearsal was asked for: nothing was begun; `youmiflow serve --sandbox` rehearses")}
+		return engine.Run{}, &web.InvalidError{Cause: errRealDaemon}
 	}
 	workflow, err := loaded.Workflow.Open()
 	if err != nil {
@@ -298,7 +302,10 @@ func (s apiSchedules) trigger(workflow, name string) (engine.Planned, *workflows
 }
 
 // Trigger implements web.Schedules.
-func (s apiSchedules) Trigger(ctx context.Context, workflow, name string) (engine.Run, error) {
+func (s apiSchedules) Trigger(ctx context.Context, workflow, name string, order web.TriggerOrder) (engine.Run, error) {
+	if order.Rehearsal && !s.sandboxed {
+		return engine.Run{}, &web.InvalidError{Cause: errRealDaemon}
+	}
 	planned, trigger, err := s.trigger(workflow, name)
 	if err != nil {
 		return engine.Run{}, err
@@ -310,7 +317,7 @@ func (s apiSchedules) Trigger(ctx context.Context, workflow, name string) (engin
 	if err != nil {
 		return engine.Run{}, err
 	}
-	return s.engine.Create(ctx, submission)
+	return s.engine.StartTriggered(ctx, submission, cmp.Or(order.Overlap, trigger.Overlap))
 }
 
 // Backfill implements web.Schedules.

@@ -24,7 +24,7 @@ func (a *app) showRun(ctx context.Context, l *ledger.Ledger, run engine.Run) err
 		return err
 	}
 	view.Waiting = result.OfStandstills(stands)
-	return a.printRun(view, rehearsed(run))
+	return a.printRun(view)
 }
 
 // endedRun shows a run with what failed in its finally.
@@ -35,10 +35,10 @@ func endedRun(ctx context.Context, l engine.Ledger, run engine.Run) (result.Run,
 	return view, err
 }
 
-// printRun prints a run with what it waits for; note stands behind its id.
-func (a *app) printRun(view result.Run, note string) error {
+// printRun prints a run with what it waits for.
+func (a *app) printRun(view result.Run) error {
 	return a.one(view, func(w io.Writer) error {
-		if err := a.writeRun(w, view, note); err != nil {
+		if err := a.writeRun(w, view); err != nil {
 			return err
 		}
 		for _, failed := range view.Afterwards {

@@ -391,9 +391,12 @@ func (s fakeSchedules) Resume(_ context.Context, workflow, trigger, who string) 
 	return errors.Join(s.known(workflow), s.note("resume %s %s %s", workflow, trigger, who))
 }
 
-func (s fakeSchedules) Trigger(ctx context.Context, workflow, trigger string) (engine.Run, error) {
+func (s fakeSchedules) Trigger(ctx context.Context, workflow, trigger string, order web.TriggerOrder) (engine.Run, error) {
 	if err := s.known(workflow); err != nil {
 		return engine.Run{}, err
+	}
+	if order.Overlap == workflows.OverlapSkip {
+		return engine.Run{}, &engine.SkippedError{Workflow: workflow, Overlap: order.Overlap, Reason: "run r1 is running", Run: engine.Run{ID: "r1"}}
 	}
 	id := "triggered-" + rand.Text()
 	s.addRun(id, 0)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"slices"
@@ -23,8 +24,16 @@ type Schedules interface {
 	Next(ctx context.Context, after time.Time, count int) ([]result.Upcoming, error)
 	Pause(ctx context.Context, workflow, trigger, who string) error
 	Resume(ctx context.Context, workflow, trigger, who string) error
-	Trigger(ctx context.Context, workflow, trigger string) (engine.Run, error)
+	// Trigger runs a workflow now, as a trigger of it would. An *engine.SkippedError says that another run is in the way.
+	Trigger(ctx context.Context, workflow, trigger string, order TriggerOrder) (engine.Run, error)
 	Backfill(ctx context.Context, workflow, trigger string, from, to time.Time) ([]engine.Run, error)
+}
+
+// TriggerOrder is what a run is to be like that is triggered by hand.
+type TriggerOrder struct {
+	Overlap workflows.Overlap // instead of the trigger's; "": the trigger's
+	// Rehearsal is refused with an *InvalidError by a daemon that works for real.
+	Rehearsal bool
 }
 
 // Accounts is what people do with operating accounts.
@@ -54,6 +63,22 @@ type triggerBody struct {
 	Trigger string `json:"trigger,omitempty" jsonschema:"the name of the trigger; not needed where the workflow has one only, and for pause and resume, without it all are meant"`
 }
 
+type triggerNowBody struct {
+	Trigger string `json:"trigger,omitempty" jsonschema:"the name of the trigger; not needed where the workflow has one only"`
+	Overlap string `json:"overlap,omitempty" jsonschema:"what happens while another run of the workflow is not over: skip, queue, cancel or allow; as the trigger says unless given"`
+	// Sandbox keeps who means a rehearsal from messaging anybody.
+	Sandbox bool `json:"sandbox,omitempty" jsonschema:"true: refused unless the daemon works against the built-in simulator"`
+}
+
+// order is what is asked for.
+func (b triggerNowBody) order() (TriggerOrder, error) {
+	order := TriggerOrder{Overlap: workflows.Overlap(b.Overlap), Rehearsal: b.Sandbox}
+	if b.Overlap != "" && !slices.Contains(workflows.Overlaps(), order.Overlap) {
+		return order, refuse(codeBody, fmt.Sprintf("overlap %q: write skip, queue, cancel or allow", b.Overlap))
+	}
+	return order, nil
+}
+
 type backfillBody struct {
 	Trigger string    `json:"trigger,omitempty" jsonschema:"the name of the trigger; not needed where the workflow has one only"`
 	From    time.Time `json:"from"`
@@ -74,7 +99,7 @@ func (s *Server) scheduleRoutes() []route {
 			query: []parameter{timeParameter("from", "Count from this time; now unless given."), count}, action: whole(s.nextInstants)},
 		of("/pause", "pauseSchedule", "Have triggers start nothing until they are resumed", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Pause))),
 		of("/resume", "resumeSchedule", "Have paused triggers start runs again", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Resume))),
-		of("/trigger", "triggerWorkflow", "Run a workflow now, as a trigger of it would", workflows.RoleOperator, taking(http.StatusCreated, s.triggerNow), codeParams, codeInvalid, codePlatform),
+		of("/trigger", "triggerWorkflow", "Run a workflow now, as a trigger of it would", workflows.RoleOperator, taking(http.StatusCreated, s.triggerNow), codeConflict, codeParams, codeInvalid, codePlatform),
 		of("/backfill", "backfill", "Make up for instants that had no run", workflows.RoleAdmin, taking(http.StatusCreated, s.backfill), codeBackfill, codeInvalid),
 	}
 }
@@ -102,8 +127,12 @@ func (s *Server) pausing(ask func(ctx context.Context, workflow, trigger, who st
 	}
 }
 
-func (s *Server) triggerNow(r *request, body triggerBody) (result.Run, error) {
-	run, err := s.config.Schedules.Trigger(r.Context(), r.PathValue("workflow"), body.Trigger)
+func (s *Server) triggerNow(r *request, body triggerNowBody) (result.Run, error) {
+	order, err := body.order()
+	if err != nil {
+		return result.Run{}, err
+	}
+	run, err := s.config.Schedules.Trigger(r.Context(), r.PathValue("workflow"), body.Trigger, order)
 	if err != nil {
 		return result.Run{}, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/web/result"
+	"youmiflow/workflows"
 )
 
 // Runs streams runs, newest first. Filter.Parent and Before are not looked at.
@@ -182,9 +183,14 @@ func (c *Client) SteerSchedule(ctx context.Context, workflow, trigger, word stri
 	return c.do(ctx, http.MethodPost, nil, map[string]string{"trigger": trigger}, nil, "schedules", workflow, word)
 }
 
-// Trigger runs a workflow now, as a trigger of it would.
-func (c *Client) Trigger(ctx context.Context, workflow, trigger string) (run result.Run, err error) {
-	return run, c.do(ctx, http.MethodPost, nil, map[string]string{"trigger": trigger}, &run, "schedules", workflow, "trigger")
+// Trigger runs a workflow now, as a trigger of it would. Overlap counts instead of the trigger's unless it is ""; a rehearsal
+// is refused by a daemon that works for real.
+func (c *Client) Trigger(ctx context.Context, workflow, trigger string, overlap workflows.Overlap, rehearsal bool) (run result.Run, err error) {
+	body := map[string]any{"trigger": trigger, "overlap": overlap}
+	if rehearsal {
+		body["sandbox"] = true
+	}
+	return run, c.do(ctx, http.MethodPost, nil, body, &run, "schedules", workflow, "trigger")
 }
 
 // Backfill makes up for the instants of a span that had no run.

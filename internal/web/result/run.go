@@ -23,6 +23,7 @@ type Run struct {
 	Takeovers   TakeoverCounts  `json:"takeovers"`
 	Error       *engine.Failure `json:"error"`
 	// These are only there where there is something to say.
+	Sandbox bool            `json:"sandbox,omitempty"` // a rehearsal, which messaged nobody
 	Test    *engine.Test    `json:"test,omitempty"`
 	Parent  *Parent         `json:"parent,omitempty"`
 	Outputs json.RawMessage `json:"outputs,omitempty"`
@@ -120,7 +121,7 @@ func OfRun(run engine.Run) Run {
 	return Run{
 		ID: run.ID, Workflow: run.Workflow, Status: run.Status, Trigger: run.Trigger,
 		ScheduledAt: When(run.ScheduledAt), StartedAt: When(run.StartedAt), FinishedAt: When(run.FinishedAt),
-		Plan: OrNull(run.Plan), Commit: OrNull(run.Commit), Error: run.Error, Test: run.Test,
+		Plan: OrNull(run.Plan), Commit: OrNull(run.Commit), Error: run.Error, Sandbox: run.Sandbox, Test: run.Test,
 		Parent: ofParent(run), Outputs: run.Outputs,
 		Counts: Counts{
 			Total: total, Pending: run.Counts[engine.StatusPending], Held: run.Counts[engine.StatusHeld],
