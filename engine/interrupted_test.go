@@ -64,3 +64,44 @@ func TestWhatAPersonPausesStaysPaused(t *testing.T) {
 	require.Empty(t, resumed)
 	require.Equal(t, engine.StatusPaused, v.run(id).Status)
 }
+
+// A run that had not begun waits again for what it waited for, whoever has it go on.
+func TestARunThatHadNotBegunWaitsAgain(t *testing.T) {
+	for name, goOn := range map[string]func(*steered, string){
+		"the daemon": func(v *steered, _ string) {
+			_, err := v.engine.ResumeInterrupted(v.t.Context(), every)
+			require.NoError(v.t, err)
+		},
+		"a person": func(v *steered, id string) { require.NoError(v.t, v.engine.Resume(v.t.Context(), id)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := steer(t)
+			first := v.start("name: w\nsteps: [{ wait: 2h }]\n")
+			second, err := v.engine.Create(t.Context(), engine.Submission{Workflow: v.parse("name: w\nsteps: [{ wait: 1s }]\n"), Queued: true})
+			require.NoError(t, err)
+			later, err := v.engine.Create(t.Context(), engine.Submission{Workflow: v.parse("name: later\nsteps: [{ wait: 1s }]\n"), NotBefore: v.clock().Add(time.Hour)})
+			require.NoError(t, err)
+			v.pass(time.Minute)
+			v.die()
+			v.pass(time.Minute)
+			for _, id := range []string{first, second.ID, later.ID} {
+				require.True(t, v.run(id).Interrupted())
+				require.Equal(t, engine.StatusPaused, v.run(id).Status)
+			}
+			for _, id := range []string{second.ID, later.ID} {
+				goOn(v, id)
+				v.pass(time.Minute)
+				require.Equal(t, engine.StatusPending, v.run(id).Status)
+				require.Zero(t, v.run(id).StartedAt)
+			}
+			goOn(v, first)
+			v.pass(time.Hour)
+			require.Equal(t, engine.StatusSucceeded, v.run(later.ID).Status)
+			require.Equal(t, engine.StatusPending, v.run(second.ID).Status)
+			v.pass(2 * time.Hour)
+			require.Equal(t, engine.StatusSucceeded, v.run(first).Status)
+			require.Equal(t, engine.StatusSucceeded, v.run(second.ID).Status)
+			require.False(t, v.run(second.ID).StartedAt.Before(v.run(first).FinishedAt))
+		})
+	}
+}

@@ -117,6 +117,10 @@ func (e *Engine) demand(ctx context.Context, run Run, wish demand) error {
 	if wish.problem == nil && (run.Interrupted() || run.pausedWithParent()) {
 		wish.problem = &Failure{} // somebody wants it that way now, whatever it was paused for
 	}
+	if wish.wanted == WantRun && run.StartedAt.IsZero() {
+		pending := StatusPending
+		wish.status = &pending // it waits again for what it waited for
+	}
 	asked := run.Asked()
 	change := SetRun{ID: run.ID, If: &asked, Wanted: &wish.wanted, Status: wish.status, Error: wish.problem}
 	err = e.commit(ctx, append(wakes, change)...)
