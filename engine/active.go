@@ -134,7 +134,12 @@ func (e *Engine) reject(ctx context.Context, run Run, cause error) error {
 	}
 	// Paused, not failed: what its items hold and have yet to get is not lost, and another version may go on with it.
 	paused, wanted := StatusPaused, WantPause
-	return e.commit(ctx, SetRun{ID: run.ID, Status: &paused, Wanted: &wanted, Error: &reason.failure})
+	err := e.commit(ctx, SetRun{ID: run.ID, Status: &paused, Wanted: &wanted, Error: &reason.failure})
+	if err == nil {
+		run.Error = &reason.failure
+		e.logPause(ctx, run)
+	}
+	return err
 }
 
 func (e *Engine) retire(id string) {

@@ -79,6 +79,9 @@ func (e *Engine) resumeInterrupted(ctx context.Context, run Run, limit time.Time
 	if err := e.resume(ctx, run.ID, limit, Run.Interrupted); err != nil {
 		return false, err
 	}
-	e.Logger.InfoContext(ctx, "a run goes on that was paused since its process had ended", runAttrs(now)...)
+	if now.Status, now.Error = StatusRunning, nil; now.StartedAt.IsZero() {
+		now.Status = StatusPending
+	}
+	e.logRun(ctx, now, "a run goes on that was paused since its process had ended", standingAttrs(now)...)
 	return false, nil
 }

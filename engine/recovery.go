@@ -64,7 +64,7 @@ func (e *Engine) recover(ctx context.Context, f *family, run Run) error {
 		return err
 	}
 	if recovery == Drive && run.Wanted == WantRun && !run.StartedAt.IsZero() {
-		e.logRun(ctx, run, "a run goes on that an earlier process has left")
+		e.logRun(ctx, run, "a run goes on that an earlier process has left", standingAttrs(run)...)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (e *Engine) start(ctx context.Context, active *activeRun) error {
 		return err
 	}
 	if run.StartedAt.IsZero() {
-		e.logRun(ctx, run, "a run has begun", "trigger", run.Trigger)
+		e.logRun(ctx, run, "a run has begun", "status", string(status), "trigger", run.Trigger)
 	}
 	return nil
 }
@@ -164,13 +164,17 @@ func (e *Engine) rest(ctx context.Context, root *scope) error {
 	if err := e.forgive(ctx, root); err != nil {
 		return err
 	}
+	run, err := e.Ledger.Run(ctx, root.active.run.ID)
+	if err != nil {
+		return err
+	}
 	status := StatusPaused
-	err := e.Ledger.Append(ctx, Entry{Fence: &root.fence, Changes: []Change{
-		SetRun{ID: root.active.run.ID, Status: &status}, SetLane{LaneKey: root.fence.LaneKey, Clean: true},
+	err = e.Ledger.Append(ctx, Entry{Fence: &root.fence, Changes: []Change{
+		SetRun{ID: run.ID, Status: &status}, SetLane{LaneKey: root.fence.LaneKey, Clean: true},
 	}}).Wait(ctx)
 	if err == nil {
-		e.retire(root.active.run.ID)
-		e.logRun(ctx, root.active.run, "a run is paused")
+		e.retire(run.ID)
+		e.logPause(ctx, run)
 	}
 	return err
 }

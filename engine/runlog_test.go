@@ -76,16 +76,30 @@ func TestTheLogSaysWhatBecomesOfRuns(t *testing.T) {
 	}
 	v.pass(time.Minute)
 	require.Len(t, v.children(run.ID), 2)
-	require.Equal(t, []record{says(begun, record{"trigger": "manual"})}, take())
+	require.Equal(t, []record{says(begun, record{"status": "running", "trigger": "manual"})}, take())
 	v.crash()
-	require.Equal(t, []record{says(goesOn, nil)}, take())
+	standing := func(status string) record {
+		return record{"status": status, "succeeded": 0.0, "failed": 0.0, "unknown": 0.0, "skipped": 0.0, "cancelled": 0.0, "pending": 0.0, "held": 2.0}
+	}
+	require.Equal(t, []record{says(goesOn, standing("running"))}, take())
 	v.die()
 	v.pass(time.Minute)
-	require.Equal(t, []record{says(paused, nil)}, take())
+	interrupted := standing("paused")
+	interrupted["code"] = engine.CodeInterrupted
+	require.Equal(t, []record{says(paused, interrupted)}, take())
+	require.NoError(t, v.engine.Pause(t.Context(), run.ID)) // it is looked at again
+	v.pass(time.Minute)
+	require.NoError(t, v.engine.Recover(t.Context(), func(engine.Run) engine.Recovery { return engine.Interrupt }))
+	v.pass(time.Minute)
+	require.Empty(t, take(), "it was paused already")
+	require.NoError(t, v.engine.Resume(t.Context(), run.ID))
+	v.die()
+	v.pass(time.Minute)
+	require.Equal(t, []record{says(paused, interrupted)}, take())
 	resumed, err := v.engine.ResumeInterrupted(t.Context(), every)
 	require.NoError(t, err)
 	require.Len(t, resumed, 1)
-	require.Equal(t, []record{says(again, nil)}, take())
+	require.Equal(t, []record{says(again, standing("running"))}, take())
 	v.pass(24 * time.Hour)
 	list := take()
 	require.Len(t, list, 1)
