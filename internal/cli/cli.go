@@ -70,6 +70,13 @@ func Main(ctx context.Context, arguments []string, environment Environment) int 
 // complain says what went wrong; problems that have a place are all printed, each at its place.
 func (a *app) complain(err error) {
 	var list diagnostic.List
+	if a.structured() {
+		if errors.As(err, &list) {
+			a.recordProblems(list)
+		}
+		a.logger().Error("it cannot go on", "error", err, "exit", exitCode(err))
+		return
+	}
 	if !errors.As(err, &list) {
 		fmt.Fprintf(a.Stderr, "youmiflow: %v\n", a.hide.Error(err))
 		if ledger.Damaged(err) && !errors.As(err, new(*ledger.FileError)) {
@@ -155,10 +162,17 @@ func (a *app) formats(c *cobra.Command, known ...string) {
 	}
 }
 
-// say prints a message for people, unless they asked for quiet.
+// say prints a message for people, unless they asked for quiet. Where machines read what is said, it is a record of the log.
 func (a *app) say(format string, arguments ...any) {
-	if !a.quiet {
-		fmt.Fprintln(a.Stderr, a.hide.Text(fmt.Sprintf(format, arguments...)))
+	text := fmt.Sprintf(format, arguments...)
+	switch warning, grave := strings.CutPrefix(text, "warning: "); {
+	case a.quiet:
+	case !a.structured():
+		fmt.Fprintln(a.Stderr, a.hide.Text(text))
+	case grave:
+		a.logger().Warn(warning)
+	default:
+		a.logger().Info(strings.TrimSpace(text))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"youmiflow/internal/diagnostic"
 )
 
 // logFlags say how a daemon writes its log. Other commands write what matters as text.
@@ -32,6 +34,30 @@ func logLevels() map[string]slog.Level {
 	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "error": slog.LevelError}
 }
 
+// structured reports whether machines read all that the process says.
+func (a *app) structured() bool { return a.log.format == "json" }
+
+// tell says something to people, or has it be a record of the log, with attributes, where machines read what is said.
+func (a *app) tell(text, message string, attributes ...any) {
+	if a.structured() {
+		a.logger().Info(message, attributes...)
+		return
+	}
+	a.say("%s", text)
+}
+
+// recordProblems has each problem be a record.
+func (a *app) recordProblems(problems diagnostic.List) {
+	problems.Sort()
+	for _, one := range problems {
+		report := a.logger().Error
+		if one.Severity == diagnostic.Warning {
+			report = a.logger().Warn
+		}
+		report(one.Message, "file", one.File, "line", one.Line, "column", one.Column, "code", one.Code)
+	}
+}
+
 // logger is where the parts of the program write what an operator may want to know. Secrets of the project are hidden.
 func (a *app) logger() *slog.Logger {
 	level := slog.LevelWarn
@@ -46,7 +72,7 @@ func (a *app) logger() *slog.Logger {
 
 func (a *app) loggerAt(level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
-	if a.log.format == "json" {
+	if a.structured() {
 		return slog.New(a.hide.Handler(slog.NewJSONHandler(a.Stderr, options)))
 	}
 	if a.log.level == "" { // somebody is looking: the day is known

@@ -157,6 +157,10 @@ func (a *app) printDiagnostics(problems diagnostic.List) { a.printDiagnosticsOf(
 
 // printDiagnosticsOf prints problems of files that read gives, on stderr.
 func (a *app) printDiagnosticsOf(problems diagnostic.List, read func(string) ([]byte, error)) {
+	if a.structured() {
+		a.recordProblems(problems)
+		return
+	}
 	if len(problems) > 0 {
 		problems.Sort()
 		_ = diagnostic.Text(a.Stderr, problems, read, isTerminal(a.Stderr) && a.colours())

@@ -14,18 +14,14 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/folder"
-	"youmiflow/internal/ledger"
 	"youmiflow/internal/web"
 	"youmiflow/workflows"
 )
 
-const (
-	// drainWithin is how long what is in flight may take once the daemon is to stop. With the rest of what a stop needs it
-	// stays below 30 s: requests over HTTP get 3 s, slices that do not end another 2 s, notifications 8 s.
-	drainWithin = 16 * time.Second
-	// ownRetry is the pause between two tries to become the ledger's owner.
-	ownRetry = 200 * time.Millisecond
-)
+// drainWithin is how long what is in flight may take once the daemon is to stop. With the rest of what a stop needs it
+// stays below 30 s: requests over HTTP get 3 s, slices that do not end another 2 s, notifications 8 s. Of these 16 s, the last
+// 4 s are for handing conversations back (partWithin).
+const drainWithin = 16 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
 	var options sandboxFlags
@@ -140,7 +136,9 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, certificate, err := a.openListener(ctx, request.listen, served.config.Server)
+	turn := a.awaitTurn(served.project, request.wait)
+	defer turn.end()
+	listener, certificate, err := turn.listen(ctx, request.listen, served.config.Server)
 	if err != nil {
 		return err
 	}
@@ -165,11 +163,11 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 		return err
 	}
 	d.certificate = certificate
-	return d.run(ctx, listener.Addr().String(), request.wait)
+	return d.run(ctx, listener.Addr().String(), turn)
 }
 
 // run owns the ledger and runs the services until somebody asks to stop, then drains.
-func (d *daemon) run(ctx context.Context, address string, wait time.Duration) error {
+func (d *daemon) run(ctx context.Context, address string, turn *turn) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ended, heard := make(chan struct{}), make(chan struct{})
@@ -178,7 +176,7 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 		d.heed(ended, stop)
 	}()
 	defer func() { close(ended); <-heard }()
-	if err := d.ownWithin(ctx, wait); err != nil {
+	if err := d.ownAfter(ctx, turn); err != nil {
 		return err
 	}
 	if d.app.Hangups != nil { // before anybody is told that it serves
@@ -195,7 +193,7 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 			return nil
 		})
 	}
-	d.app.say("serving %s at %s://%s; Ctrl-C stops it in order", d.project.dir, d.scheme(), address)
+	d.announce(address)
 	if tokens, err := d.current.Load().Tokens(); err == nil && len(tokens) == 0 {
 		d.app.say("the API is off: add a token under server.tokens in youmiflow.yaml")
 	}
@@ -206,6 +204,16 @@ func (d *daemon) run(ctx context.Context, address string, wait time.Duration) er
 		err = nil
 	}
 	return errors.Join(err, d.drain(context.WithoutCancel(ctx)))
+}
+
+// announce says where the daemon serves what.
+func (d *daemon) announce(address string) {
+	where, url := "", d.scheme()+"://"+address
+	if d.sandboxed {
+		where = " in the sandbox"
+	}
+	d.app.tell(fmt.Sprintf("serving %s%s at %s; Ctrl-C stops it in order", d.project.dir, where, url), "serving",
+		"project", d.project.dir, "url", url, "sandbox", d.sandboxed, "workflows", len(d.folder.Snapshot().Workflows), "version", d.app.Version)
 }
 
 // errStopped is why the daemon's context ends when somebody has asked for it.
@@ -223,7 +231,7 @@ func (d *daemon) heed(ended <-chan struct{}, stop context.CancelCauseFunc) {
 			d.app.say("left at once; what was begun is settled when the daemon is started again")
 			os.Exit(exitStopped)
 		}
-		d.app.say("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)")
+		d.app.tell("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)", "stopping", "project", d.project.dir, "sandbox", d.sandboxed)
 		stop(errStopped)
 	}
 }
@@ -243,27 +251,15 @@ func (d *daemon) drain(ctx context.Context) error {
 	return d.rest(ctx)
 }
 
-// ownWithin becomes the ledger's owner, which another process may be for a while.
-func (d *daemon) ownWithin(ctx context.Context, wait time.Duration) error {
-	last := time.NewTimer(wait)
-	defer last.Stop()
-	tick := time.NewTicker(ownRetry)
-	defer tick.Stop()
-	for said := false; ; said = true {
+// ownAfter becomes the ledger's owner, which another process may be for a while.
+func (d *daemon) ownAfter(ctx context.Context, turn *turn) error {
+	for {
 		owner, err := d.own(context.WithoutCancel(ctx), d.recoverAll)
 		if err != nil || owner {
 			return err
 		}
-		pid := ledger.Owner(d.database)
-		if !said {
-			d.app.say("process %d works on this ledger; waiting for it to end", pid)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return silently(exitStopped, "interrupted")
-		case <-last.C:
-			return &exit{code: exitFailed, cause: fmt.Errorf("process %d works on the ledger %s: stop it first, or set another `database`", pid, d.ledger.Path())}
+		if err := turn.rest(ctx, nil); err != nil { // signals are heeded already
+			return err
 		}
 	}
 }
@@ -288,10 +284,7 @@ func (d *daemon) untilDamaged(ctx context.Context) error {
 
 // goOn has the runs go on that were paused only since the daemon, or whatever worked on them, died.
 func (d *daemon) goOn(ctx context.Context) error {
-	resumed, err := d.engine.ResumeInterrupted(ctx, d.fits)
-	for _, id := range resumed {
-		d.app.logger().InfoContext(ctx, "a run goes on that was paused since its process died", "run", id)
-	}
+	_, err := d.engine.ResumeInterrupted(ctx, d.fits)
 	if err != nil && ctx.Err() == nil {
 		d.app.logger().ErrorContext(ctx, "runs that were interrupted stay paused; resume them by hand", "error", err)
 	}

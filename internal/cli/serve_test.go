@@ -218,18 +218,34 @@ func TestServeRaisesALimit(t *testing.T) {
 	daemon.end()
 }
 
-// A second daemon on one ledger waits for the first, and says for whom.
+// A second daemon on one ledger waits for the first, and says for whom; also where both are to listen at the same address.
 func TestTwoDaemonsOnOneLedger(t *testing.T) {
 	t.Parallel()
 	c := servedCampaign(t, "")
 	first := serve(t, c.dir, "--sandbox")
-	second := c.begin("serve", "--sandbox", "--listen", "127.0.0.1:0", "--wait", "1s")
-	require.Equal(t, 1, second.wait(soon))
-	require.Contains(t, second.err.String(), fmt.Sprintf("process %d works on the ledger", first.command.Process.Pid))
-	third := c.begin("serve", "--sandbox", "--listen", "127.0.0.1:0")
+	address := strings.TrimPrefix(first.url, "http://")
+	for _, listen := range []string{"127.0.0.1:0", address} {
+		second := c.begin("serve", "--sandbox", "--listen", listen, "--wait", "1s")
+		require.Equal(t, 1, second.wait(soon))
+		require.Contains(t, second.err.String(), fmt.Sprintf("process %d works on the ledger", first.command.Process.Pid))
+	}
+	patient := c.begin("serve", "--sandbox", "--listen", address)
+	patient.sees("waiting for it to end")
+	require.NoError(t, patient.command.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 5, patient.wait(soon), patient.err)
+	third := c.begin("serve", "--sandbox", "--listen", address)
 	third.sees("waiting for it to end")
 	first.end()
 	third.sees("serving ")
+	require.Equal(t, 1, strings.Count(third.err.String(), "waiting for it to end"))
+	require.Contains(t, third.err.String(), "in the sandbox at "+first.url)
+
+	// Where nobody works on the ledger there is nothing to wait for.
+	elsewhere := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "youmiflow.yaml"), nil, 0o600))
+	fourth := begin(t, elsewhere, "serve", "--sandbox", "--listen", address)
+	require.Equal(t, 2, fourth.wait(soon), fourth.err)
+	require.Contains(t, fourth.err.String(), "address already in use")
 	require.NoError(t, third.command.Process.Signal(os.Interrupt))
 	require.Zero(t, third.wait(soon), third.err)
 }

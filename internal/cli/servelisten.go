@@ -20,7 +20,7 @@ func (a *app) listenAt(ctx context.Context, address string, server workflows.Ser
 	var network net.ListenConfig
 	listener, err := network.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, usage("%s %s: %v", what, address, err)
+		return nil, usage("%s %s: %w", what, address, err)
 	}
 	return listener, nil
 }

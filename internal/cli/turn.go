@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"youmiflow/internal/ledger"
+	"youmiflow/workflows"
+)
+
+// ownRetry is the pause between two tries to become the ledger's owner.
+const ownRetry = 200 * time.Millisecond
+
+// turn is the wait of a daemon for the process before it to let go of the ledger, and of the address.
+type turn struct {
+	app      *app
+	database string
+	last     *time.Timer
+	said     bool
+}
+
+// awaitTurn bounds the wait. An end belongs to it.
+func (a *app) awaitTurn(project *project, wait time.Duration) *turn {
+	database, err := project.database()
+	if err != nil {
+		database = "" // whoever opens it says so
+	}
+	return &turn{app: a, database: database, last: time.NewTimer(wait)}
+}
+
+func (t *turn) end() { t.last.Stop() }
+
+// listen opens where the daemon listens, with its certificate where it has one. An address that is in use is waited for while
+// somebody works on the ledger: a daemon, and this one comes after it.
+func (t *turn) listen(ctx context.Context, address string, server workflows.Server) (net.Listener, *certificate, error) {
+	for alone := false; ; {
+		listener, certificate, err := t.app.openListener(ctx, address, server)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+			return listener, certificate, err
+		}
+		if t.owner() == 0 {
+			if alone { // another program has it
+				return nil, nil, err
+			}
+			alone = true // it may have ended since
+			continue
+		}
+		alone = false
+		if err := t.rest(ctx, t.app.Interrupts); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (t *turn) owner() int {
+	if t.database == "" {
+		return 0
+	}
+	return ledger.Owner(t.database)
+}
+
+// rest waits for the next try. It fails once that is to be given up.
+func (t *turn) rest(ctx context.Context, interrupts <-chan os.Signal) error {
+	pid := t.owner()
+	if !t.said {
+		t.said = true
+		t.app.say("process %d works on this ledger; waiting for it to end", pid)
+	}
+	again := time.NewTimer(ownRetry)
+	defer again.Stop()
+	select {
+	case <-again.C:
+		return nil
+	case <-interrupts:
+	case <-ctx.Done():
+	case <-t.last.C:
+		return &exit{code: exitFailed, cause: fmt.Errorf("process %d works on the ledger %s: stop it first, or set another `database`",
+			pid, strings.TrimPrefix(t.database, "sqlite://"))}
+	}
+	return silently(exitStopped, "interrupted")
+}
