@@ -29,12 +29,12 @@ type turn struct {
 	horizon time.Time
 	// leaving is set when the process is to stop.
 	leaving *leaving
-	// waiting, when set, hears of the item's waits, so that a lane begins no further item while one waits.
+	// waiting, when set, hears of the item's waits for anything but a slot, so that a lane begins no further item meanwhile.
 	waiting func(bool)
 	// stops are the events that leave out the rest of the item; nil: none do.
 	stops *workflows.StopWhen
-	// slow, when set, hears that the item has to wait for long.
-	slow func()
+	// waited, when set, hears how long the item is about to wait for a slot of its limits.
+	waited func(time.Duration)
 }
 
 func (t turn) pause() {
@@ -46,6 +46,13 @@ func (t turn) pause() {
 func (t turn) proceed() {
 	if t.waiting != nil {
 		t.waiting(false)
+	}
+}
+
+// waits tells that the item waits for a slot from now on until an instant.
+func (t turn) waits(now, until time.Time) {
+	if t.waited != nil && until.After(now) {
+		t.waited(until.Sub(now))
 	}
 }
 

@@ -2,19 +2,24 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
 
 // conversations sees to it that two items, of whatever runs, do not hold one conversation at a time: the first to hand it
-// back would end it under the other's hands. It knows what this process holds.
+// back would end it under the other's hands. It knows what this process holds, and what earlier ones have left (recall).
 type conversations struct {
 	mu      sync.Mutex
 	holders map[conversation]holder
 	changed chan struct{} // closed when one is given back
 }
 
-type conversation struct{ connection, account, friend string }
+// conversation names one: with a customer of the platform, or of the simulator.
+type conversation struct {
+	sandbox                     bool
+	connection, account, friend string
+}
 
 // holder is an item, of a run's foreach or its root. What the root holds, its items may use.
 type holder struct {
@@ -53,9 +58,22 @@ func (c *conversations) give(which conversation, by holder) {
 	}
 }
 
+// end forgets what a run had: it is over, and has handed everything back that it could.
+func (c *conversations) end(run string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.holders)
+	maps.DeleteFunc(c.holders, func(_ conversation, by holder) bool { return by.run == run })
+	if len(c.holders) < before {
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+}
+
 // conversation names the one that a request is about.
 func (s *scope) conversation(request Request) conversation {
-	return conversation{s.active.run.Connection, request.Account, request.Friend}
+	run := s.active.run
+	return conversation{run.Sandbox, run.Connection, request.Account, request.Friend}
 }
 
 func (s *scope) holder() holder {

@@ -125,13 +125,14 @@ type Engine struct {
 
 	limits atomic.Pointer[[]*workflows.Limit] // in place of Config.Limits
 
-	mu     sync.Mutex
-	active map[string]*activeRun
+	mu      sync.Mutex
+	active  map[string]*activeRun
+	entered map[LaneKey]bool // lanes that this process works on
 }
 
 // New returns an engine. It starts nothing.
 func New(config Config) *Engine {
-	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, conversations: newConversations(), accounts: newAccounts()}
+	e := &Engine{Config: config.withDefaults(), active: map[string]*activeRun{}, entered: map[LaneKey]bool{}, conversations: newConversations(), accounts: newAccounts()}
 	e.SetLimits(config.Limits)
 	e.secrets = secretNames(config.Secrets)
 	if e.Notice != nil && e.Ledger != nil {
@@ -153,6 +154,9 @@ func New(config Config) *Engine {
 // When ctx ends, the slice ends in order: nothing new is begun, calls in flight are finished, items that were begun get
 // the grace.
 func (e *Engine) Work(ctx context.Context, key LaneKey) (*time.Time, error) {
+	if e.enter(key) { // else two overlap, and the lane's epoch decides
+		defer e.exit(key)
+	}
 	leaving := newLeaving(ctx, e.Now)
 	ctx = context.WithoutCancel(ctx)
 	active, err := e.activate(ctx, key.Run)

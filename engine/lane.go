@@ -10,8 +10,8 @@ import (
 	"youmiflow/workflows"
 )
 
-// laneWork is one slice of a lane: it begins items in order, several at a time, but none while one of them waits for
-// its limit, so that no conversation is taken over long before its turn.
+// laneWork is one slice of a lane: it begins items in order, several at a time, but no more than its limits let through, so
+// that no conversation is taken over long before its turn.
 type laneWork struct {
 	engine  *Engine
 	active  *activeRun
@@ -26,8 +26,8 @@ type laneWork struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	open    int
-	window  int // how many items may be open: grows while none has to wait for long, and is one again when one does
-	waiting int
+	opening opening   // how many items may be
+	waiting int       // for something other than a slot: none is begun meanwhile
 	resume  time.Time // the earliest instant a suspended item wants to go on at: until then none is begun
 	waits   *Waits    // why that is; nil: nothing is known of it
 	due     time.Time // the earliest instant one wants to go on at that waits alone
@@ -65,8 +65,9 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	w := &laneWork{
 		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
-		idle: make(chan Item), window: 1, speaks: speaks(step.Steps, step.Finally),
+		idle: make(chan Item), speaks: speaks(step.Steps, step.Finally),
 	}
+	w.opening = opening{size: 1, width: w.gate.width}
 	w.changed = sync.NewCond(&w.mu)
 	if err := w.locate(ctx); err != nil {
 		return nil, err
@@ -216,7 +217,7 @@ func (w *laneWork) full(woken bool) bool {
 	if woken && !w.engine.Orderly {
 		return w.open >= w.gate.width
 	}
-	return w.waiting > 0 || w.open >= min(w.window, w.gate.share())
+	return w.waiting > 0 || w.open >= min(w.opening.size, w.gate.share())
 }
 
 // closed reports whether the whole lane has to wait before it begins anything: for the run's send window, or for its
@@ -268,16 +269,17 @@ func (w *laneWork) begin(ctx context.Context, item Item) {
 func (w *laneWork) worker(ctx context.Context, item Item) {
 	defer w.working.Done()
 	for more := true; more; item, more = <-w.idle {
-		w.ended(w.item(ctx, item))
+		watch := &stopwatch{began: w.engine.Now()}
+		w.ended(w.item(ctx, item, watch), watch)
 	}
 }
 
-func (w *laneWork) ended(err error) {
+func (w *laneWork) ended(err error, watch *stopwatch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open--
 	if err == nil && !w.engine.Orderly {
-		w.window = min(2*w.window, w.gate.width)
+		w.opening.ended(watch.wait(w.engine.Now(), 0))
 	}
 	if stop, ok := isSuspended(err); ok {
 		switch {
@@ -292,14 +294,16 @@ func (w *laneWork) ended(err error) {
 	w.changed.Signal()
 }
 
-// slow hears that an item has to wait for long: its lane holds no further conversations that have to wait behind it.
-func (w *laneWork) slow() {
+// waited hears from an item that it waits for a slot of its limits from now on: the lane holds no further conversations that
+// have to wait behind it.
+func (w *laneWork) waited(watch *stopwatch, length time.Duration) {
+	busy, waited := watch.wait(w.engine.Now(), length)
 	w.mu.Lock()
-	w.window = 1
+	w.opening.waits(w.open, busy, waited)
 	w.mu.Unlock()
 }
 
-// wait hears from items that begin and end a wait.
+// wait hears from items that begin and end a wait for something else.
 func (w *laneWork) wait(waiting bool) {
 	w.mu.Lock()
 	if waiting {
@@ -312,13 +316,14 @@ func (w *laneWork) wait(waiting bool) {
 }
 
 // item works on one item.
-func (w *laneWork) item(ctx context.Context, item Item) error {
+func (w *laneWork) item(ctx context.Context, item Item, watch *stopwatch) error {
 	s, err := newScope(w.engine, w.active, item, w.outer)
 	if err != nil {
 		return err
 	}
 	s.fence, s.caller, s.flow = w.fence, liveCaller{}, liveFlow{w.engine.Orderly}
-	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, slow: w.slow, leaving: w.leaving, stops: w.step.Foreach.StopWhen}
+	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, leaving: w.leaving, stops: w.step.Foreach.StopWhen,
+		waited: func(length time.Duration) { w.waited(watch, length) }}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)
 	if err != nil {

@@ -208,6 +208,7 @@ func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Requ
 		}
 		known = false
 		s.turn.pause()
+		s.turn.waits(now, at)
 		err := s.waitUntil(ctx, at, key, behind)
 		s.turn.proceed()
 		if err != nil {

@@ -27,6 +27,9 @@ func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
 	f := &family{runs: make(map[string]Run, len(runs)), decided: map[string]Recovery{}, decide: decide}
 	for _, run := range runs {
 		f.runs[run.ID] = run
+		if err := e.recall(ctx, run); err != nil {
+			return fmt.Errorf("run %s: %w", run.ID, err)
+		}
 	}
 	for _, run := range runs {
 		if err := e.recover(ctx, f, run); err != nil {
@@ -36,11 +39,43 @@ func (e *Engine) Recover(ctx context.Context, decide func(Run) Recovery) error {
 	return nil
 }
 
+// recall notes what a run has left taken over, before any goes on: items that are put aside keep their conversations, and
+// another run's would take them, and end them under their hands. Runs that are left alone count as well.
+func (e *Engine) recall(ctx context.Context, run Run) error {
+	if run.holding() == 0 {
+		return nil
+	}
+	open, err := e.openTakeovers(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	root, err := e.rootItem(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for _, one := range open {
+		e.conversations.take(conversation{run.Sandbox, one.Connection, one.Account, one.Friend},
+			holder{run: run.ID, item: one.Item, root: one.Item == root.ID})
+	}
+	return nil
+}
+
+// openTakeovers are those that a run holds, or may hold, oldest first: some for each of its lanes.
+func (e *Engine) openTakeovers(ctx context.Context, run string) ([]Takeover, error) {
+	open, err := e.Ledger.Takeovers(ctx, TakeoverFilter{Run: run, States: []TakeoverState{TakeoverIntended, TakeoverHeld}})
+	if err != nil {
+		return nil, fmt.Errorf("looking for open takeovers: %w", err)
+	}
+	return open, nil
+}
+
 // Resting reports whether a run is paused in order: nothing of it is under way, and it holds nothing.
 func (r Run) Resting() bool {
-	holding := r.Takeovers[TakeoverHeld]+r.Takeovers[TakeoverIntended] > 0 || r.Calls[CallIntent] > 0
-	return r.Status == StatusPaused && r.Wanted == WantPause && !holding
+	return r.Status == StatusPaused && r.Wanted == WantPause && r.holding() == 0 && r.Calls[CallIntent] == 0
 }
+
+// holding is how many conversations a run holds, or may hold.
+func (r Run) holding() int { return r.Takeovers[TakeoverHeld] + r.Takeovers[TakeoverIntended] }
 
 func (e *Engine) recover(ctx context.Context, f *family, run Run) error {
 	recovery := f.recovery(run)

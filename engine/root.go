@@ -94,12 +94,9 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 
 // rootScope prepares the scope of the run's own steps.
 func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, leave *leaving) (*scope, error) {
-	var item Item
-	for found, err := range e.Ledger.Items(ctx, ItemFilter{Run: active.run.ID, Root: true, Step: new(string), Limit: 1}) {
-		if err != nil {
-			return nil, fmt.Errorf("reading the run's root: %w", err)
-		}
-		item = found
+	item, err := e.rootItem(ctx, active.run.ID)
+	if err != nil {
+		return nil, err
 	}
 	s, err := newScope(e, active, item, nil)
 	if err != nil {
@@ -111,6 +108,17 @@ func (e *Engine) rootScope(ctx context.Context, active *activeRun, fence Fence, 
 	s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Slice), leaving: leave}
 	s.record = func(ctx context.Context, path string, r *result) error { return e.recordStep(ctx, s, path, r) }
 	return s, nil
+}
+
+// rootItem reads the item that stands for a run's own steps.
+func (e *Engine) rootItem(ctx context.Context, run string) (root Item, err error) {
+	for found, err := range e.Ledger.Items(ctx, ItemFilter{Run: run, Root: true, Step: new(string), Limit: 1}) {
+		if err != nil {
+			return root, fmt.Errorf("reading the run's root: %w", err)
+		}
+		root = found
+	}
+	return root, nil
 }
 
 // start marks the run as running, once.
@@ -228,6 +236,7 @@ func (e *Engine) end(ctx context.Context, s *scope, st *standing, late *Failure)
 		s.active.tells())
 	err = e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 	if err == nil {
+		e.conversations.end(s.active.run.ID)
 		e.retire(s.active.run.ID)
 		e.logEnd(ctx, read, status, now, run.Error)
 	}

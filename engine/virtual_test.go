@@ -165,9 +165,27 @@ func (r *rehearsal) restart() {
 	require.NoError(r.t, r.engine.Recover(r.t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
 }
 
+// die ends the process while all of its runs wait, without handing back what they hold, and starts another.
+func (r *rehearsal) die() {
+	r.t.Helper()
+	r.desk.halt()
+	require.NoError(r.t, r.ledger.Close())
+	r.open()
+	require.NoError(r.t, r.engine.Recover(r.t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
+}
+
+func (r *rehearsal) handBack() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	_, err := r.engine.HandBack(ctx, func(engine.Run) bool { return true })
+	require.NoError(r.t, err)
+}
+
 func (r *rehearsal) close() {
 	r.t.Helper()
 	r.desk.halt()
+	r.handBack()
 	require.NoError(r.t, r.ledger.Close())
 }
 

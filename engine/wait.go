@@ -23,8 +23,6 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	if len(s.engine.shared()) == 0 && len(s.active.limits()) == 0 {
 		return time.Time{}, nil
 	}
-	s.turn.pause()
-	defer s.turn.proceed()
 	key := slotKey{s.item.ID, path}
 	at, ok := s.earlier(key)
 	ok = ok && s.engine.Now().Sub(at) <= staleSlot // else its turn has passed while others of its lane were let go first
@@ -44,9 +42,11 @@ func (s *scope) awaitSlot(ctx context.Context, path string, request Request) (ti
 	if err := s.silent(path, slot); err != nil {
 		return time.Time{}, err
 	}
-	if now := s.engine.Now(); !ok && at.Before(now) {
+	now := s.engine.Now()
+	if !ok && at.Before(now) {
 		at = now // the past means at once
 	}
+	s.turn.waits(now, at)
 	return at, s.waitUntil(ctx, at, key, putOff{slot: slot, account: request.Account})
 }
 
@@ -60,7 +60,7 @@ func (s *scope) claim(ctx context.Context) error {
 	return s.turn.gate.claim(ctx)
 }
 
-// longWait is what a customer may be kept in a conversation without a word, before the lane begins fewer at a time.
+// longWait is what a call may wait for its slot before people are told, and an item before its wait counts as long.
 const longWait = time.Second
 
 // waitUntil sleeps where that is short, and suspends the item where it is not.
@@ -69,9 +69,6 @@ func (s *scope) waitUntil(ctx context.Context, at time.Time, key slotKey, why pu
 		now := s.engine.Now()
 		if !at.After(now) {
 			return nil
-		}
-		if at.Sub(now) > longWait && s.turn.slow != nil {
-			s.turn.slow()
 		}
 		until, stop, leaving := s.patience()
 		if at.After(until) {

@@ -313,7 +313,11 @@ func (s *session) otherOwner(ctx context.Context) string {
 	return ": the run is handed to it, and watched from here"
 }
 
-// rest stops the engine in order, once: nothing new is begun, what is in flight is finished, and lanes are given back.
+// partWithin is how long handing back what is held may take once nothing is worked on any more, of the time that a stop has.
+const partWithin = 4 * time.Second
+
+// rest stops the engine in order, once: nothing new is begun, what is in flight is finished, lanes are given back, and so are
+// the conversations that are held.
 func (s *session) rest(ctx context.Context) error {
 	if s.stopWatch == nil || s.rested {
 		return nil
@@ -321,7 +325,29 @@ func (s *session) rest(ctx context.Context) error {
 	s.rested = true
 	s.stopWatch()
 	s.watching.Wait()
-	return s.dispatcher.Stop(ctx)
+	until, bounded := ctx.Deadline()
+	stopping := ctx
+	if bounded {
+		var cancel context.CancelFunc
+		stopping, cancel = context.WithDeadline(ctx, until.Add(-partWithin))
+		defer cancel()
+	}
+	stopped := s.dispatcher.Stop(stopping)
+	if least := time.Now().Add(partWithin); !bounded || until.Before(least) {
+		until = least
+	}
+	return errors.Join(stopped, s.part(context.WithoutCancel(ctx), until))
+}
+
+// part hands back what is held, until an instant, and says what could not be.
+func (s *session) part(ctx context.Context, until time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	left, err := s.engine.HandBack(ctx, func(run engine.Run) bool { return run.Sandbox == s.sandboxed })
+	if left > 0 {
+		s.app.say("%d conversations could not be handed back in time; the next process that works on this ledger hands them back", left)
+	}
+	return err
 }
 
 // close stops the engine in order and lets the ledger go.
