@@ -87,7 +87,7 @@ func seen(v reflect.Value, name string) []string {
 func changes() []Change {
 	return []Change{AddWorkflow{}, AddRun{}, SetRun{}, SetStep{}, AddItems{}, DropItems{}, AddLanes{}, SetItem{}, EndItems{}, AssignWaves{}, Decide{}, SetAccount{},
 		AddCall{}, SetCall{}, SetTakeover{}, SetLane{}, Wake{}, AddAudit{},
-		SetSchedule{}, PauseSchedule{}, DropSchedule{}, RequireIdle{}, SetEventCursor{}, AddNotice{}, Listen{}, RequireRoom{}, AddWaiting{}, DropWaiting{}}
+		SetSchedule{}, PauseSchedule{}, DropSchedule{}, RequireIdle{}, RequireUnknown{}, SetEventCursor{}, AddNotice{}, Listen{}, RequireRoom{}, AddWaiting{}, DropWaiting{}}
 }
 
 func TestNoChangeKeepsASecret(t *testing.T) {

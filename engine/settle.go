@@ -144,6 +144,16 @@ func several(request json.RawMessage) bool {
 	return false
 }
 
+// RequireUnknown has an entry refused with ErrNotUnknown unless the item, and each of these calls of it, is unknown: two who
+// settle the same at once do not both do it.
+type RequireUnknown struct {
+	Run, Step string // of the item
+	ID        int64
+	Calls     []CallKey
+}
+
+func (RequireUnknown) change() {}
+
 // SettleCall keeps what became of an unknown call, and with it of its item, once none of its calls is unknown any more.
 // An audit row says who found out. ErrNotUnknown when the item still goes on, or is settled.
 func (e *Engine) SettleCall(ctx context.Context, call Call, verdict Verdict, who string) error {
@@ -154,26 +164,52 @@ func (e *Engine) SettleCall(ctx context.Context, call Call, verdict Verdict, who
 	if item.Status != StatusUnknown {
 		return ErrNotUnknown
 	}
-	now := e.Now()
-	change := SetCall{CallKey: call.CallKey, Run: call.Run, State: CallSucceeded, Code: codeSettled, Message: verdict.Note,
-		RequestID: call.RequestID, TaskID: call.TaskID, FinishedAt: now}
-	if verdict.Task != "" {
-		change.TaskID = verdict.Task
-	}
-	word := "sent"
-	if !verdict.Sent {
-		change.State, change.Code, word = CallFailed, codeNotSent, "not sent"
-	}
-	audit := AddAudit{At: now, Who: who, Action: "settle", On: fmt.Sprintf("run %s item %s step %s", call.Run, item.Key, call.Step),
-		Note: word + ": " + verdict.Note}
-	end, err := e.settledItem(ctx, item, call, verdict, word)
+	changes, err := e.settled(ctx, item, []Call{call}, verdict)
 	if err != nil {
 		return err
 	}
-	if err := e.commit(ctx, append([]Change{change, audit}, end...)...); err != nil {
+	if err := e.commit(ctx, append(changes, settleAudit(e.Now(), item, call.Step, verdict, who))...); err != nil {
 		return fmt.Errorf("keeping what became of it: %w", err)
 	}
 	return e.settledRun(ctx, call.Run)
+}
+
+// settleAudit says who found out what became of a message.
+func settleAudit(at time.Time, item Item, step string, verdict Verdict, who string) AddAudit {
+	on := fmt.Sprintf("run %s item %s", item.Run, item.Key)
+	if step != "" {
+		on += " step " + step
+	}
+	return AddAudit{At: at, Who: who, Action: "settle", On: on, Note: verdict.word() + ": " + verdict.Note}
+}
+
+// word is what a verdict comes to.
+func (v Verdict) word() string {
+	if v.Sent {
+		return "sent"
+	}
+	return "not sent"
+}
+
+// settled are the changes by which unknown calls of an item are settled, and with them the item; without calls it is one of
+// which none is known: what it was sent after a backup was made.
+func (e *Engine) settled(ctx context.Context, item Item, calls []Call, verdict Verdict) ([]Change, error) {
+	required := RequireUnknown{Run: item.Run, Step: item.Step, ID: item.ID}
+	changes := []Change{}
+	for _, call := range calls {
+		required.Calls = append(required.Calls, call.CallKey)
+		change := SetCall{CallKey: call.CallKey, Run: call.Run, State: CallSucceeded, Code: codeSettled, Message: verdict.Note,
+			RequestID: call.RequestID, TaskID: call.TaskID, FinishedAt: e.Now()}
+		if verdict.Task != "" {
+			change.TaskID = verdict.Task
+		}
+		if !verdict.Sent {
+			change.State, change.Code = CallFailed, codeNotSent
+		}
+		changes = append(changes, change)
+	}
+	end, err := e.settledItem(ctx, item, required.Calls, verdict)
+	return append([]Change{required}, append(changes, end)...), err
 }
 
 func (e *Engine) itemOf(ctx context.Context, call Call) (Item, error) {
@@ -185,44 +221,53 @@ func (e *Engine) itemOf(ctx context.Context, call Call) (Item, error) {
 	return Item{}, fmt.Errorf("item %d of run %s: %w", call.Item, call.Run, ErrNotFound)
 }
 
-// settledItem is how the item ends once this call is settled.
-func (e *Engine) settledItem(ctx context.Context, item Item, call Call, verdict Verdict, word string) ([]Change, error) {
-	to, reason := StatusSucceeded, fmt.Sprintf("settled as %s; what was to follow was left out", word)
+// settledItem is how the item ends once these calls are settled.
+func (e *Engine) settledItem(ctx context.Context, item Item, calls []CallKey, verdict Verdict) (Change, error) {
+	to, reason := StatusSucceeded, fmt.Sprintf("settled as %s; what was to follow was left out", verdict.word())
 	if !verdict.Sent {
 		to, reason = StatusFailed, (&Failure{Code: codeNotSent, Message: "settled as not sent: " + verdict.Note}).text()
 	}
-	for other, err := range e.Ledger.Calls(ctx, CallFilter{Run: call.Run, Item: item.ID}) {
+	for other, err := range e.Ledger.Calls(ctx, CallFilter{Run: item.Run, Item: item.ID}) {
 		switch {
 		case err != nil:
 			return nil, err
-		case other.CallKey == call.CallKey:
+		case slices.Contains(calls, other.CallKey):
 		case other.State == CallUnknown:
 			to, reason = StatusUnknown, item.Reason
 		case other.State == CallFailed && other.Code == codeNotSent && to == StatusSucceeded:
 			to, reason = StatusFailed, (&Failure{Code: codeNotSent, Message: "one of its messages was settled as not sent"}).text()
 		}
 	}
+	progress, err := settledProgress(item.Progress, calls, verdict)
+	return SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusUnknown, To: to, Reason: reason, Progress: progress}, err
+}
+
+// settledProgress is what is kept of the steps of an item; nil where nothing is.
+func settledProgress(progress json.RawMessage, calls []CallKey, verdict Verdict) (json.RawMessage, error) {
 	results := map[string]*result{}
-	if len(item.Progress) > 0 {
-		if err := decodeProgress(item.Progress, &results); err != nil {
+	if len(progress) > 0 && len(calls) > 0 {
+		if err := decodeProgress(progress, &results); err != nil {
 			return nil, fmt.Errorf("reading the item's progress: %w", err)
 		}
 	}
-	if r := results[call.Step]; r != nil {
+	if len(results) == 0 {
+		return nil, nil
+	}
+	for _, call := range calls {
+		r := results[call.Step]
+		if r == nil {
+			continue
+		}
 		r.Status, r.Error = StatusSucceeded, nil
 		if !verdict.Sent {
 			r.Status, r.Error, r.Sent = StatusFailed, &Failure{Code: codeNotSent, Message: verdict.Note}, false
 		}
 	}
-	change := SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusUnknown, To: to, Reason: reason}
-	if len(results) > 0 {
-		text, err := json.Marshal(results)
-		if err != nil {
-			return nil, fmt.Errorf("writing the item's progress: %w", err)
-		}
-		change.Progress = text
+	text, err := json.Marshal(results)
+	if err != nil {
+		return nil, fmt.Errorf("writing the item's progress: %w", err)
 	}
-	return []Change{change}, nil
+	return text, nil
 }
 
 // settledRun has a run that ended as partial succeed once nothing of it is failed or unknown any more.

@@ -15,12 +15,6 @@ import (
 // chatStep is the step of the catalogue by which the engine reads a conversation back.
 const chatStep = "chat.read"
 
-// Settlement counts what became of a run's unknown calls.
-type Settlement struct {
-	Settled int
-	Left    int // still unknown
-}
-
 // ChatError says that the platform did not let a conversation be read back.
 type ChatError struct {
 	Account, Friend string
@@ -123,58 +117,4 @@ func unixTime(value any) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
-}
-
-// UnknownItem finds an unknown item of a run by its key, else by its number, from 1. ErrNotFound when there is none.
-func UnknownItem(ctx context.Context, ledger Ledger, run, wanted string) (Item, error) {
-	number, _ := strconv.ParseInt(wanted, 10, 64)
-	var byNumber Item
-	for item, err := range ledger.Items(ctx, ItemFilter{Run: run, Statuses: []Status{StatusUnknown}, Root: true}) {
-		if err != nil {
-			return item, err
-		}
-		if item.Key == wanted && item.Key != "" {
-			return item, nil
-		}
-		if number > 0 && item.Sequence+1 == number {
-			byNumber = item
-		}
-	}
-	if byNumber.ID == 0 {
-		return byNumber, fmt.Errorf("run %s has no unknown item %s: %w", run, wanted, ErrNotFound)
-	}
-	return byNumber, nil
-}
-
-// SettleItem settles every unknown call of an item as a person says.
-func (e *Engine) SettleItem(ctx context.Context, item Item, sent bool, who string) (Settlement, error) {
-	var done Settlement
-	for call, err := range e.Ledger.Calls(ctx, CallFilter{Run: item.Run, Item: item.ID, States: []CallState{CallUnknown}}) {
-		if err == nil {
-			err = e.SettleCall(ctx, call, Verdict{Sent: sent, Note: who + " says so"}, who)
-		}
-		if err != nil {
-			return done, fmt.Errorf("settling item %q: %w", item.Key, err)
-		}
-		done.Settled++
-	}
-	if done.Settled == 0 && item.Status == StatusUnknown {
-		return e.settleUncalled(ctx, item, sent, who)
-	}
-	return done, nil
-}
-
-// settleUncalled settles an item of which no call is known: what it was sent after a backup was made.
-func (e *Engine) settleUncalled(ctx context.Context, item Item, sent bool, who string) (Settlement, error) {
-	to, reason, word := StatusSucceeded, "settled as sent; what was to follow was left out", "sent"
-	if !sent {
-		to, word = StatusFailed, "not sent"
-		reason = (&Failure{Code: codeNotSent, Message: "settled as not sent: " + who + " says so"}).text()
-	}
-	err := e.commit(ctx, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: StatusUnknown, To: to, Reason: reason},
-		AddAudit{At: e.Now(), Who: who, Action: "settle", On: fmt.Sprintf("run %s item %s", item.Run, item.Key), Note: word + ": " + who + " says so"})
-	if err != nil {
-		return Settlement{}, fmt.Errorf("settling item %q: %w", item.Key, err)
-	}
-	return Settlement{Settled: 1}, e.settledRun(ctx, item.Run)
 }

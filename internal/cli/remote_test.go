@@ -65,7 +65,7 @@ func TestCommandsAtADaemonElsewhere(t *testing.T) {
 	require.Contains(t, out, "TEST to 135380:me")
 
 	// A run is started, asks, is decided, and says so with its exit code.
-	code, out, stderr = d.do("schedule", "trigger", "daily")
+	code, out, stderr = d.do("schedule", "trigger", "daily", "--detach")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "daily")
 	daemon.until("last", func(run runJSON) bool { return run.Status == "running" })
@@ -136,6 +136,12 @@ func TestSettlingAtADaemonElsewhere(t *testing.T) {
 	code, _, stderr = d.do("runs", "settle", "last", "--item", items[0].Key, "--as", "not-sent")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stderr, "1 settled, 1 left")
+	code, _, stderr = d.do("runs", "settle", "last", "--all", "--as", "sent")
+	require.Equal(t, 2, code, stderr)
+	require.Contains(t, stderr, "has 1 unknown item: settle all of them as sent? [y/N]")
+	code, _, stderr = d.do("runs", "settle", "last", "--all", "--as", "sent", "--yes")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "1 settled, 0 left")
 	code, out, stderr = d.do("runs", "settle", "last")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stderr, "settled, ")

@@ -48,13 +48,18 @@ func (r remote) clearAccount(ctx context.Context, sandboxed bool, connection, ac
 	return nil
 }
 
-// settle settles unknown calls there: one item by hand, or all that the chats tell of.
-func (r remote) settle(ctx context.Context, id, item, as string) error {
+// settle settles what is unknown there: one item or all by hand, or what the chats tell of.
+func (r remote) settle(ctx context.Context, id string, request settleRequest) error {
 	run, err := r.find(ctx, id)
 	if err != nil {
 		return err
 	}
-	done, err := r.Settle(ctx, run.ID, item, as)
+	if request.all {
+		if err := r.app.agreeToAll(run.ID, counted(run.Counts.Unknown, "unknown item"), run.Counts.Unknown, request); err != nil {
+			return err
+		}
+	}
+	done, err := r.Settle(ctx, run.ID, request.item, request.all, request.as)
 	if err != nil {
 		return err
 	}

@@ -3,58 +3,117 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"youmiflow/engine"
 )
 
+// settleRequest is what is to be settled of a run, and how: with neither an item nor all, by the chats.
+type settleRequest struct {
+	item     string
+	all, yes bool
+	as       string
+}
+
 func (a *app) runsSettle() *cobra.Command {
-	var item, as string
+	var request settleRequest
 	c := &cobra.Command{
 		Use:   "settle RUN",
 		Short: "Find out what became of a run's unknown calls",
 		Long: `Reads the chats of the run's unknown calls back: a message that the chat shows was sent. What it does
 not show stays unknown, and you decide: --item KEY --as sent, or --as not-sent. KEY is the item's key, or
-its number, from 1. Nothing is sent in either way. Who settled what is kept.`,
+its number, from 1. --all --as not-sent settles all that is unknown in the same way, after it has said how
+many items that are and asked; --yes agrees beforehand.
+
+Nothing is sent in any of these. Who settled what is kept.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			if (item == "") != (as == "") {
-				return usage("--item and --as go together: --item KEY --as sent, or --as not-sent")
+			if err := request.check(); err != nil {
+				return err
 			}
-			if as != "" && as != "sent" && as != "not-sent" {
-				return usage("--as %s: write sent or not-sent", as)
-			}
-			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.settle(ctx, arguments[0], item, as) }, func() error {
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.settle(ctx, arguments[0], request) }, func() error {
 				return a.controlling(c, arguments[0], nil, func(ctx context.Context, s *session, run engine.Run) error {
-					return s.settleRun(ctx, run, item, as == "sent")
+					return s.settleRun(ctx, run, request)
 				})
 			})
 		},
 	}
-	c.Flags().StringVar(&item, "item", "", "the one item to settle by hand, by its key or number")
-	c.Flags().StringVar(&as, "as", "", "how: sent or not-sent")
+	flags := c.Flags()
+	flags.StringVar(&request.item, "item", "", "the one item to settle by hand, by its key or number")
+	flags.BoolVar(&request.all, "all", false, "settle everything by hand that is unknown")
+	flags.StringVar(&request.as, "as", "", "how: sent or not-sent")
+	flags.BoolVar(&request.yes, "yes", false, "do not ask (with --all)")
 	a.oneOutputFlag(c)
 	return c
 }
 
-// settleRun settles one item by hand, or all that the chats tell of.
-func (s *session) settleRun(ctx context.Context, run engine.Run, item string, sent bool) error {
-	if item == "" {
+// check refuses flags that do not say what is meant.
+func (r settleRequest) check() error {
+	switch {
+	case r.item != "" && r.all:
+		return usage("--item and --all do not go together: settle one item, or all of them")
+	case r.yes && !r.all:
+		return usage("--yes goes with --all: nothing else is asked")
+	case (r.item != "" || r.all) != (r.as != ""):
+		return usage("--item and --as go together: --item KEY --as sent, or --as not-sent; so do --all and --as")
+	case r.as != "" && r.as != "sent" && r.as != "not-sent":
+		return usage("--as %s: write sent or not-sent", r.as)
+	}
+	return nil
+}
+
+// settleRun settles one item by hand, or all of them, or all that the chats tell of.
+func (s *session) settleRun(ctx context.Context, run engine.Run, request settleRequest) error {
+	switch {
+	case request.all:
+		return s.settleAll(ctx, run, request)
+	case request.item == "":
 		return s.settleByChat(ctx, run)
 	}
-	found, err := s.findItem(ctx, run, item)
+	found, err := s.findItem(ctx, run, request.item)
 	if err != nil {
 		return err
 	}
-	done, err := s.engine.SettleItem(ctx, found, sent, person(s.app.Lookup))
-	if errors.Is(err, engine.ErrNotUnknown) || err == nil && done.Settled == 0 {
-		return usage("item %s of run %s is %s: there is nothing to settle", found.Key, run.ID, found.Status)
+	done, err := s.engine.SettleItem(ctx, found, request.as == "sent", person(s.app.Lookup))
+	if errors.Is(err, engine.ErrNotUnknown) {
+		return usage("item %s of run %s was settled meanwhile: there is nothing to settle", found.Key, run.ID)
 	}
 	if err != nil {
 		return err
 	}
 	return s.showSettled(ctx, run, done)
+}
+
+// settleAll settles everything by hand that is unknown.
+func (s *session) settleAll(ctx context.Context, run engine.Run, request settleRequest) error {
+	doubt, err := engine.DoubtOf(ctx, s.ledger, run.ID)
+	if err != nil {
+		return err
+	}
+	many := fmt.Sprintf("%s (%s)", counted(doubt.Items, "unknown item"), counted(doubt.Messages, "message"))
+	if err := s.app.agreeToAll(run.ID, many, doubt.Items, request); err != nil {
+		return err
+	}
+	done, err := s.engine.SettleAll(ctx, run, request.as == "sent", person(s.app.Lookup))
+	if err != nil {
+		return err
+	}
+	return s.showSettled(ctx, run, done)
+}
+
+// agreeToAll says how many there are, and asks.
+func (a *app) agreeToAll(run, many string, items int, request settleRequest) error {
+	how := map[string]string{"sent": "sent", "not-sent": "not sent"}[request.as]
+	switch {
+	case items == 0: // nothing is asked about nothing
+	case request.yes:
+		a.say("run %s has %s, which are settled as %s", run, many, how)
+	case !a.agreed(fmt.Sprintf("run %s has %s: settle all of them as %s?", run, many, how)):
+		return usage("nothing was settled; add --yes to agree beforehand")
+	}
+	return nil
 }
 
 func (s *session) settleByChat(ctx context.Context, run engine.Run) error {
@@ -88,6 +147,10 @@ func (s *session) showSettled(ctx context.Context, run engine.Run, done engine.S
 	if err != nil {
 		return err
 	}
-	s.app.say("%d settled, %d left", done.Settled, now.Calls[engine.CallUnknown])
+	doubt, err := engine.DoubtOf(ctx, s.ledger, run.ID)
+	if err != nil {
+		return err
+	}
+	s.app.say("%d settled, %d left", done.Settled, doubt.Messages)
 	return s.app.showRun(ctx, s.ledger, now)
 }

@@ -63,7 +63,7 @@ func (g *group) changeBeside(change engine.Change) error {
 		return g.dropSchedule(c)
 	case engine.AddNotice:
 		return g.addNotice(c.Notice)
-	case engine.RequireIdle:
+	case engine.RequireIdle, engine.RequireUnknown:
 		return nil
 	case engine.RequireRoom:
 		return g.takeRoom(c)

@@ -230,6 +230,30 @@ func (g *group) setItem(c engine.SetItem) error {
 	return err
 }
 
+// admitUnknown refuses to settle what is settled.
+func (g *group) admitUnknown(c engine.RequireUnknown) error {
+	row, err := g.row(`SELECT coalesce(now.status, item.status) FROM item LEFT JOIN item_state AS now ON now.id = item.id
+		WHERE item.id = ? AND item.series = (SELECT id FROM series WHERE run = ? AND step = ?)`, c.ID, c.Run, c.Step)
+	if err != nil {
+		return err
+	}
+	if row == nil || row.text(0) != string(engine.StatusUnknown) {
+		return errRefused{fmt.Errorf("item %d of run %s: %w", c.ID, c.Run, engine.ErrNotUnknown)}
+	}
+	for _, call := range c.Calls {
+		row, err := g.row(`SELECT 1 FROM call JOIN call_kind ON call_kind.id = call.kind
+			JOIN call_outcome ON call_outcome.ordinal = call.ordinal
+			WHERE call.item = ? AND call_kind.step = ? AND call.attempt = ? AND call_outcome.state = 'unknown'`, call.Item, call.Step, int64(call.Attempt))
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return errRefused{fmt.Errorf("%s of item %d of run %s: %w", call.Step, c.ID, c.Run, engine.ErrNotUnknown)}
+		}
+	}
+	return nil
+}
+
 // endItems looks at the lane once for each status that it ends, since each is counted for itself.
 func (g *group) endItems(c engine.EndItems) error {
 	for _, from := range []engine.Status{engine.StatusPending, engine.StatusHeld} {

@@ -57,7 +57,7 @@ func (g *group) guarded(p *pending) error {
 		_, release := g.exec("RELEASE entry")
 		return errors.Join(err, release)
 	}
-	if passing(err) {
+	if Passing(err) {
 		return err
 	}
 	if _, back := g.exec("ROLLBACK TO entry"); back != nil {
@@ -123,6 +123,10 @@ func (g *group) admit(entry engine.Entry) error {
 			}
 		case engine.RequireRoom:
 			if err := g.admitRoom(change); err != nil {
+				return err
+			}
+		case engine.RequireUnknown:
+			if err := g.admitUnknown(change); err != nil {
 				return err
 			}
 		}

@@ -365,6 +365,13 @@ func (s steering) SettleItem(ctx context.Context, item engine.Item, sent bool, w
 	return s.Engine.SettleItem(ctx, item, sent, who)
 }
 
+func (s steering) SettleAll(ctx context.Context, run engine.Run, sent bool, who string) (engine.Settlement, error) {
+	if s.house.fails != nil {
+		return engine.Settlement{}, s.house.fails
+	}
+	return s.Engine.SettleAll(ctx, run, sent, who)
+}
+
 type fakeSchedules struct{ *house }
 
 // known refuses other workflows than the one there is.

@@ -114,8 +114,11 @@ func examples() []example {
 		{method: "POST", target: "/runs/over/settle", body: with{"item": "over-0"}, status: 400, code: "body"},
 		{method: "POST", target: "/runs/over/settle", body: with{"item": "over-0", "as": "sent"}, status: 200},
 		{method: "POST", target: "/runs/over/settle", body: with{"item": "over-0", "as": "sent"}, status: 404, code: "not-found"},
+		{method: "POST", target: "/runs/over/settle", body: with{"all": true}, status: 400, code: "body"},
+		{method: "POST", target: "/runs/over/settle", body: with{"item": "over-0", "all": true, "as": "sent"}, status: 400, code: "body"},
 		{method: "POST", target: "/runs/over/settle", body: with{"item": "2", "as": "not-sent"}, status: 409, code: "state", fails: engine.ErrNotUnknown},
 		{method: "POST", target: "/runs/over/settle", body: with{"item": "2", "as": "not-sent"}, status: 200},
+		{method: "POST", target: "/runs/over/settle", body: with{"all": true, "as": "sent"}, status: 200},
 
 		{method: "GET", target: "/schedules", status: 200},
 		{method: "GET", target: "/schedules/next?count=3&from=2026-12-01T00:00:00Z", status: 200},

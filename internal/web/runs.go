@@ -23,6 +23,8 @@ type Steering interface {
 	SettleByChat(ctx context.Context, run engine.Run, who string) (engine.Settlement, error)
 	// SettleItem settles one item as a person says. engine.ErrNotUnknown when there is nothing to settle.
 	SettleItem(ctx context.Context, item engine.Item, sent bool, who string) (engine.Settlement, error)
+	// SettleAll settles everything that is unknown of a run as a person says.
+	SettleAll(ctx context.Context, run engine.Run, sent bool, who string) (engine.Settlement, error)
 }
 
 // decisionBody is how a person decides what a run asks.

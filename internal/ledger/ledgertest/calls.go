@@ -139,3 +139,27 @@ func testTakeovers(t *testing.T, b *bench) {
 	require.Equal(t, []engine.Takeover{refused}, list(engine.TakeoverFilter{States: []engine.TakeoverState{engine.TakeoverRefused}}))
 	require.Empty(t, list(engine.TakeoverFilter{Run: "other"}))
 }
+
+// testRequireUnknown: an entry that settles something is refused, all of it, once that is settled.
+func testRequireUnknown(t *testing.T, b *bench) {
+	b.foreach(item(1, "a", "x"), item(2, "b", "y"))
+	ids := b.each()
+	one := call(ids[0].ID, "s", 1)
+	b.commit(engine.AddCall{Call: one})
+	settle := func(calls ...engine.CallKey) error {
+		return b.try(engine.Entry{Changes: []engine.Change{
+			engine.RequireUnknown{Run: "r", Step: "each", ID: ids[0].ID, Calls: calls},
+			engine.SetItem{ID: ids[0].ID, Run: "r", Step: "each", From: engine.StatusUnknown, To: engine.StatusSucceeded},
+			engine.AddAudit{Who: "me"},
+		}})
+	}
+	require.ErrorIs(t, settle(), engine.ErrNotUnknown, "it is pending")
+	b.commit(engine.SetItem{ID: ids[0].ID, Run: "r", Step: "each", From: engine.StatusPending, To: engine.StatusUnknown})
+	require.ErrorIs(t, settle(one.CallKey), engine.ErrNotUnknown, "its call is on its way")
+	b.commit(engine.SetCall{CallKey: one.CallKey, Run: "r", State: engine.CallUnknown})
+	require.ErrorIs(t, settle(one.CallKey, engine.CallKey{Item: ids[0].ID, Step: "s", Attempt: 2}), engine.ErrNotUnknown, "there is no such call")
+	require.Equal(t, engine.StatusUnknown, b.each()[0].Status, "nothing of it was done")
+	require.NoError(t, settle(one.CallKey))
+	require.Equal(t, engine.StatusSucceeded, b.each()[0].Status)
+	require.ErrorIs(t, settle(), engine.ErrNotUnknown, "it is settled")
+}

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Ledger) {
 		"calls":                    testCalls,
 		"calls stream":             testCallStream,
 		"outcomes":                 testSetCall,
+		"settled once":             testRequireUnknown,
 		"a call's intent is one":   testCallTwice,
 		"takeovers":                testTakeovers,
 		"order":                    testOrder,

@@ -56,9 +56,12 @@ func (c *Client) Decide(ctx context.Context, run, word, step, note string) (afte
 	return after, c.do(ctx, http.MethodPost, nil, body, &after, "runs", run, word)
 }
 
-// Settle settles a run's unknown calls: one item, as sent or not-sent, or with neither all that the chats tell of.
-func (c *Client) Settle(ctx context.Context, run, item, as string) (done result.Settled, err error) {
-	body := map[string]string{"item": item, "as": as}
+// Settle settles what is unknown of a run: one item, or all, as sent or not-sent; with none of these what the chats tell of.
+func (c *Client) Settle(ctx context.Context, run, item string, all bool, as string) (done result.Settled, err error) {
+	body := map[string]any{"item": item, "as": as}
+	if all {
+		body["all"] = true
+	}
 	return done, c.do(ctx, http.MethodPost, nil, body, &done, "runs", run, "settle")
 }
 

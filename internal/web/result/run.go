@@ -70,7 +70,8 @@ type TakeoverCounts struct {
 	Stuck int `json:"stuck"`
 }
 
-// Settled is what became of a run's unknown calls. Left are those that are still unknown.
+// Settled counts the messages of a run that were settled, and those that are still unknown. An item of which no call is known,
+// since it comes from a backup, counts as one.
 type Settled struct {
 	Settled int `json:"settled"`
 	Left    int `json:"left"`
