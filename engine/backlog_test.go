@@ -61,6 +61,9 @@ func TestAFloodOfEventsWaits(t *testing.T) {
 		wait         string
 	}{{"allow", 5000, 100, "500ms"}, {"queue", 150, 5, "1s"}} {
 		t.Run(c.overlap, func(t *testing.T) {
+			if testing.Short() {
+				c.events, c.most = c.events/10, c.most/10+1
+			}
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				r := rehearseWith(t, dir, "limits: {}", sandbox.Config{Seed: 1, Clock: time.Now}, listening, ledger.Off)

@@ -119,10 +119,7 @@ func (c promise) workflow() string {
 // leaves out of hours or after the deadline, no customer hears more often than the cap lets through, and no conversation
 // stays taken over.
 func TestCampaignsKeepTheirPromises(t *testing.T) {
-	first := uint64(time.Now().UnixNano()) % 1_000_000
-	for seed := first; seed < first+12; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { keepsPromises(t, seed) })
-	}
+	eachSeed(t, 12, keepsPromises)
 }
 
 func keepsPromises(t *testing.T, seed uint64) {

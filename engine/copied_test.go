@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -42,10 +41,7 @@ func (r *rehearsal) restore(copied string) ledger.Accepted {
 // Whenever a backup is made of a campaign, whatever is sent after that, and whether it is resumed or cancelled once the
 // backup was restored: nobody gets a message again, nobody is lost, and no conversation stays taken over.
 func TestARestoredBackupSendsNothingAgain(t *testing.T) {
-	first := uint64(time.Now().UnixNano()) % 1_000_000
-	for seed := first; seed < first+16; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { survivesRestoring(t, seed) })
-	}
+	eachSeed(t, 16, survivesRestoring)
 }
 
 func survivesRestoring(t *testing.T, seed uint64) {

@@ -108,7 +108,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// realTimer needs none for an instant that has come.
 func realTimer(d time.Duration) (<-chan time.Time, func() bool) {
+	if d <= 0 {
+		fired := make(chan time.Time, 1)
+		fired <- time.Now()
+		return fired, func() bool { return false }
+	}
 	timer := time.NewTimer(d)
 	return timer.C, timer.Stop
 }

@@ -47,10 +47,7 @@ steps:
 // Whenever the disk is full, while the list is read, before an intent, or between an intent and its outcome: nothing leaves
 // whose intent is not on disk, and once there is room everything goes on, in the same process or in the next one.
 func TestAFullDisk(t *testing.T) {
-	first := uint64(time.Now().UnixNano()) % 1_000_000
-	for seed := first; seed < first+8; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { survivesAFullDisk(t, seed) })
-	}
+	eachSeed(t, 8, survivesAFullDisk)
 }
 
 func survivesAFullDisk(t *testing.T, seed uint64) {

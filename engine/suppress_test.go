@@ -1,8 +1,8 @@
 package engine_test
 
 import (
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -37,19 +37,20 @@ func TestSuppressedCustomersInAnAddressOrAForm(t *testing.T) {
 
 // The failure of a call that names somebody on the list goes to people elsewhere: it says how many, and not who.
 func TestANoticeDoesNotNameTheSuppressedCustomer(t *testing.T) {
-	var mu sync.Mutex
-	var notices []engine.Notice
+	notices := make(chan engine.Notice, 10)
 	adjust := func(c *engine.Config) {
 		c.Suppressed = func(_, friend string) bool { return friend == "wxid_secret" }
-		c.Notice = func(n engine.Notice) { mu.Lock(); notices = append(notices, n); mu.Unlock() }
+		c.Notice = func(n engine.Notice) { notices <- n }
 	}
 	bubble(t, "limits: {}", sandbox.Config{Seed: 1}, adjust, func(t *testing.T, r *rehearsal) {
 		id := r.start("name: w\nsteps:\n  - uses: api.call\n    with: { effect: message, path: /x/doSendPublicMes, body: { WechatId: \"1\", x: [wxid_secret, other] } }\n")
 		run := r.until(id, time.Second, over)
 		require.Contains(t, run.Error.Message, "1 of those whom the call names")
+		synctest.Wait() // it is told once the end is kept
 		require.Len(t, notices, 1)
-		require.Equal(t, engine.NoticeEnded, notices[0].Kind)
-		require.Contains(t, notices[0].Text, "suppressed")
-		require.NotContains(t, notices[0].Text, "wxid_secret")
+		notice := <-notices
+		require.Equal(t, engine.NoticeEnded, notice.Kind)
+		require.Contains(t, notice.Text, "suppressed")
+		require.NotContains(t, notice.Text, "wxid_secret")
 	})
 }
