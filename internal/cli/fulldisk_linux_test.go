@@ -80,6 +80,9 @@ func TestARunOnADiskThatFills(t *testing.T) {
 	require.Equal(t, 3, p.wait(soon))
 	require.Contains(t, p.err.String(), "the disk is full, make room")
 	require.Zero(t, platform.Stats().Deliveries)
+	p = begin(t, dir, "serve", "--listen", "127.0.0.1:0")
+	require.Equal(t, 1, p.wait(soon), "it may be started again")
+	require.Contains(t, p.err.String(), "the disk is full, make room")
 
 	room(t, folder)
 	p = begin(t, dir, "run", "c.yaml")

@@ -14,6 +14,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/folder"
+	"youmiflow/internal/ledger"
 	"youmiflow/internal/web"
 	"youmiflow/workflows"
 )
@@ -48,7 +49,7 @@ youmiflow.yaml read again: limits, suppress, notify, retention and tokens are in
 			}
 			request.options = options
 			a.log = logs
-			return a.serve(c.Context(), request)
+			return forNow(a.serve(c.Context(), request))
 		},
 	}
 	flags := c.Flags()
@@ -59,6 +60,15 @@ youmiflow.yaml read again: limits, suppress, notify, retention and tokens are in
 	logs.add(c)
 	options.add(c)
 	return c
+}
+
+// forNow has what keeps a daemon from its work only for now be a failure, not something that is invalid: whoever supervises it
+// starts it again then.
+func forNow(err error) error {
+	if ledger.Passing(err) || errors.As(err, new(net.Error)) && exitCode(err) == exitInvalid {
+		return &exit{code: exitFailed, cause: err}
+	}
+	return err
 }
 
 type serveRequest struct {

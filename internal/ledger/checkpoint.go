@@ -18,7 +18,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) (done bool, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var busy, pages, written int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &written); err != nil && !passing(err) {
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &written); err != nil && !Passing(err) {
 		return false, fmt.Errorf("writing the log back: %w", explain(l.path, err))
 	} else if err != nil {
 		return false, nil

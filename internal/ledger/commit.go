@@ -39,7 +39,7 @@ func (w *writer) settle(batch []*pending) {
 			}
 			return
 		}
-		if !passing(err) {
+		if !Passing(err) {
 			if !careful && len(batch) > 1 {
 				careful = true
 				continue

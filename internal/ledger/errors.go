@@ -106,8 +106,9 @@ func Damaged(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
-// passing reports whether a failed transaction may succeed later without anyone changing it.
-func passing(err error) bool {
+// Passing reports whether a failed transaction, or an opening, may succeed later without anyone changing it: the disk is full, or
+// another program has the file locked.
+func Passing(err error) bool {
 	switch resultCode(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL:
 		return true
