@@ -57,5 +57,8 @@ func (e *Engine) handBackItem(ctx context.Context, active *activeRun, fence Fenc
 	}
 	s.fence, s.caller = fence, liveCaller{}
 	s.turn = turn{gate: active.gate("", e.Concurrency), horizon: e.Now().Add(e.Grace)}
-	return s.release(ctx, forget)
+	if err := s.release(ctx, forget); err != nil {
+		return err
+	}
+	return waitAll(ctx, s.receipts) // who looks next sees that it is not held any more
 }
