@@ -52,6 +52,9 @@ type Config struct {
 	// Notice, when set, hears of what people have to know, once it is durable; the ledger keeps it as well (AddNotice). It must
 	// return at once. Default: nobody hears, and nothing is kept.
 	Notice func(Notice)
+	// Lost, when set, hears of each call that an earlier process left without an answer, once what it counts as is kept: unknown,
+	// or failed where it is repeated. It must return at once. Default: nobody hears.
+	Lost func(Call)
 	// Now is the time that everything is decided by and recorded with. Default time.Now.
 	Now func() time.Time
 	// Timer waits for a length of time: what it returns is ready when that has passed, and stop ends it before. Default
@@ -89,6 +92,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TripFor == 0 {
 		c.TripFor = time.Hour
+	}
+	if c.Lost == nil {
+		c.Lost = func(Call) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -76,8 +76,13 @@ func (e *Engine) recoverCall(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	return e.commit(ctx, outcome, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: item.Status,
+	err = e.commit(ctx, outcome, SetItem{ID: item.ID, Run: item.Run, Step: item.Step, From: item.Status,
 		To: StatusPending, Progress: text})
+	if err == nil {
+		call.State, call.Code, call.Message, call.FinishedAt = outcome.State, outcome.Code, outcome.Message, outcome.FinishedAt
+		e.Lost(call)
+	}
+	return err
 }
 
 // recoverTakeover remembers that a conversation may be held by a call that was never answered.

@@ -122,7 +122,8 @@ func TestTheLogSaysWhatADeadProcessLeft(t *testing.T) {
 	const settled, handedBack = "calls that were left without an answer are settled", "conversations were handed back"
 	v := steer(t)
 	log := &records{}
-	v.config.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	lost := map[engine.CallState]int{}
+	v.config.Logger, v.config.Lost = slog.New(slog.NewJSONHandler(log, nil)), func(call engine.Call) { lost[call.State]++ }
 	v.restart()
 	v.file("people.csv", "account,friend,pause\n1,a,24h\n1,c,10s\n")
 	id := v.start(drip)
@@ -145,4 +146,5 @@ func TestTheLogSaysWhatADeadProcessLeft(t *testing.T) {
 		{"level": "INFO", "msg": handedBack, "run": id, "conversations": 1.0},
 	}, log.take(t, settled, handedBack))
 	require.Zero(t, v.box.Stats().OpenTakeovers)
+	require.Equal(t, map[engine.CallState]int{engine.CallUnknown: 1, engine.CallFailed: 1}, lost)
 }

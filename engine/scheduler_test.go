@@ -283,3 +283,21 @@ steps: [{ id: a, set: { b: 1 } }]`, func(t *testing.T, d *depot, _ *ledgerOfFire
 		require.Equal(t, "the trigger is paused", why)
 	})
 }
+
+// An instant that had passed when its trigger was first seen is told of as missed, once, as it is listed.
+func TestAnInstantBeforeItsTriggerIsToldOfAsMissed(t *testing.T) {
+	one(t, `triggers: [{ at: "1999-12-31T12:00:00Z" }]`+slow, func(t *testing.T, d *depot, fires *ledgerOfFires) {
+		for range 2 {
+			p := d.start()
+			time.Sleep(time.Minute)
+			rows, err := p.mortal.Schedules(t.Context())
+			require.NoError(t, err)
+			require.Len(t, rows, 1)
+			require.Equal(t, 1, rows[0].Missed)
+			d.bury(p)
+		}
+		require.Equal(t, []string{"12:00:00 missed"}, fires.outcomes())
+		require.Equal(t, 1, fires.list[0].Missed)
+		require.Equal(t, "it had passed when the trigger was first seen", fires.list[0].Reason)
+	})
+}

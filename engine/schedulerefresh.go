@@ -54,7 +54,7 @@ func (s *Scheduler) refresh(ctx context.Context) error {
 // watch makes the watches of all triggers with instants, and the rows of those that have none yet.
 func (s *Scheduler) watch(ctx context.Context, list []Planned, known map[triggerKey]Schedule, paused map[triggerKey]bool) map[string][]*watch {
 	watches := map[string][]*watch{}
-	added := map[*watch]Receipt{}
+	added := map[*watch]beginning{}
 	for _, planned := range list {
 		if planned.Workflow == nil {
 			continue
@@ -73,21 +73,29 @@ func (s *Scheduler) watch(ctx context.Context, list []Planned, known map[trigger
 			if next, write := s.rowFor(w, row, found); !write {
 				w.know(next)
 			} else if !paused[key] && !paused[triggerKey{planned.Name, ""}] {
-				added[w] = s.begin(ctx, next, row, found)
+				added[w] = beginning{s.begin(ctx, next, row, found), next.Missed - row.Missed}
 				w.know(next)
 			}
 		}
 	}
-	for w, receipt := range added {
-		if err := receipt.Wait(ctx); err != nil {
+	for w, one := range added {
+		if err := one.Wait(ctx); err != nil {
 			w.next = time.Time{} // nothing is known of it for now
 			s.outdated()
 			if !errors.Is(err, ErrStale) && ctx.Err() == nil {
 				s.Engine.Logger.ErrorContext(ctx, "a schedule cannot be kept; trying again", "workflow", w.planned.Name, "error", err)
 			}
+		} else if one.missed > 0 {
+			s.tell(w, Fire{Instant: w.row.LastAt, Outcome: Missed, Missed: one.missed, Reason: w.row.LastReason})
 		}
 	}
 	return watches
+}
+
+// beginning is the row of a trigger that is seen for the first time, on its way into the ledger.
+type beginning struct {
+	Receipt
+	missed int // instants that had passed by then
 }
 
 // rowFor is the row that a watch goes by, and whether it has to be written first.

@@ -33,10 +33,18 @@ func (a *app) countedSteps(steps engine.Steps) engine.Steps {
 	return a.metrics.Steps(steps)
 }
 
+// lost is what the engine tells of calls that an earlier process left without an answer; nil when nobody counts.
+func (a *app) lost() func(engine.Call) {
+	if a.metrics == nil {
+		return nil
+	}
+	return a.metrics.Lost
+}
+
 // openMetrics puts the page for Prometheus on the server. It holds no customer's data, and is open to whoever reaches the
 // server: that is nobody but this machine unless it listens elsewhere.
 func (d *daemon) openMetrics() {
-	d.app.metrics.Watch(d.ledger, func() int { return len(d.folder.Snapshot().Problems) })
+	d.app.metrics.Watch(d.ledger, d.sandboxed, func() int { return len(d.folder.Snapshot().Problems) })
 	d.web.Mount("GET /metrics", guarded(d.app.metrics.Page()))
 }
 

@@ -125,6 +125,7 @@ func (s *session) wire(ctx context.Context, connection string) error {
 
 		Suppressed: s.suppression.has,
 		Notice:     s.noticed(),
+		Lost:       s.app.lost(),
 	})
 	s.dispatcher, err = dispatch.New(ctx, dispatch.Config{DB: s.ledger.DB(), Work: s.work, Logger: s.app.logger()})
 	if err != nil {

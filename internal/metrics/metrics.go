@@ -26,7 +26,6 @@ type Metrics struct {
 	waits     *prometheus.HistogramVec
 	refused   *prometheus.CounterVec
 	fires     *prometheus.CounterVec
-	missed    prometheus.Counter
 	lag       prometheus.Histogram
 	commits   prometheus.Histogram
 	committed prometheus.Counter
@@ -41,7 +40,7 @@ func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "youmiflow_calls_total",
-			Help: "API calls made, by operation and outcome."}, []string{"operation", "outcome"}),
+			Help: "API calls made, by operation and outcome; those of an earlier process too that are settled at the start."}, []string{"operation", "outcome"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "youmiflow_call_seconds",
 			Help: "How long API calls took.", Buckets: quick}, []string{"operation"}),
 		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "youmiflow_limit_wait_seconds",
@@ -50,8 +49,6 @@ func New(version string) *Metrics {
 			Help: "Calls that a frequency cap had skipped, or that were too late for their deadline."}, []string{"reason"}),
 		fires: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "youmiflow_schedule_fires_total",
 			Help: "Instants of triggers, by what came of them."}, []string{"outcome"}),
-		missed: prometheus.NewCounter(prometheus.CounterOpts{Name: "youmiflow_schedule_missed_total",
-			Help: "Instants that passed while nobody was there."}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "youmiflow_schedule_lag_seconds",
 			Help: "How long after its instant a run was added.", Buckets: quick}),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "youmiflow_ledger_commit_seconds",
@@ -65,7 +62,7 @@ func New(version string) *Metrics {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "youmiflow_build_info", Help: "1, with the version.",
 		ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	m.registry.MustRegister(m.calls, m.took, m.waits, m.refused, m.fires, m.missed, m.lag, m.commits, m.committed, m.events,
+	m.registry.MustRegister(m.calls, m.took, m.waits, m.refused, m.fires, m.lag, m.commits, m.committed, m.events,
 		m.working, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -78,7 +75,6 @@ func (m *Metrics) Page() http.Handler {
 // Fire counts an instant of a trigger.
 func (m *Metrics) Fire(fire engine.Fire) {
 	m.fires.WithLabelValues(string(fire.Outcome)).Inc()
-	m.missed.Add(float64(fire.Missed))
 	if fire.Run != "" {
 		m.lag.Observe(fire.At.Sub(fire.Instant).Seconds())
 	}
@@ -126,10 +122,7 @@ func (c countedStep) Prepare(input engine.Input) (engine.Action, error) {
 	if err != nil || action.Request == nil || action.Perform == nil {
 		return action, err
 	}
-	operation, perform := action.Request.Operation, action.Perform
-	if operation == "" || len(operation) > 64 {
-		operation = "other"
-	}
+	operation, perform := operationLabel(action.Request.Operation), action.Perform
 	action.Perform = func(ctx context.Context) engine.Outcome {
 		began := time.Now()
 		outcome := perform(ctx)
@@ -138,6 +131,19 @@ func (c countedStep) Prepare(input engine.Input) (engine.Action, error) {
 		return outcome
 	}
 	return action, nil
+}
+
+// Lost counts a call that an earlier process made and did not live to count.
+func (m *Metrics) Lost(call engine.Call) {
+	m.calls.WithLabelValues(operationLabel(call.Operation), string(call.State)).Inc()
+}
+
+// operationLabel bounds what an operation adds to the page.
+func operationLabel(operation string) string {
+	if operation == "" || len(operation) > 64 {
+		return "other"
+	}
+	return operation
 }
 
 // Limiter counts what a limiter gives. now is the limiter's time.

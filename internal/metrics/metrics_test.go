@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,11 @@ func (ledger) CountWaiting(context.Context) (map[engine.Backlog]int, error) {
 	return map[engine.Backlog]int{{Workflow: "w", Trigger: "chat"}: 4, {Workflow: "w", Trigger: "chat (2)"}: 5}, nil
 }
 
+func (ledger) Schedules(context.Context) ([]engine.Schedule, error) {
+	return []engine.Schedule{{Workflow: "w", Trigger: "daily", Missed: 4}, {Workflow: "w", Trigger: "at"}, {Workflow: "w", Trigger: "daily", Sandbox: true, Missed: 9},
+		{Workflow: "w", Paused: true}}, nil
+}
+
 func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	m := New("v1")
 	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -71,23 +77,25 @@ func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	m.Fire(engine.Fire{Instant: now, At: now.Add(20 * time.Millisecond), Outcome: engine.Fired, Run: "r"})
 	m.Fire(engine.Fire{Instant: now, At: now, Outcome: engine.Missed, Missed: 4})
 	m.Commit(time.Millisecond, 7)
-	m.Watch(ledger{}, func() int { return 5 })
+	m.Lost(engine.Call{Operation: "doSendPublicMes", State: engine.CallUnknown})
+	m.Watch(ledger{}, false, func() int { return 5 })
 
 	answer := httptest.NewRecorder()
 	m.Page().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
 	page := answer.Body.String()
 	for _, line := range []string{
 		`youmiflow_calls_total{operation="doSendPublicMes",outcome="succeeded"} 2`,
-		`youmiflow_calls_total{operation="doSendPublicMes",outcome="unknown"} 1`,
+		`youmiflow_calls_total{operation="doSendPublicMes",outcome="unknown"} 2`,
 		`youmiflow_limit_wait_seconds_sum{limit="account"} 60`,
 		`youmiflow_limit_refused_total{reason="cap"} 1`,
 		`youmiflow_schedule_fires_total{outcome="fired"} 1`,
-		`youmiflow_schedule_missed_total 4`, `youmiflow_schedule_lag_seconds_count 1`,
+		`youmiflow_schedule_missed_total{trigger="daily",workflow="w"} 4`, `youmiflow_schedule_missed_total{trigger="at",workflow="w"} 0`, `youmiflow_schedule_lag_seconds_count 1`,
 		`youmiflow_ledger_entries_total 7`, `youmiflow_items{status="held"} 3`, `youmiflow_runs{status="running"} 1`,
 		`youmiflow_takeovers{state="stuck"} 2`, `youmiflow_events_waiting{workflow="w"} 9`, `youmiflow_accounts_tripped 1`, `youmiflow_workflows_broken 5`,
 	} {
 		require.Contains(t, page, line+"\n")
 	}
+	require.Equal(t, 2, strings.Count(page, "youmiflow_schedule_missed_total{"))
 	require.NotContains(t, page, "wxid_somebody")
 	require.NotContains(t, page, "135380")
 }

@@ -16,14 +16,19 @@ type Source interface {
 	Accounts(ctx context.Context) ([]engine.Account, error)
 	// CountWaiting counts the events that wait for their trigger to have room.
 	CountWaiting(ctx context.Context) (map[engine.Backlog]int, error)
+	// Schedules are the triggers that have come to something, with how many instants were missed.
+	Schedules(ctx context.Context) ([]engine.Schedule, error)
 }
 
 // lookWithin bounds one look at the ledger.
 const lookWithin = 5 * time.Second
 
-// Watch adds what the ledger says of runs, items, takeovers and accounts, and how many workflow files are broken.
-func (m *Metrics) Watch(source Source, broken func() int) {
-	m.registry.MustRegister(&state{source: source, broken: broken,
+// Watch adds what the ledger says of runs, items, takeovers, accounts and missed instants (those of rehearsals with sandbox), and
+// how many workflow files are broken.
+func (m *Metrics) Watch(source Source, sandbox bool, broken func() int) {
+	m.registry.MustRegister(&state{source: source, sandbox: sandbox, broken: broken,
+		missed: prometheus.NewDesc("youmiflow_schedule_missed_total", "Instants of a trigger that passed while nobody was there, since it was first seen; a restart counts on.",
+			[]string{"workflow", "trigger"}, nil),
 		runs:      prometheus.NewDesc("youmiflow_runs", "Runs that are not over, by status.", []string{"status"}, nil),
 		items:     prometheus.NewDesc("youmiflow_items", "Items of runs that are not over, by status.", []string{"status"}, nil),
 		takeovers: prometheus.NewDesc("youmiflow_takeovers", "Conversations that are taken over (held), may be (intended), or could not be handed back (stuck).", []string{"state"}, nil),
@@ -35,14 +40,16 @@ func (m *Metrics) Watch(source Source, broken func() int) {
 
 // state reads what stands in the ledger.
 type state struct {
-	source                                          Source
-	broken                                          func() int
-	runs, items, takeovers, tripped, files, waiting *prometheus.Desc
+	source  Source
+	sandbox bool
+	broken  func() int
+
+	runs, items, takeovers, tripped, files, waiting, missed *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files, s.waiting} {
+	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files, s.waiting, s.missed} {
 		to <- one
 	}
 }
@@ -75,6 +82,21 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 		gauge(s.items, n, string(status))
 	}
 	s.collectRest(ctx, to, gauge)
+	s.collectMissed(ctx, to)
+}
+
+// collectMissed tells of each trigger apart: a sum would go back when a trigger is gone.
+func (s *state) collectMissed(ctx context.Context, to chan<- prometheus.Metric) {
+	rows, err := s.source.Schedules(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(s.missed, err)
+		return
+	}
+	for _, row := range rows {
+		if row.Sandbox == s.sandbox && row.Trigger != "" { // else it says of a whole workflow that it is paused
+			to <- prometheus.MustNewConstMetric(s.missed, prometheus.CounterValue, float64(row.Missed), row.Workflow, row.Trigger)
+		}
+	}
 }
 
 func (s *state) collectRest(ctx context.Context, to chan<- prometheus.Metric, gauge func(*prometheus.Desc, int, ...string)) {
