@@ -359,6 +359,7 @@ type Account struct {
 type RunFilter struct {
 	Workflow string
 	Parent   string // runs that this run has called
+	Sandbox  *bool  // only rehearsals, or only runs for real; nil: both
 	Statuses []Status
 	Before   string // only runs that were added before the one of this id; none when there is no such run
 	Limit    int

@@ -19,7 +19,6 @@ import (
 const seenFor = 30 * 24 * time.Hour
 
 func (a *app) accountsCommand() *cobra.Command {
-	var sandboxed bool
 	c := &cobra.Command{
 		Use:   "accounts",
 		Short: "Each operating account: what it has used of its limits, and whether it is held",
@@ -30,14 +29,14 @@ An account is held after several failures in a row that are its own fault, or by
 (accounts trip). Its calls wait, those of other accounts go on.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listAccounts(ctx, sandboxed) },
-				func() error { return a.listAccounts(c.Context(), sandboxed) })
+			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listAccounts(ctx) },
+				func() error { return a.listAccounts(c.Context(), a.sandbox) })
 		},
 	}
-	c.PersistentFlags().BoolVar(&sandboxed, "sandbox", false, "the accounts of rehearsals, which count for themselves")
+	a.worldFlag(c, "the accounts of rehearsals, which count for themselves")
 	a.outputFlag(c)
 	a.serverFlag(c)
-	c.AddCommand(a.accountsTrip(&sandboxed), a.accountsClear(&sandboxed), a.accountsForget(&sandboxed))
+	c.AddCommand(a.accountsTrip(), a.accountsClear(), a.accountsForget())
 	return c
 }
 
@@ -185,7 +184,7 @@ func today(v result.Account) string {
 	return fmt.Sprint(v.Today)
 }
 
-func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
+func (a *app) accountsTrip() *cobra.Command {
 	var connection, reason string
 	var span time.Duration
 	c := &cobra.Command{
@@ -197,9 +196,9 @@ func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
 				return usage("--for %s: write how long, such as 2h", span)
 			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error {
-				return r.tripAccount(ctx, *sandboxed, connection, arguments[0], reason, span)
+				return r.tripAccount(ctx, connection, arguments[0], reason, span)
 			}, func() error {
-				return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+				return a.onAccount(c.Context(), a.sandbox, func(ctx context.Context, s *session) error {
 					return s.tripAccount(ctx, connection, arguments[0], reason, span)
 				})
 			})
@@ -211,7 +210,7 @@ func (a *app) accountsTrip(sandboxed *bool) *cobra.Command {
 	return c
 }
 
-func (a *app) accountsForget(sandboxed *bool) *cobra.Command {
+func (a *app) accountsForget() *cobra.Command {
 	return &cobra.Command{
 		Use:   "forget --sandbox",
 		Short: "Forget what rehearsals have counted, so that the next one starts afresh",
@@ -220,7 +219,7 @@ warm-up, and frequency caps. What was sent for real stays counted: there is no c
 forgets it.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !*sandboxed || a.server != "" {
+			if !a.sandbox || a.server != "" {
 				return usage("only what rehearsals on this machine have counted can be forgotten: youmiflow accounts forget --sandbox")
 			}
 			return a.onAccount(c.Context(), true, func(ctx context.Context, s *session) error {
@@ -234,7 +233,7 @@ forgets it.`,
 	}
 }
 
-func (a *app) accountsClear(sandboxed *bool) *cobra.Command {
+func (a *app) accountsClear() *cobra.Command {
 	var connection string
 	c := &cobra.Command{
 		Use:   "clear ACCOUNT",
@@ -245,9 +244,9 @@ counted stays counted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, arguments []string) error {
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error {
-				return r.clearAccount(ctx, *sandboxed, connection, arguments[0])
+				return r.clearAccount(ctx, connection, arguments[0])
 			}, func() error {
-				return a.onAccount(c.Context(), *sandboxed, func(ctx context.Context, s *session) error {
+				return a.onAccount(c.Context(), a.sandbox, func(ctx context.Context, s *session) error {
 					held, err := s.clearAccount(ctx, connection, arguments[0], person(a.Lookup))
 					if err != nil {
 						return err

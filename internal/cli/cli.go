@@ -44,6 +44,7 @@ type app struct {
 	verbose bool              // --verbose
 	project string            // --project
 	server  string            // --server
+	sandbox bool              // --sandbox of commands about what was done
 	log     logFlags          // of a daemon
 	metrics *metrics.Metrics  // of a daemon; nil: nobody counts
 	traces  *telemetry.Traces // of a daemon; nil: nobody watches

@@ -72,7 +72,7 @@ func (a *app) controlling(c *cobra.Command, id string, options *sandboxFlags, do
 	if err != nil {
 		return err
 	}
-	run, err := findRun(ctx, l, id)
+	run, err := a.findRun(ctx, l, id)
 	if l != nil {
 		err = errors.Join(err, l.Close())
 	}

@@ -24,6 +24,7 @@ const (
 type checkup struct {
 	app        *app
 	connection string
+	sandboxed  bool // it is about rehearsals
 	project    *project
 	settings   *workflows.ConnectionSettings // nil while they are not known
 	client     *youmi.Client
@@ -38,13 +39,18 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `Checks whether this project can work: its youmiflow.yaml, the connection and its token, the
 clock, the database, the limits, and what the workflows use that the vendor's documents leave
 open. It reads from the platform and writes nothing, there or here. Exit code 3 when a check
-fails; warnings alone are 0.`,
+fails; warnings alone are 0.
+
+With --sandbox it checks whether rehearsals can work: these need no platform.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := a.untilInterrupted(c.Context())
 			defer stop()
 			return a.elsewhere(ctx, func(ctx context.Context, r remote) error { return r.doctor(ctx, c.Flags().Changed("connection")) }, func() error {
-				examination := &checkup{app: a, connection: connection}
+				if a.sandbox && c.Flags().Changed("connection") {
+					return usage("--connection does not go with --sandbox: rehearsals use no connection")
+				}
+				examination := &checkup{app: a, connection: connection, sandboxed: a.sandbox}
 				if err := examination.run(ctx); err != nil {
 					return err
 				}
@@ -55,6 +61,7 @@ fails; warnings alone are 0.`,
 	c.Flags().StringVar(&connection, "connection", connection, "the connection to check")
 	a.outputFlag(c)
 	a.serverFlag(c)
+	a.worldFlag(c, "whether rehearsals can work, which need no platform")
 	return c
 }
 
@@ -84,7 +91,11 @@ func (c *checkup) run(ctx context.Context) error {
 		return err
 	}
 	if ok {
-		c.checkConnection()
+		if c.sandboxed {
+			c.simulated()
+		} else {
+			c.checkConnection()
+		}
 		c.checkLimits()
 		c.checkDatabase(ctx)
 		c.checkDisk()
@@ -126,6 +137,11 @@ func (c *checkup) checkProject() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if !found && c.sandboxed {
+		c.add("project", healthy, "", "no youmiflow.yaml in %s or above it: rehearsals need none", dir)
+		c.project, err = c.app.openProject(".")
+		return err == nil, err
+	}
 	if !found {
 		c.add("project", ill, "go to the project's folder, name it with --project, or make one: youmiflow init", "no youmiflow.yaml in %s or above it", dir)
 		return false, nil
@@ -155,6 +171,11 @@ func first(problems diagnostic.List) string {
 		}
 	}
 	return fmt.Sprintf("line %d: %s", chosen.Span.Line, chosen.Message)
+}
+
+// simulated says that there is no connection to look at.
+func (c *checkup) simulated() {
+	c.add("connection", healthy, "", "the built-in simulator: nobody is messaged")
 }
 
 // checkConnection looks its settings and their variables up, and makes a client of them.

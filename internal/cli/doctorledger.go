@@ -117,9 +117,14 @@ func (c *checkup) checkTakeovers(ctx context.Context, l *ledger.Ledger, dsn stri
 		c.add(name, ill, "restore the database from a backup, if it is damaged", "%v", err)
 		return
 	}
-	if list, err = realOnes(ctx, l, list); err != nil {
+	list, others, err := ofWorld(ctx, l, list, c.sandboxed)
+	if err != nil {
 		c.add(name, ill, "restore the database from a backup, if it is damaged", "%v", err)
 		return
+	}
+	apart := ""
+	if len(others) > 0 {
+		apart = fmt.Sprintf("; %d of %s not counted", len(others), map[bool]string{true: "real runs", false: "rehearsals"}[c.sandboxed])
 	}
 	stuck := slices.IndexFunc(list, func(t engine.Takeover) bool { return t.State == engine.TakeoverStuck })
 	switch {
@@ -129,29 +134,30 @@ func (c *checkup) checkTakeovers(ctx context.Context, l *ledger.Ledger, dsn stri
 		c.add(name, ill, "end it in the platform's own client; that run's other conversations: youmiflow runs show "+one.Run,
 			"%s could not be ended, such as that of account %s with %s: %s", counted(n, "takeover"), one.Account, one.Friend, one.Message)
 	case len(list) > 0 && ledger.Owner(dsn) == 0:
-		c.add(name, uneasy, "hand them back by going on: youmiflow runs resume "+list[0].Run, "%s open, and no process works on this ledger", counted(len(list), "takeover"))
+		c.add(name, uneasy, "hand them back by going on: youmiflow runs resume "+list[0].Run, "%s open, and no process works on this ledger%s", counted(len(list), "takeover"), apart)
 	default:
-		c.add(name, healthy, "", "%d open, none stuck", len(list))
+		c.add(name, healthy, "", "%d open, none stuck%s", len(list), apart)
 	}
 }
 
-// realOnes leaves out takeovers in the sandbox, which nobody misses.
-func realOnes(ctx context.Context, l *ledger.Ledger, list []engine.Takeover) ([]engine.Takeover, error) {
-	sandboxed := map[string]bool{}
-	var kept []engine.Takeover
+// ofWorld keeps takeovers of rehearsals, which nobody misses, and of real runs apart.
+func ofWorld(ctx context.Context, l *ledger.Ledger, list []engine.Takeover, sandbox bool) (of, others []engine.Takeover, err error) {
+	sandboxed := map[string]bool{} // by run
 	for _, one := range list {
 		if _, known := sandboxed[one.Run]; !known {
 			run, err := l.Run(ctx, one.Run)
 			if err != nil {
-				return nil, fmt.Errorf("run %s: %w", one.Run, err)
+				return nil, nil, fmt.Errorf("run %s: %w", one.Run, err)
 			}
 			sandboxed[one.Run] = run.Sandbox
 		}
-		if !sandboxed[one.Run] {
-			kept = append(kept, one)
+		if sandboxed[one.Run] == sandbox {
+			of = append(of, one)
+		} else {
+			others = append(others, one)
 		}
 	}
-	return kept, nil
+	return of, others, nil
 }
 
 // How much room a ledger should find: a million messages take about a gigabyte.

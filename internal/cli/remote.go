@@ -80,13 +80,19 @@ func (r remote) hint(command string) string { return r.app.atServer(command) }
 
 // find finds a run by its id, the beginning of its id, or the word last.
 func (r remote) find(ctx context.Context, id string) (result.Run, error) {
+	if r.app.sandbox && id == "last" {
+		return r.lastRehearsal(ctx)
+	}
 	run, err := r.Run(ctx, id)
+	if err == nil && r.app.sandbox && !run.Sandbox {
+		return run, realRun(run.ID)
+	}
 	missing := (*client.Error)(nil)
 	if err == nil || !errors.As(err, &missing) || missing.Code != "not-found" || id == "last" {
 		return run, err
 	}
 	var matching []result.Run
-	for one, err := range r.Runs(ctx, engine.RunFilter{Limit: lookedThrough}) {
+	for one, err := range r.Runs(ctx, engine.RunFilter{Limit: lookedThrough, Sandbox: r.app.rehearsals()}) {
 		if err != nil {
 			return run, err
 		}
@@ -101,6 +107,16 @@ func (r remote) find(ctx context.Context, id string) (result.Run, error) {
 		return run, usage("%d runs begin with %s: give more of the id", len(matching), id)
 	}
 	return r.Run(ctx, matching[0].ID)
+}
+
+// lastRehearsal is the newest rehearsal.
+func (r remote) lastRehearsal(ctx context.Context) (result.Run, error) {
+	for run, err := range r.Runs(ctx, engine.RunFilter{Limit: lookedThrough, Sandbox: r.app.rehearsals()}) {
+		if err != nil || run.Parent == nil {
+			return run, err
+		}
+	}
+	return result.Run{}, usage("there is no rehearsal there; see: %s", r.hint("youmiflow runs list"))
 }
 
 // lookedThrough is how many runs are looked through for one whose id begins like that.

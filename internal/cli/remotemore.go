@@ -7,16 +7,20 @@ import (
 	"youmiflow/internal/web/result"
 )
 
-// sameWorld refuses --sandbox: a daemon shows the accounts of the world that it works in.
-func sameWorld(sandboxed bool) error {
-	if sandboxed {
-		return usage("--sandbox does not go with --server: a daemon shows the accounts that it works with")
+// sameWorld refuses --sandbox where the daemon works for real: it shows, and changes, what is of the world that it works in.
+func (r remote) sameWorld(ctx context.Context) error {
+	if !r.app.sandbox {
+		return nil
 	}
-	return nil
+	there, err := r.Version(ctx)
+	if err == nil && !there.Sandbox {
+		err = invalid("--sandbox: the daemon at %s works for real: leave it out if that is meant", r.url)
+	}
+	return err
 }
 
-func (r remote) listAccounts(ctx context.Context, sandboxed bool) error {
-	if err := sameWorld(sandboxed); err != nil {
+func (r remote) listAccounts(ctx context.Context) error {
+	if err := r.sameWorld(ctx); err != nil {
 		return err
 	}
 	list, err := r.Accounts(ctx)
@@ -26,8 +30,8 @@ func (r remote) listAccounts(ctx context.Context, sandboxed bool) error {
 	return r.app.printAccounts(list)
 }
 
-func (r remote) tripAccount(ctx context.Context, sandboxed bool, connection, account, reason string, span time.Duration) error {
-	if err := sameWorld(sandboxed); err != nil {
+func (r remote) tripAccount(ctx context.Context, connection, account, reason string, span time.Duration) error {
+	if err := r.sameWorld(ctx); err != nil {
 		return err
 	}
 	if err := r.TripAccount(ctx, connection, account, reason, span); err != nil {
@@ -37,8 +41,8 @@ func (r remote) tripAccount(ctx context.Context, sandboxed bool, connection, acc
 	return nil
 }
 
-func (r remote) clearAccount(ctx context.Context, sandboxed bool, connection, account string) error {
-	if err := sameWorld(sandboxed); err != nil {
+func (r remote) clearAccount(ctx context.Context, connection, account string) error {
+	if err := r.sameWorld(ctx); err != nil {
 		return err
 	}
 	if err := r.ClearAccount(ctx, connection, account); err != nil {
@@ -72,6 +76,9 @@ func (r remote) doctor(ctx context.Context, chosen bool) error {
 	if chosen {
 		return usage("--connection does not go with --server: a daemon looks at all of its connections")
 	}
+	if err := r.sameWorld(ctx); err != nil {
+		return err
+	}
 	findings, err := r.Doctor(ctx)
 	if err != nil {
 		return err
@@ -80,6 +87,9 @@ func (r remote) doctor(ctx context.Context, chosen bool) error {
 }
 
 func (r remote) listSchedules(ctx context.Context) error {
+	if err := r.sameWorld(ctx); err != nil {
+		return err
+	}
 	list, err := r.Schedules(ctx)
 	if err != nil {
 		return err
@@ -110,6 +120,9 @@ func (r remote) nextInstants(ctx context.Context, from string, count int) error 
 
 // steerSchedule pauses or resumes triggers; done says so.
 func (r remote) steerSchedule(ctx context.Context, workflow, trigger, word, done string) error {
+	if err := r.sameWorld(ctx); err != nil {
+		return err
+	}
 	if err := r.SteerSchedule(ctx, workflow, trigger, word); err != nil {
 		return err
 	}
@@ -120,6 +133,9 @@ func (r remote) steerSchedule(ctx context.Context, workflow, trigger, word, done
 func (r remote) backfill(ctx context.Context, request backfillRequest) error {
 	if !request.yes {
 		return usage("add --yes: how many runs a backfill adds is only known at the daemon (at most 1000)")
+	}
+	if err := r.sameWorld(ctx); err != nil {
+		return err
 	}
 	from, err := exactTime("--from", request.from)
 	if err != nil {

@@ -24,6 +24,7 @@ func (a *app) runsCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	a.serverFlag(c)
+	a.worldFlag(c, "rehearsals only: refuses a run for real, and with `last` passes it over")
 	c.AddCommand(a.runsList(), a.runsShow(), a.runsItems(), a.runsCalls(), a.runsResume(), a.runsPause(), a.runsCancel(), a.runsSettle(),
 		a.runsApprove(), a.runsReject())
 	return c
@@ -41,6 +42,7 @@ func (a *app) runsList() *cobra.Command {
 			if filter.Statuses, err = parseStatuses(statuses, runStatuses()); err != nil {
 				return err
 			}
+			filter.Sandbox = a.rehearsals()
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listRuns(ctx, filter) }, func() error {
 				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error { return a.listRuns(ctx, l, filter) })
 			})
@@ -135,7 +137,7 @@ func (a *app) runsShow() *cobra.Command {
 		RunE: func(c *cobra.Command, arguments []string) error {
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.showRun(ctx, arguments[0]) }, func() error {
 				return a.reading(c.Context(), func(ctx context.Context, l *ledger.Ledger) error {
-					run, err := findRun(ctx, l, arguments[0])
+					run, err := a.findRun(ctx, l, arguments[0])
 					if err != nil {
 						return err
 					}
@@ -149,16 +151,19 @@ func (a *app) runsShow() *cobra.Command {
 	return c
 }
 
-// findRun finds a run by its id, the beginning of its id, or the word last.
-func findRun(ctx context.Context, l engine.Ledger, id string) (engine.Run, error) {
+// findRun finds a run by its id, the beginning of its id, or the word last. With --sandbox there are rehearsals only.
+func (a *app) findRun(ctx context.Context, l engine.Ledger, id string) (engine.Run, error) {
 	if isNilLedger(l) {
 		return engine.Run{}, usage("there is no run %s: nothing was run in this project yet", id)
 	}
 	run, err := l.Run(ctx, id)
+	if err == nil && a.sandbox && !run.Sandbox {
+		return run, realRun(run.ID)
+	}
 	if err == nil || !errors.Is(err, engine.ErrNotFound) {
 		return run, err
 	}
-	runs, err := l.Runs(ctx, engine.RunFilter{})
+	runs, err := l.Runs(ctx, engine.RunFilter{Sandbox: a.rehearsals()})
 	if err != nil {
 		return run, err
 	}
@@ -177,6 +182,19 @@ func findRun(ctx context.Context, l engine.Ledger, id string) (engine.Run, error
 		return run, usage("there is no run %s; see: youmiflow runs list", id)
 	}
 	return run, usage("%d runs begin with %s: give more of the id", len(matching), id)
+}
+
+// rehearsals keeps to rehearsals with --sandbox.
+func (a *app) rehearsals() *bool {
+	if a.sandbox {
+		return &a.sandbox
+	}
+	return nil
+}
+
+// realRun refuses a run for real that was taken for a rehearsal.
+func realRun(id string) error {
+	return usage("run %s is a real one: leave --sandbox out if it is meant", id)
 }
 
 func isNilLedger(l engine.Ledger) bool {
@@ -212,7 +230,7 @@ func (a *app) listItems(ctx context.Context, l *ledger.Ledger, id string, status
 	if l == nil {
 		return a.nothingYet(list)
 	}
-	run, err := findRun(ctx, l, id)
+	run, err := a.findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}
@@ -291,7 +309,7 @@ func (a *app) listCalls(ctx context.Context, l *ledger.Ledger, id string) error 
 	if l == nil {
 		return a.nothingYet(list)
 	}
-	run, err := findRun(ctx, l, id)
+	run, err := a.findRun(ctx, l, id)
 	if err != nil {
 		return err
 	}

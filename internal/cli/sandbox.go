@@ -31,6 +31,11 @@ func (f *sandboxFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.fans, "fans", 0, fmt.Sprintf("how many fans the sandbox's lists show, at most %d (default 1000)", sandbox.MaxFans))
 }
 
+// worldFlag adds --sandbox to a command and those below it that are about what was done: with it they are about rehearsals.
+func (a *app) worldFlag(c *cobra.Command, about string) {
+	c.PersistentFlags().BoolVar(&a.sandbox, "sandbox", false, about)
+}
+
 // without refuses the options where there is no sandbox that they could be meant for.
 func (f *sandboxFlags) without(c *cobra.Command, hint string) error {
 	for _, name := range []string{"seed", "fault", "takeover-answer", "fans"} {

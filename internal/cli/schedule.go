@@ -28,6 +28,7 @@ becomes of that.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	a.serverFlag(c)
+	a.worldFlag(c, "of rehearsals: what came of triggers, and runs that message nobody\n(a pause holds for rehearsals and for real runs alike)")
 	c.AddCommand(a.scheduleList(), a.scheduleNext(), a.schedulePause(), a.scheduleResume(), a.scheduleTrigger(), a.scheduleBackfill())
 	return c
 }

@@ -24,7 +24,7 @@ const askedBeyond = 10
 type backfillRequest struct {
 	workflow, trigger string
 	from, to          string
-	yes, sandboxed    bool
+	yes               bool
 }
 
 func (a *app) scheduleBackfill() *cobra.Command {
@@ -49,7 +49,6 @@ Instants that have had their run are left out. Before it adds more than 10 runs,
 	flags.StringVar(&request.from, "from", "", "the first instant, such as 2026-11-01T10:00:00+08:00 or 2026-11-01")
 	flags.StringVar(&request.to, "to", "", "the last instant; a date is meant to its end")
 	flags.BoolVar(&request.yes, "yes", false, "do not ask")
-	flags.BoolVar(&request.sandboxed, "sandbox", false, "for a daemon with --sandbox: nobody is messaged")
 	a.outputFlag(c)
 	return c
 }
@@ -73,8 +72,8 @@ func (a *app) backfill(ctx context.Context, request backfillRequest) error {
 	if err := checkResting(t.project, planned.Workflow); err != nil {
 		return err
 	}
-	return a.onLedger(ctx, t.project, request.sandboxed, func(ctx context.Context, s *session) error {
-		open, had, err := s.engine.Backfill(ctx, planned, trigger, from, to, request.sandboxed)
+	return a.onLedger(ctx, t.project, a.sandbox, func(ctx context.Context, s *session) error {
+		open, had, err := s.engine.Backfill(ctx, planned, trigger, from, to, a.sandbox)
 		if refused := (*engine.BackfillError)(nil); errors.As(err, &refused) {
 			return usage("%s", refused.Reason)
 		}

@@ -16,7 +16,6 @@ import (
 )
 
 func (a *app) scheduleList() *cobra.Command {
-	var sandboxed bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Every trigger: when it fires next, what came of it last, and whether it is paused",
@@ -25,14 +24,10 @@ in the folder. A file with errors is named with its problems; the daemon goes on
 version of it that was good. Exit code 3 when there is one.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if sandboxed && a.server != "" {
-				return usage("--sandbox: a daemon elsewhere shows its own: leave it out")
-			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listSchedules(ctx) },
-				func() error { return a.listSchedules(c.Context(), sandboxed) })
+				func() error { return a.listSchedules(c.Context(), a.sandbox) })
 		},
 	}
-	c.Flags().BoolVar(&sandboxed, "sandbox", false, "what came of them in a daemon that rehearses (serve --sandbox)")
 	a.outputFlag(c)
 	return c
 }

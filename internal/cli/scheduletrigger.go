@@ -21,7 +21,6 @@ type triggerRequest struct {
 	workflow, trigger string
 	overlap           string // "": the trigger's
 	detach            bool
-	sandboxed         bool
 	options           sandboxFlags
 }
 
@@ -39,7 +38,7 @@ The trigger itself fires at its time all the same. TRIGGER is only needed where 
 several.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			if err := request.check(c, a.server != ""); err != nil {
+			if err := request.check(c, a.server != "", a.sandbox); err != nil {
 				return err
 			}
 			request.workflow, request.trigger = arguments[0], slices.Concat(arguments[1:], []string{""})[0]
@@ -50,14 +49,13 @@ several.`,
 	flags := c.Flags()
 	flags.StringVar(&request.overlap, "overlap", "", "instead of the trigger's: skip, queue, cancel or allow")
 	flags.BoolVar(&request.detach, "detach", false, "leave the run to the daemon, and do not watch it")
-	flags.BoolVar(&request.sandboxed, "sandbox", false, "run against the built-in simulator: nobody is messaged")
 	request.options.add(c)
 	a.oneOutputFlag(c)
 	return c
 }
 
 // check refuses flags that do not go together.
-func (t *triggerRequest) check(c *cobra.Command, there bool) error {
+func (t *triggerRequest) check(c *cobra.Command, there, sandboxed bool) error {
 	if overlaps := words(workflows.Overlaps()...); t.overlap != "" && !slices.Contains(overlaps, t.overlap) {
 		meant := ""
 		if near := diagnostic.Suggest(t.overlap, overlaps); near != "" {
@@ -70,7 +68,7 @@ func (t *triggerRequest) check(c *cobra.Command, there bool) error {
 		return t.options.without(c, "the daemon's has what it was started with")
 	case t.detach:
 		return t.options.without(c, "the daemon's has what it was started with, and --detach leaves the run to it")
-	case !t.sandboxed:
+	case !sandboxed:
 		return t.options.without(c, "add --sandbox, or leave it out")
 	}
 	return nil
@@ -100,16 +98,16 @@ func (a *app) triggerNow(ctx context.Context, request triggerRequest) (err error
 			return err
 		}
 	}
-	s, err := a.openSession(ctx, t.project, planned.Workflow.Connection, request.sandboxed, request.options)
+	s, err := a.openSession(ctx, t.project, planned.Workflow.Connection, a.sandbox, request.options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	submission, err := s.engine.Triggered(planned, trigger, request.sandboxed)
+	submission, err := s.engine.Triggered(planned, trigger, a.sandbox)
 	if err != nil {
 		return err
 	}
-	if !request.sandboxed {
+	if !a.sandbox {
 		a.warn(whole, t.project)
 	}
 	add := s.triggering(cmp.Or(workflows.Overlap(request.overlap), trigger.Overlap))
@@ -184,10 +182,10 @@ func (r remote) triggerNow(ctx context.Context, request triggerRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := r.warn(ctx, workflow, request.sandboxed); err != nil {
+	if err := r.warn(ctx, workflow, r.app.sandbox); err != nil {
 		return err
 	}
-	run, err := r.Trigger(ctx, request.workflow, request.trigger, workflows.Overlap(request.overlap), request.sandboxed)
+	run, err := r.Trigger(ctx, request.workflow, request.trigger, workflows.Overlap(request.overlap), r.app.sandbox)
 	if refused := (*client.Error)(nil); errors.As(err, &refused) && refused.Code == "conflict" {
 		return usage("%w; look at it with `%s`, or start one all the same with --overlap allow, queue or cancel", err,
 			r.hint("youmiflow runs list --workflow "+request.workflow))

@@ -260,7 +260,8 @@ func scriptAsking(ts *testscript.TestScript, _ bool, arguments []string) {
 		cli.Main(context.Background(), []string{"--project", ts.MkAbs("."), "runs", "show", "last", "--output", "json"},
 			cli.Environment{Stdout: &out, Stderr: io.Discard, Lookup: func(string) (string, bool) { return "", false }})
 		var run struct{ Waiting []struct{ Kind string } }
-		if err := json.Unmarshal(out.Bytes(), &run); err == nil && fmt.Sprint(len(run.Waiting)) == arguments[0] {
+		asks := func(waits struct{ Kind string }) bool { return waits.Kind == "approve" }
+		if err := json.Unmarshal(out.Bytes(), &run); err == nil && fmt.Sprint(len(run.Waiting)) == arguments[0] && slices.ContainsFunc(run.Waiting, asks) {
 			return
 		}
 		if time.Now().After(limit) {

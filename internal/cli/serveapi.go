@@ -29,7 +29,7 @@ func (d *daemon) openWeb(listener net.Listener) error {
 		return err
 	}
 	d.web, err = web.New(web.Config{
-		Listener: listener, Logger: d.app.logger(), Version: d.app.Version, Ledger: d.ledger, Steering: d.engine, Folder: d.folder,
+		Listener: listener, Logger: d.app.logger(), Version: d.app.Version, Sandbox: d.sandboxed, Ledger: d.ledger, Steering: d.engine, Folder: d.folder,
 		Project:   apiProject{d, catalogue, make(chan struct{}, 1)},
 		Schedules: apiSchedules{d}, Accounts: apiAccounts{d}, Events: d.ledger, Catalogue: catalogue,
 		Doctor: d.doctor(),

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"youmiflow/engine"
 	"youmiflow/internal/web/result"
 )
 
@@ -27,7 +28,7 @@ func (d *daemon) doctor() func(context.Context) ([]result.Finding, error) {
 func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
 	project := *d.project
 	project.config = d.current.Load()
-	c := &checkup{app: d.app, project: &project}
+	c := &checkup{app: d.app, project: &project, sandboxed: d.sandboxed}
 	c.ready("ledger", d.ledgerWritable(ctx), "look into the daemon's log; is the disk full?")
 	c.ready("engine", d.engineRunning(ctx), "look into the daemon's log, and start it again")
 	c.checkSnapshot(d)
@@ -70,6 +71,10 @@ func (c *checkup) checkHeld(ctx context.Context, d *daemon) {
 		c.add("accounts", ill, "restore the database from a backup, if it is damaged", "%v", err)
 		return
 	}
+	rows = slices.DeleteFunc(rows, func(account engine.Account) bool {
+		_, rehearsed := engine.AccountsOf(account.Connection)
+		return rehearsed != d.sandboxed
+	})
 	if len(rows) > 0 {
 		c.add("accounts", uneasy, "see why: youmiflow accounts", "%s held", counted(len(rows), "account"))
 		return
@@ -80,7 +85,7 @@ func (c *checkup) checkHeld(ctx context.Context, d *daemon) {
 // checkConnections finds out whether the platform answers, and takes the credentials.
 func (c *checkup) checkConnections(ctx context.Context, d *daemon) {
 	if d.sandboxed {
-		c.add("connection", healthy, "", "the built-in simulator: nobody is messaged")
+		c.simulated()
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.project.config.Connections)) {

@@ -38,6 +38,9 @@ func (l *Ledger) Runs(ctx context.Context, filter engine.RunFilter) ([]engine.Ru
 	if filter.Parent != "" {
 		where.add("parent IS NOT NULL AND json_extract(parent, '$.run') = ?", filter.Parent)
 	}
+	if filter.Sandbox != nil {
+		where.add("sandbox = ?", boolean(*filter.Sandbox))
+	}
 	if filter.Before != "" {
 		where.add("sequence < (SELECT sequence FROM run WHERE id = ?)", filter.Before)
 	}

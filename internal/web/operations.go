@@ -173,8 +173,10 @@ func (s *Server) otherRoutes() []route {
 			action: whole(func(r *request) ([]result.Finding, error) { return s.config.Doctor(r.Context()) })},
 		{method: get, path: "/events", id: "listEvents", tag: "events", summary: "What the platform has pushed, oldest first", role: viewer, action: listing(s.listEvents),
 			query: []parameter{textParameter("account", "Only those of this account."), textParameter("friend", "Only those of this customer."), textParameter("kind", "Only those of this kind, such as chat.")}},
-		{method: get, path: "/version", id: "getVersion", tag: "version", summary: "Which version of the program answers", role: viewer,
-			action: giving(func(*request) (result.Version, error) { return result.OfVersion(s.config.Version), nil })},
+		{method: get, path: "/version", id: "getVersion", tag: "version", summary: "Which version of the program answers, and whether it rehearses", role: viewer,
+			action: giving(func(*request) (result.Version, error) {
+				return result.OfVersion(s.config.Version, s.config.Sandbox), nil
+			})},
 	}
 }
 
@@ -207,11 +209,22 @@ func orDefault(connection string) string {
 func (s *Server) listTakeovers(r *request) ([]result.Takeover, error) {
 	open, err := s.config.Ledger.Takeovers(r.Context(), engine.TakeoverFilter{
 		States: []engine.TakeoverState{engine.TakeoverIntended, engine.TakeoverHeld, engine.TakeoverStuck}})
-	var shown []result.Takeover
-	for _, takeover := range open {
-		shown = append(shown, result.OfTakeover(takeover))
+	if err != nil {
+		return nil, err
 	}
-	return shown, err
+	var shown []result.Takeover
+	sandboxed := map[string]bool{} // by run
+	for _, takeover := range open {
+		if _, known := sandboxed[takeover.Run]; !known {
+			run, err := s.config.Ledger.Run(r.Context(), takeover.Run)
+			if err != nil {
+				return nil, err
+			}
+			sandboxed[takeover.Run] = run.Sandbox
+		}
+		shown = append(shown, result.OfTakeover(takeover, sandboxed[takeover.Run]))
+	}
+	return shown, nil
 }
 
 func (s *Server) listLimits(*request) ([]result.Limit, error) {

@@ -84,6 +84,8 @@ func examples() []example {
 
 		{method: "GET", target: "/runs", status: 200},
 		{method: "GET", target: "/runs?status=running,failed&workflow=greeting&limit=1", status: 200},
+		{method: "GET", target: "/runs?sandbox=true", status: 200},
+		{method: "GET", target: "/runs?sandbox=yes", status: 400, code: "query"},
 		{method: "GET", target: "/runs?status=rnning", status: 400, code: "query"},
 		{method: "GET", target: "/runs/r1", status: 200},
 		{method: "GET", target: "/runs/last", status: 200},

@@ -31,6 +31,23 @@ func statusParameter() parameter {
 	return textParameter("status", "Only these statuses, separated by commas, such as failed,unknown.")
 }
 
+func sandboxParameter() parameter {
+	return parameter{name: "sandbox", about: "true: only rehearsals; false: only runs for real; both unless given.", schema: map[string]any{"type": "boolean"}}
+}
+
+// readSandbox is nil when nothing is said.
+func readSandbox(r *request) (*bool, error) {
+	switch text := r.URL.Query().Get("sandbox"); text {
+	case "":
+		return nil, nil
+	case "true", "false":
+		only := text == "true"
+		return &only, nil
+	default:
+		return nil, refuse(codeQuery, fmt.Sprintf("sandbox: %q is neither true nor false", text))
+	}
+}
+
 func readStatuses(r *request) ([]engine.Status, error) {
 	text := r.URL.Query().Get("status")
 	if text == "" {

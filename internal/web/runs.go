@@ -47,7 +47,7 @@ func (s *Server) runRoutes() []route {
 	get, post := http.MethodGet, http.MethodPost
 	return []route{
 		{method: get, path: "/runs", id: "listRuns", tag: "runs", summary: "Runs, newest first", role: workflows.RoleViewer, action: listing(s.listRuns),
-			query: []parameter{textParameter("workflow", "Only runs of this workflow."), statusParameter()}},
+			query: []parameter{textParameter("workflow", "Only runs of this workflow."), statusParameter(), sandboxParameter()}},
 		id(get, "", "getRun", "One run, with what it waits for. For {run}, `last` is the newest", workflows.RoleViewer, giving(s.getRun)),
 		id(get, "/items", "listItems", "What became of every recipient", workflows.RoleViewer, listing(s.listItems), statusParameter()),
 		id(get, "/calls", "listCalls", "Every API call of a run", workflows.RoleViewer, listing(s.listCalls)),
@@ -69,6 +69,9 @@ func (s *Server) listRuns(r *request, asked page) (list[result.Run], error) {
 		return list[result.Run]{}, err
 	}
 	filter := engine.RunFilter{Workflow: r.URL.Query().Get("workflow"), Statuses: statuses, Limit: asked.limit + 1}
+	if filter.Sandbox, err = readSandbox(r); err != nil {
+		return list[result.Run]{}, err
+	}
 	if err := asked.position(&filter.Before); err != nil {
 		return list[result.Run]{}, err
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	Now func() time.Time
 	// Version is that of the program.
 	Version string
+	// Sandbox says that the daemon rehearses: it messages nobody.
+	Sandbox bool
 
 	// What the API shows and steers.
 	Ledger    engine.Ledger

@@ -229,6 +229,8 @@ func testRunFilter(t *testing.T, b *bench) {
 	require.Equal(t, "dca", find(engine.RunFilter{Statuses: []engine.Status{engine.StatusRunning, engine.StatusPaused}}))
 	require.Equal(t, "c", find(engine.RunFilter{Workflow: "x", Statuses: []engine.Status{engine.StatusRunning}, Limit: 1}))
 	require.Empty(t, find(engine.RunFilter{Workflow: "z"}))
+	require.Equal(t, "dcba", find(engine.RunFilter{Sandbox: ptr(false)}))
+	require.Empty(t, find(engine.RunFilter{Sandbox: ptr(true)}))
 	require.Equal(t, "ba", find(engine.RunFilter{Before: "c"}))
 	require.Equal(t, "b", find(engine.RunFilter{Before: "d", Workflow: "y", Limit: 1}))
 	require.Empty(t, find(engine.RunFilter{Before: "a"}))

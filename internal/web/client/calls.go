@@ -25,6 +25,9 @@ func (c *Client) Runs(ctx context.Context, filter engine.RunFilter) iter.Seq2[re
 	query := url.Values{}
 	set(query, "workflow", filter.Workflow)
 	set(query, "status", join(filter.Statuses))
+	if filter.Sandbox != nil {
+		query.Set("sandbox", strconv.FormatBool(*filter.Sandbox))
+	}
 	return pages[result.Run](ctx, c, query, filter.Limit, "runs")
 }
 
@@ -63,6 +66,11 @@ func (c *Client) Settle(ctx context.Context, run, item string, all bool, as stri
 		body["all"] = true
 	}
 	return done, c.do(ctx, http.MethodPost, nil, body, &done, "runs", run, "settle")
+}
+
+// Version is which version of the program answers, and whether it rehearses.
+func (c *Client) Version(ctx context.Context) (version result.Version, err error) {
+	return version, c.do(ctx, http.MethodGet, nil, nil, &version, "version")
 }
 
 // Doctor is what the daemon finds about itself.

@@ -19,13 +19,14 @@ type Takeover struct {
 	Account    string               `json:"account"`
 	Friend     string               `json:"friend"`
 	State      engine.TakeoverState `json:"state"`
+	Sandbox    bool                 `json:"sandbox"` // of a rehearsal: nobody misses it
 	Message    string               `json:"message"` // why it is stuck
 	At         *time.Time           `json:"at"`
 }
 
-// OfTakeover shows a takeover.
-func OfTakeover(t engine.Takeover) Takeover {
-	return Takeover{Run: t.Run, Step: t.Step, Connection: t.Connection, Account: t.Account, Friend: t.Friend, State: t.State,
+// OfTakeover shows a takeover; sandbox says that its run is a rehearsal.
+func OfTakeover(t engine.Takeover, sandbox bool) Takeover {
+	return Takeover{Run: t.Run, Step: t.Step, Connection: t.Connection, Account: t.Account, Friend: t.Friend, State: t.State, Sandbox: sandbox,
 		Message: t.Message, At: When(t.At)}
 }
 
@@ -85,16 +86,17 @@ func OfEvent(e events.Event) Event {
 		Merchant: e.Merchant, Account: e.Account, Friend: e.Friend, Content: e.Content, Values: values}
 }
 
-// Version is which version of the program answers.
+// Version is which version of the program answers, and in which world it works.
 type Version struct {
 	Version string `json:"version"`
 	Go      string `json:"go"`
 	System  string `json:"system"`
+	Sandbox bool   `json:"sandbox"` // the daemon works against the built-in simulator, and messages nobody
 }
 
 // OfVersion shows the version of the program that runs.
-func OfVersion(version string) Version {
-	return Version{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+func OfVersion(version string, sandbox bool) Version {
+	return Version{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Sandbox: sandbox}
 }
 
 // Finding is one check as `doctor` prints it.
