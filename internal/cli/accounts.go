@@ -60,6 +60,9 @@ func (a *app) listAccounts(ctx context.Context, sandboxed bool) (err error) {
 		return a.nothingYet(a.newAccountListing())
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := a.sayCopy(ctx, project, l); err != nil {
+		return err
+	}
 	views, err := accountViews(ctx, project, l, sandboxed, time.Now())
 	if err != nil {
 		return err

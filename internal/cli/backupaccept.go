@@ -118,6 +118,18 @@ func (a *app) wouldAccept(ctx context.Context, l *ledger.Ledger, of ledger.Copy,
 		a.zone.named(of.Made), counted(len(open), "run"), flags)
 }
 
+// sayCopy says of a ledger that is a backup which nobody has accepted that what it shows may be outdated.
+func (a *app) sayCopy(ctx context.Context, project *project, l *ledger.Ledger) error {
+	of, err := l.Copied(ctx)
+	if err != nil || of == nil {
+		return err
+	}
+	a.copied = true
+	a.say("warning: the ledger is a backup of %s: it shows nothing of what came after, and nothing goes on before you say: %s",
+		a.zone.named(of.Made), project.hint("youmiflow backup accept"))
+	return nil
+}
+
 // heedBackup has the scheduler not fire again what was fired after a backup was made that stands in the ledger's place.
 func (d *daemon) heedBackup(ctx context.Context) error {
 	accepted, err := d.ledger.AcceptedAt(ctx)

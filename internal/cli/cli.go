@@ -45,6 +45,7 @@ type app struct {
 	project string            // --project
 	server  string            // --server
 	sandbox bool              // --sandbox of commands about what was done
+	copied  bool              // the ledger that was read is a backup which nobody has accepted: nothing of it can go on
 	log     logFlags          // of a daemon
 	metrics *metrics.Metrics  // of a daemon; nil: nobody counts
 	traces  *telemetry.Traces // of a daemon; nil: nobody watches

@@ -68,7 +68,7 @@ func (a *app) reading(ctx context.Context, read func(context.Context, *ledger.Le
 	if l == nil {
 		return read(ctx, nil)
 	}
-	return errors.Join(read(ctx, l), l.Close())
+	return errors.Join(a.sayCopy(ctx, project, l), read(ctx, l), l.Close())
 }
 
 func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunFilter) error {
@@ -112,7 +112,7 @@ func (a *app) runCells(run result.Run) []string {
 
 // abandoned says of a run that is under way that nobody works on it: its process died.
 func (a *app) abandoned(l *ledger.Ledger, run engine.Run) {
-	if (run.Status == engine.StatusRunning || run.Status == engine.StatusPending) && ledger.Owner(l.Path()) == 0 {
+	if (run.Status == engine.StatusRunning || run.Status == engine.StatusPending) && ledger.Owner(l.Path()) == 0 && !a.copied {
 		a.say("no process works on run %s: go on with: youmiflow runs resume %s", run.ID, run.ID)
 	}
 }

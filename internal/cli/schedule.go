@@ -293,13 +293,16 @@ func (a *app) scheduleRows(ctx context.Context, project *project) (_ []engine.Sc
 	return l.Schedules(ctx)
 }
 
-// waitingEvents counts the events that wait, by trigger.
+// waitingEvents counts the events that wait, by trigger, and says so of a ledger that is a backup.
 func (a *app) waitingEvents(ctx context.Context, project *project) (_ map[engine.Backlog]int, err error) {
 	l, err := a.openReadOnly(ctx, project)
 	if err != nil || l == nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := a.sayCopy(ctx, project, l); err != nil {
+		return nil, err
+	}
 	return l.CountWaiting(ctx)
 }
 
