@@ -30,6 +30,8 @@ type activeRun struct {
 	stopped time.Time     // when it ceased to be WantRun
 	stop    chan struct{} // closed then
 	gates   map[string]*gate
+	// openings are those of lanes whose limits bind, between their slices.
+	openings map[LaneKey]opening
 	// decision is closed when the decisions about a pause that are being written down are made; nil while there are none.
 	decision  chan struct{}
 	decisions int

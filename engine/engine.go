@@ -22,7 +22,8 @@ type Config struct {
 	Catalogue workflows.Catalogue
 	// Limits are the shared limits of the project, from which a workflow's own inherit. Default: none.
 	Limits []*workflows.Limit
-	// Slice is how long a lane is worked on before it is given back. Default 20s.
+	// Slice is how long a lane begins items before it is given back; those that are open may wait for a quarter of it more.
+	// Default 20s.
 	Slice time.Duration
 	// Grace is how long an item that has begun may go on once its run is to stop. Default 10s.
 	Grace time.Duration

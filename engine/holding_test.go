@@ -107,3 +107,113 @@ func TestAStopInOrderHandsEverythingBack(t *testing.T) {
 		})
 	}
 }
+
+// A lane of one account uses its limit up although a conversation takes long to be had, and holds few all the same.
+func TestALimitIsUsedUpThoughTakeoversTakeLong(t *testing.T) {
+	for _, c := range []struct {
+		took, limit string
+		rows        int           // in five minutes, as far as the limit goes
+		within      time.Duration // with what is lost between two slices, while a conversation is had
+		open        int
+	}{
+		{"1ms", "rate: 60/min", 300, 300 * time.Second, 2},
+		{"300ms", "rate: 60/min", 300, 300 * time.Second, 2},
+		{"1s", "rate: 60/min", 300, 310 * time.Second, 2},
+		{"3s", "rate: 60/min", 300, 350 * time.Second, 4},
+		{"1s", "rate: 10/s", 3000, 335 * time.Second, 20},
+	} {
+		if testing.Short() && c.rows > 300 {
+			continue
+		}
+		t.Run(c.took+" "+c.limit, func(t *testing.T) {
+			box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay:"+c.took), fault(t, "*:delay:100ms")}}
+			holding(t, "limits: { account: { "+c.limit+" } }", box, func(t *testing.T, r *rehearsal) {
+				id := r.start(talking("", 1, c.rows, 1))
+				run := r.until(id, time.Second, over)
+				require.Equal(t, engine.StatusSucceeded, run.Status)
+				var last time.Time
+				for _, message := range r.messages(id) {
+					if message.StartedAt.After(last) {
+						last = message.StartedAt
+					}
+				}
+				require.LessOrEqual(t, last.Sub(run.StartedAt), c.within)
+				require.LessOrEqual(t, mostOpen(r.calls(id)), c.open)
+			})
+		})
+	}
+}
+
+// Without a limit, or far from it, a lane opens as many as its concurrency lets it.
+func TestWithoutALimitManyAreOpen(t *testing.T) {
+	for _, limits := range []string{"limits: {}", "limits: { account: { rate: 1000/s } }"} {
+		box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "*:delay:100ms")}}
+		holding(t, limits, box, func(t *testing.T, r *rehearsal) {
+			id := r.start(talking("", 1, 400, 1))
+			run := r.until(id, time.Second, over)
+			require.Equal(t, engine.StatusSucceeded, run.Status)
+			require.GreaterOrEqual(t, mostOpen(r.calls(id)), 16)
+			require.Less(t, run.FinishedAt.Sub(run.StartedAt), 400*300*time.Millisecond/12, "16 calls are in flight")
+		})
+	}
+}
+
+// An item that waits for its slot may keep its conversation over the end of a process. Another run over the same customer
+// waits for it afterwards too, and does not end it under its hands.
+func TestAConversationIsItsItemsAfterARestart(t *testing.T) {
+	const slow = `
+name: slow
+limits: { account: { gap: 4m } }
+steps:
+  - foreach: { in: [{ account: "1", friend: a }], as: who, key: who.friend%s }
+    steps:
+      - id: hold
+        uses: takeover.apply
+        with: { account: "${{ who.account }}", friend: "${{ who.friend }}" }
+      - uses: message.send
+        with: { takeover: "${{ steps.hold.takeover }}", text: first }
+      - uses: message.send
+        with: { takeover: "${{ steps.hold.takeover }}", text: second }
+    finally:
+      - uses: takeover.end
+        with: { takeover: "${{ steps.hold.takeover }}" }
+`
+	const stopping = `, stop_when: { event: chat, if: 'event.content == "stop"' }`
+	quick := strings.NewReplacer("gap: 4m", "gap: 1s", "name: slow", "name: quick")
+	for name, c := range map[string]struct {
+		stops string
+		end   func(*rehearsal)
+		held  int
+	}{
+		"runs on":                   {"", func(*rehearsal) {}, 1},
+		"runs on, stop_when":        {stopping, func(*rehearsal) {}, 1},
+		"dies":                      {"", (*rehearsal).die, 0}, // its next slot comes too late to keep it
+		"dies, stop_when":           {stopping, (*rehearsal).die, 1},
+		"stops in order":            {"", (*rehearsal).restart, 0},
+		"stops in order, stop_when": {stopping, (*rehearsal).restart, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, "limits: {}", sandbox.Config{Seed: 1}, listening, func(t *testing.T, r *rehearsal) {
+				text := fmt.Sprintf(slow, c.stops)
+				one := r.start(text)
+				time.Sleep(90 * time.Second)
+				require.Equal(t, 1, r.run(one).Takeovers[engine.TakeoverHeld])
+				c.end(r)
+				time.Sleep(time.Second)
+				require.Equal(t, c.held, r.run(one).Takeovers[engine.TakeoverHeld])
+				other := r.start(quick.Replace(text))
+				time.Sleep(30 * time.Second)
+				if c.held > 0 {
+					require.Empty(t, r.calls(other), "the first run holds it")
+				}
+				for _, id := range []string{one, other} {
+					run := r.until(id, time.Minute, over)
+					require.Equal(t, engine.StatusSucceeded, run.Status)
+					require.Zero(t, run.Calls[engine.CallFailed])
+				}
+				require.Len(t, r.box.Deliveries(), 4)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+			})
+		})
+	}
+}

@@ -67,7 +67,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
 		idle: make(chan Item), speaks: speaks(step.Steps, step.Finally),
 	}
-	w.opening = opening{size: 1, width: w.gate.width}
+	w.opening = active.openingOf(key, w.gate.width)
 	w.changed = sync.NewCond(&w.mu)
 	if err := w.locate(ctx); err != nil {
 		return nil, err
@@ -122,6 +122,7 @@ func (w *laneWork) run(ctx context.Context) (bool, error) {
 	exhausted, err := w.feed(ctx)
 	close(w.idle)
 	w.working.Wait()
+	w.active.keepOpening(w.key, w.opening)
 	if err == nil {
 		err = w.failure
 	}
@@ -297,10 +298,13 @@ func (w *laneWork) ended(err error, watch *stopwatch) {
 // waited hears from an item that it waits for a slot of its limits from now on: the lane holds no further conversations that
 // have to wait behind it.
 func (w *laneWork) waited(watch *stopwatch, length time.Duration) {
-	busy, waited := watch.wait(w.engine.Now(), length)
+	now := w.engine.Now()
+	lap := watch.wait(now, length)
 	w.mu.Lock()
-	w.opening.waits(w.open, busy, waited)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if now.Before(w.horizon) { // later the lane opens no more, and how many are open says nothing
+		w.opening.waits(now, w.open, lap)
+	}
 }
 
 // wait hears from items that begin and end a wait for something else.
@@ -315,6 +319,10 @@ func (w *laneWork) wait(waiting bool) {
 	w.mu.Unlock()
 }
 
+// linger is which part of a slice its items may wait for longer, once it begins no more: their slots are used then, while the
+// next slice would come too late for some.
+const linger = 4
+
 // item works on one item.
 func (w *laneWork) item(ctx context.Context, item Item, watch *stopwatch) error {
 	s, err := newScope(w.engine, w.active, item, w.outer)
@@ -322,7 +330,7 @@ func (w *laneWork) item(ctx context.Context, item Item, watch *stopwatch) error 
 		return err
 	}
 	s.fence, s.caller, s.flow = w.fence, liveCaller{}, liveFlow{w.engine.Orderly}
-	s.turn = turn{gate: w.gate, horizon: w.horizon, waiting: w.wait, leaving: w.leaving, stops: w.step.Foreach.StopWhen,
+	s.turn = turn{gate: w.gate, horizon: w.horizon.Add(w.engine.Slice / linger), waiting: w.wait, leaving: w.leaving, stops: w.step.Foreach.StopWhen,
 		waited: func(length time.Duration) { w.waited(watch, length) }}
 	s.last = lastCall(w.step.Steps, w.step.Finally)
 	row, err := decodeRow(item.Data)
