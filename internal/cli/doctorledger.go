@@ -56,6 +56,7 @@ func (c *checkup) checkDatabase(ctx context.Context) {
 		c.add(name, healthy, "", "%s, version %d, %s", l.Path(), ledger.Version(), owner(dsn))
 	}
 	c.checkTakeovers(ctx, l, dsn)
+	c.checkChannels(ctx, l)
 }
 
 func owner(dsn string) string {

@@ -29,7 +29,7 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.openNotifier(ctx, project, []string{name})
+	n, err := a.openNotifier(ctx, project, []string{name}, nil)
 	if err != nil {
 		return &exit{code: exitInvalid, cause: err}
 	}
@@ -42,9 +42,10 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 	return nil
 }
 
-// openNotifier opens channels. One that the project does not have, or whose variables are not set, is an error.
-func (a *app) openNotifier(ctx context.Context, project *project, names []string) (*notify.Notifier, error) {
-	config := notify.Config{Channels: map[string]notify.Channel{}, Rules: project.config.Notify.Rules, Logger: a.logger()}
+// openNotifier opens channels. One that the project does not have, or whose variables are not set, is an error. Health, unless
+// nil, hears whether they deliver.
+func (a *app) openNotifier(ctx context.Context, project *project, names []string, health func(string, error)) (*notify.Notifier, error) {
+	config := notify.Config{Channels: map[string]notify.Channel{}, Rules: project.config.Notify.Rules, Logger: a.logger(), Health: health}
 	for _, name := range names {
 		settings, err := project.config.ChannelSettings(name)
 		if err != nil {
@@ -67,7 +68,7 @@ func (s *session) tellPeople(ctx context.Context) {
 	if s.sandboxed || len(names) == 0 {
 		return
 	}
-	notifier, err := s.app.openNotifier(ctx, s.project, names)
+	notifier, err := s.app.openNotifier(ctx, s.project, names, s.channelHealth)
 	if err != nil {
 		s.app.say("warning: nobody is told of anything: %v", err)
 		return

@@ -34,6 +34,7 @@ func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
 	c.checkSnapshot(d)
 	c.checkLimits()
 	c.checkTakeovers(ctx, d.ledger, d.database)
+	c.checkChannels(ctx, d.ledger)
 	c.checkHeld(ctx, d)
 	c.checkDisk()
 	c.checkConnections(ctx, d)

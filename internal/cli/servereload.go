@@ -89,7 +89,7 @@ func (d *daemon) retell(ctx context.Context, next *workflows.Project) error {
 	if d.telling == nil {
 		return nil
 	}
-	notifier, err := d.app.openNotifier(context.WithoutCancel(ctx), &project{dir: next.Dir, config: next}, next.Channels())
+	notifier, err := d.app.openNotifier(context.WithoutCancel(ctx), &project{dir: next.Dir, config: next}, next.Channels(), d.channelHealth)
 	if err != nil {
 		return err
 	}

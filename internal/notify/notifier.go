@@ -34,6 +34,9 @@ type Config struct {
 	Backoff time.Duration
 	// Logger hears of what could not be delivered. Default: discarded.
 	Logger *slog.Logger
+	// Health hears whether channels deliver: nil when one delivers that had failed, or delivers for the first time; else why it
+	// has failed. It is called by several goroutines, and no channel waits for another's. Default: nobody hears.
+	Health func(channel string, err error)
 }
 
 const (
@@ -68,7 +71,19 @@ type line struct {
 	channel Channel
 	pace    *rate.Limiter
 	waiting chan parcel
+
+	mu     sync.Mutex
+	health health
 }
+
+// health is what was last heard of a channel.
+type health int
+
+const (
+	unheard health = iota
+	well
+	failing
+)
 
 // New returns a notifier and starts delivering. Close ends it, the end of ctx does not.
 func New(ctx context.Context, config Config) *Notifier {
@@ -80,6 +95,9 @@ func New(ctx context.Context, config Config) *Notifier {
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Health == nil {
+		config.Health = func(string, error) {}
 	}
 	n := &Notifier{config: config, lines: map[string]*line{}, told: map[string]time.Time{}, left: map[string]int{}}
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -188,10 +206,33 @@ func (n *Notifier) Send(ctx context.Context, name string, message Message) error
 	if err := l.pace.Wait(ctx); err != nil {
 		return fmt.Errorf("channel %s: it has as many messages as it takes for now", name)
 	}
-	if err := l.channel.Send(ctx, message); err != nil {
+	err := l.channel.Send(ctx, message)
+	n.heard(l, err)
+	if err != nil {
 		return fmt.Errorf("channel %s: %w", name, err)
 	}
 	return nil
+}
+
+// heard notes what came of an attempt. The first failure of a channel is told at once, before it is tried again.
+func (n *Notifier) heard(l *line, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.health
+	switch {
+	case err != nil:
+		l.health = failing
+		if before != failing {
+			n.config.Logger.Warn("a channel does not deliver; until it does, people are not told through it", "channel", l.name, "error", err)
+		}
+		n.config.Health(l.name, err)
+	case before != well:
+		l.health = well
+		if before == failing {
+			n.config.Logger.Info("a channel delivers again", "channel", l.name)
+		}
+		n.config.Health(l.name, nil)
+	}
 }
 
 // Close ends the notifier: what waits is delivered as long as ctx lasts.
@@ -237,6 +278,9 @@ func (n *Notifier) try(ctx context.Context, l *line, message Message) error {
 		once, cancel := context.WithTimeout(ctx, time.Minute)
 		if err = l.pace.Wait(once); err == nil {
 			err = l.channel.Send(once, message)
+			if ctx.Err() == nil { // else it was given up
+				n.heard(l, err)
+			}
 		}
 		cancel()
 		if refused := (*Refused)(nil); err == nil || errors.As(err, &refused) || attempt == attempts {
