@@ -159,6 +159,7 @@ func usedSettings(t *testing.T, project *workflows.Project) diagnostic.List {
 	_, err := project.Database()
 	collect(err)
 	collect(project.CheckSecrets(flow))
+	collect(project.MissingLists().Err())
 	return all
 }
 

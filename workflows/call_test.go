@@ -134,6 +134,10 @@ func TestCallsInACircleAreRefusedWithTheWholeCircle(t *testing.T) {
 	require.Equal(t, "call-cycle: this call never ends: b calls c calls a calls b", got["b.yaml"])
 	require.Equal(t, "call-cycle: this call never ends: c calls a calls b calls c", got["c.yaml"])
 	require.Equal(t, "call-cycle: this call never ends: self calls self", got["self.yaml"])
+
+	_, _, problems = folderOf(t, map[string]string{"sale.yaml": "name: 春季促销\n" + call("thanks"), "thanks.yaml": "name: thanks\n" + call("春季促销")})
+	require.Len(t, problems, 2)
+	require.Equal(t, "this call never ends: 春季促销 (sale.yaml) calls thanks calls 春季促销 (sale.yaml)", problems[0].Message)
 	require.Contains(t, got["outside.yaml"], "invalid-workflow")
 }
 

@@ -3,6 +3,7 @@ package workflows
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -181,7 +182,7 @@ func (l *library) called(d *document) []*document {
 	return list
 }
 
-// cycle is the way from a document over one that it calls back to itself, by their files' names; nil when there is none.
+// cycle is the way from a document over one that it calls back to itself; nil when there is none.
 func (l *library) cycle(from, to *document) []string {
 	if from.order == 0 {
 		l.visit(from)
@@ -204,15 +205,23 @@ func (l *library) cycle(from, to *document) []string {
 			}
 		}
 	}
-	names := []string{from.name()}
+	names := []string{from.title()}
 	for d := from; d != nil; d = way[d] {
-		names = append(names, d.name())
+		names = append(names, d.title())
 	}
 	slices.Reverse(names[1:])
 	return names
 }
 
 func (d *document) name() string { return stem(d.file) }
+
+// title is the name that a workflow gives itself, with its file; without one, the file's name.
+func (d *document) title() string {
+	if given := GivenName(d.source); given != "" && given != d.name() {
+		return fmt.Sprintf("%s (%s)", given, filepath.Base(d.file))
+	}
+	return d.name()
+}
 
 func stem(file string) string {
 	base := filepath.Base(file)

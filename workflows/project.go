@@ -60,6 +60,7 @@ type Project struct {
 	secrets   map[string]setting
 	databases map[string]setting
 	lookup    Lookup
+	absent    []*problems // what there is to say of each of Suppress when it is not there
 }
 
 // defaultDatabase is an embedded file in the project's folder.

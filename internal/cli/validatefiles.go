@@ -61,13 +61,21 @@ func (a *app) selectFiles(arguments []string) (*selection, error) {
 func (a *app) named(chosen *selection, file string) {
 	switch name := filepath.Base(file); {
 	case workflows.IsProjectFile(name):
-		_, problems := workflows.LoadProject(filepath.Dir(file), a.Lookup)
+		config, problems := workflows.LoadProject(filepath.Dir(file), a.Lookup)
 		chosen.settings++
-		chosen.problems = append(chosen.problems, problems...)
+		chosen.judge(config, problems)
 	case workflows.IsTestFile(name):
 		chosen.tests = append(chosen.tests, file)
 	default:
 		chosen.files = append(chosen.files, file)
+	}
+}
+
+// judge adds what there is to say of a project's settings; nil: they cannot be used.
+func (s *selection) judge(config *workflows.Project, problems diagnostic.List) {
+	s.problems = append(s.problems, problems...)
+	if config != nil {
+		s.problems = append(s.problems, config.MissingLists()...)
 	}
 }
 
@@ -101,7 +109,7 @@ func isProject(dir string) bool {
 // projectFolder adds a project's own problems, and its workflows.
 func (a *app) projectFolder(chosen *selection, dir string) error {
 	config, problems := workflows.LoadProject(dir, a.Lookup)
-	chosen.problems = append(chosen.problems, problems...)
+	chosen.judge(config, problems)
 	if config != nil {
 		if info, err := os.Stat(config.Workflows); err == nil && info.IsDir() {
 			dir = relative(config.Workflows)
