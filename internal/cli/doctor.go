@@ -112,23 +112,33 @@ func (c *checkup) run(ctx context.Context) error {
 
 // report prints the findings, and ends with the exit code.
 func (c *checkup) report() error {
-	list := newListing(c.app.output, c.app.Stdout, "CHECK", "STATUS", "FOUND", "WHAT TO DO")
 	failed := 0
 	for _, found := range c.findings {
 		if found.Status == ill {
 			failed++
 		}
-		if err := list.add(found, found.Name, string(found.Status), found.Found, found.Advice); err != nil {
-			return err
-		}
 	}
-	if err := list.end(); err != nil {
+	if err := c.print(); err != nil {
 		return err
 	}
 	if failed > 0 {
 		return invalid("%s of %d failed", counted(failed, "check"), len(c.findings))
 	}
 	return nil
+}
+
+// print prints the findings in the format that was asked for.
+func (c *checkup) print() error {
+	if c.app.output == "table" {
+		return writeFindings(c.app.Stdout, c.findings, widthOf(c.app.Stdout))
+	}
+	list := newListing(c.app.output, c.app.Stdout, "CHECK", "STATUS", "FOUND", "WHAT TO DO")
+	for _, found := range c.findings {
+		if err := list.add(found, found.Name, string(found.Status), found.Found, found.Advice); err != nil {
+			return err
+		}
+	}
+	return list.end()
 }
 
 // checkProject finds youmiflow.yaml and reads it. It answers false when nothing else can be looked at.

@@ -27,7 +27,7 @@ func TestDoctorComparesClocks(t *testing.T) {
 		"behind":        {time.Hour, false, 0, `(?m)^clock +warn +this machine is (1h0m0|59m59)[.0-9]*s behind the platform`},
 		"ahead":         {-time.Hour, false, 0, `(?m)^clock +warn +this machine is (1h0m0|59m59)[.0-9]*s ahead of the platform`},
 		"a little":      {-5 * time.Minute, true, 0, `(?m)^clock +warn `},
-		"ahead, signed": {-time.Hour, true, 3, `(?m)^clock +fail .*signed calls older than 10 minutes are refused`},
+		"ahead, signed": {-time.Hour, true, 3, `(?m)^clock +fail .*signed calls\s+older than 10 minutes are refused`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box, err := sandbox.New(sandbox.Config{Clock: func() time.Time { return time.Now().Add(test.ahead) }})
