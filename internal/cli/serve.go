@@ -65,10 +65,16 @@ youmiflow.yaml read again: limits, suppress, notify, retention and tokens are in
 // forNow has what keeps a daemon from its work only for now be a failure, not something that is invalid: whoever supervises it
 // starts it again then.
 func forNow(err error) error {
-	if ledger.Passing(err) || errors.As(err, new(net.Error)) && exitCode(err) == exitInvalid {
+	if ledger.Passing(err) || unreachable(err) && exitCode(err) == exitInvalid {
 		return &exit{code: exitFailed, cause: err}
 	}
 	return err
+}
+
+// unreachable reports whether an error says that another machine cannot be reached.
+func unreachable(err error) bool {
+	timed, ok := errors.AsType[net.Error](err) // files have such errors too
+	return ok && timed.Timeout() || errors.As(err, new(*net.OpError)) || errors.As(err, new(*net.DNSError))
 }
 
 type serveRequest struct {
