@@ -62,6 +62,14 @@ func mostOpen(calls []engine.Call) int {
 	return most
 }
 
+// cases is how many cases of a test are run: all, or some where it has to be short.
+func cases(all, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return all
+}
+
 // holding runs a test with a ledger that is not kept for long, since it is written thousands of times.
 func holding(t *testing.T, config string, box sandbox.Config, test func(*testing.T, *rehearsal)) {
 	dir := t.TempDir()
@@ -74,23 +82,29 @@ func holding(t *testing.T, config string, box sandbox.Config, test func(*testing
 }
 
 // A daemon that is stopped in order leaves nobody in a conversation, whenever that is, though most of its lanes wait for the
-// next hour; and a lane whose account waits for its limit has two open at most.
+// next hour, or for long between two messages; and a lane whose account waits for its limit has two open at most.
 func TestAStopInOrderHandsEverythingBack(t *testing.T) {
-	accounts, rows, hourly, stops := 20, 150, 400, 12
-	if testing.Short() {
-		accounts, rows, hourly, stops = 4, 12, 20, 5
-	}
-	for _, took := range []string{"1ms", "1s"} {
-		t.Run("a takeover takes "+took, func(t *testing.T) {
+	const fresh = "rate: 60/min, gap: 500ms..1500ms, hourly: 400"
+	for _, c := range []struct {
+		limits, took          string
+		accounts, rows, stops int
+		apart                 time.Duration // two stops, at the most
+		waits                 bool          // all of its lanes have somebody waiting, most of the time
+	}{
+		{"gap: 20s..90s", "1s", 3, 6, 4, 3 * time.Minute, true},
+		{fresh, "1s", 20, 150, 12, 15 * time.Minute, false},
+		{fresh, "1ms", 20, 150, 12, 15 * time.Minute, false},
+	}[:cases(3, 1)] {
+		t.Run(c.limits+", taking over takes "+c.took, func(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
 			t.Log("seed", seed)
 			random := rand.New(rand.NewPCG(seed, 0))
-			limits := fmt.Sprintf("limits: { account: { rate: 60/min, gap: 500ms..1500ms, hourly: %d } }", hourly)
-			box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay:"+took)}}
-			holding(t, limits, box, func(t *testing.T, r *rehearsal) {
-				id := r.start(talking("", accounts, rows, 3))
-				for range stops {
-					time.Sleep(time.Duration(random.Int64N(int64(15 * time.Minute))))
+			box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay:"+c.took)}}
+			holding(t, "limits: { account: { "+c.limits+" } }", box, func(t *testing.T, r *rehearsal) {
+				id, held := r.start(talking("", c.accounts, c.rows, 3)), 0
+				for range c.stops {
+					time.Sleep(time.Duration(random.Int64N(int64(c.apart))))
+					held += r.box.Stats().OpenTakeovers
 					began := time.Now()
 					r.close()
 					require.Less(t, time.Since(began), 16*time.Second)
@@ -98,9 +112,10 @@ func TestAStopInOrderHandsEverythingBack(t *testing.T) {
 					r.open()
 					require.NoError(t, r.engine.Recover(t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
 				}
+				require.True(t, held > 0 || !c.waits, "none of the stops tells anything")
 				run := r.until(id, time.Minute, over)
 				require.Equal(t, engine.StatusSucceeded, run.Status)
-				require.Len(t, r.box.Deliveries(), 3*accounts*rows)
+				require.Len(t, r.box.Deliveries(), 3*c.accounts*c.rows)
 				require.LessOrEqual(t, mostOpen(r.calls(id)), 2)
 				require.Zero(t, r.box.Stats().OpenTakeovers)
 			})
@@ -116,14 +131,14 @@ func TestALimitIsUsedUpThoughTakeoversTakeLong(t *testing.T) {
 		within      time.Duration // with what is lost between two slices, while a conversation is had
 		open        int
 	}{
+		{"1s", "rate: 60/min", 300, 310 * time.Second, 2},
 		{"1ms", "rate: 60/min", 300, 300 * time.Second, 2},
 		{"300ms", "rate: 60/min", 300, 300 * time.Second, 2},
-		{"1s", "rate: 60/min", 300, 310 * time.Second, 2},
 		{"3s", "rate: 60/min", 300, 350 * time.Second, 4},
 		{"1s", "rate: 10/s", 3000, 335 * time.Second, 20},
-	} {
-		if testing.Short() && c.rows > 300 {
-			continue
+	}[:cases(5, 2)] {
+		if testing.Short() {
+			c.rows, c.within = c.rows/5, c.within/5
 		}
 		t.Run(c.took+" "+c.limit, func(t *testing.T) {
 			box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay:"+c.took), fault(t, "*:delay:100ms")}}
@@ -146,14 +161,15 @@ func TestALimitIsUsedUpThoughTakeoversTakeLong(t *testing.T) {
 
 // Without a limit, or far from it, a lane opens as many as its concurrency lets it.
 func TestWithoutALimitManyAreOpen(t *testing.T) {
-	for _, limits := range []string{"limits: {}", "limits: { account: { rate: 1000/s } }"} {
+	rows := 200 * cases(2, 1)
+	for _, limits := range []string{"limits: { account: { rate: 1000/s } }", "limits: {}"}[:cases(2, 1)] {
 		box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "*:delay:100ms")}}
 		holding(t, limits, box, func(t *testing.T, r *rehearsal) {
-			id := r.start(talking("", 1, 400, 1))
+			id := r.start(talking("", 1, rows, 1))
 			run := r.until(id, time.Second, over)
 			require.Equal(t, engine.StatusSucceeded, run.Status)
 			require.GreaterOrEqual(t, mostOpen(r.calls(id)), 16)
-			require.Less(t, run.FinishedAt.Sub(run.StartedAt), 400*300*time.Millisecond/12, "16 calls are in flight")
+			require.Less(t, run.FinishedAt.Sub(run.StartedAt), time.Duration(rows)*300*time.Millisecond/10, "16 calls are in flight")
 		})
 	}
 }
@@ -180,19 +196,20 @@ steps:
 `
 	const stopping = `, stop_when: { event: chat, if: 'event.content == "stop"' }`
 	quick := strings.NewReplacer("gap: 4m", "gap: 1s", "name: slow", "name: quick")
-	for name, c := range map[string]struct {
-		stops string
-		end   func(*rehearsal)
-		held  int
+	runsOn := func(*rehearsal) {}
+	for _, c := range []struct {
+		name, stops string
+		end         func(*rehearsal)
+		held        int
 	}{
-		"runs on":                   {"", func(*rehearsal) {}, 1},
-		"runs on, stop_when":        {stopping, func(*rehearsal) {}, 1},
-		"dies":                      {"", (*rehearsal).die, 0}, // its next slot comes too late to keep it
-		"dies, stop_when":           {stopping, (*rehearsal).die, 1},
-		"stops in order":            {"", (*rehearsal).restart, 0},
-		"stops in order, stop_when": {stopping, (*rehearsal).restart, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
+		{"dies, stop_when", stopping, (*rehearsal).die, 1},
+		{"dies", "", (*rehearsal).die, 0}, // its next slot comes too late to keep it
+		{"runs on", "", runsOn, 1},
+		{"runs on, stop_when", stopping, runsOn, 1},
+		{"stops in order", "", (*rehearsal).restart, 0},
+		{"stops in order, stop_when", stopping, (*rehearsal).restart, 0},
+	}[:cases(6, 1)] {
+		t.Run(c.name, func(t *testing.T) {
 			bubble(t, "limits: {}", sandbox.Config{Seed: 1}, listening, func(t *testing.T, r *rehearsal) {
 				text := fmt.Sprintf(slow, c.stops)
 				one := r.start(text)
