@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/notify"
 )
 
@@ -29,6 +32,9 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := knownChannel(project, name); err != nil {
+		return err
+	}
 	n, err := a.openNotifier(ctx, project, []string{name}, nil)
 	if err != nil {
 		return &exit{code: exitInvalid, cause: err}
@@ -40,6 +46,21 @@ func (a *app) notifyTest(ctx context.Context, name string) error {
 	}
 	a.say("the channel %s has taken it", name)
 	return nil
+}
+
+// knownChannel names the channels that there are, where one is meant that there is not.
+func knownChannel(project *project, name string) error {
+	there := project.config.Channels()
+	switch near := diagnostic.Suggest(name, there); {
+	case slices.Contains(there, name):
+		return nil
+	case len(there) == 0:
+		return invalid("there is no channel %q: youmiflow.yaml has none; add it under notify.channels (docs/notifications.md)", name)
+	case near != "":
+		return invalid("there is no channel %q, did you mean %q? There are: %s", name, near, strings.Join(there, ", "))
+	default:
+		return invalid("there is no channel %q; there are: %s", name, strings.Join(there, ", "))
+	}
 }
 
 // openNotifier opens channels. One that the project does not have, or whose variables are not set, is an error. Health, unless

@@ -68,6 +68,7 @@ func (r remote) settle(ctx context.Context, id string, request settleRequest) er
 		return err
 	}
 	r.app.say("%d settled, %d left", done.Settled, done.Left)
+	r.app.sayOutdated(done.Reports, r.hint("youmiflow runs items "+run.ID+" --output csv --bom"))
 	return r.app.printRun(done.Run)
 }
 

@@ -152,5 +152,19 @@ func (s *session) showSettled(ctx context.Context, run engine.Run, done engine.S
 		return err
 	}
 	s.app.say("%d settled, %d left", done.Settled, doubt.Messages)
+	if done.Settled > 0 {
+		reports, err := s.engine.Reports(ctx, now)
+		if err != nil {
+			return err
+		}
+		s.app.sayOutdated(reports, s.project.hint("youmiflow runs items "+run.ID+" --output csv --bom"))
+	}
 	return s.app.showRun(ctx, s.ledger, now)
+}
+
+// sayOutdated says of reports that they were written before something was settled.
+func (a *app) sayOutdated(reports []string, instead string) {
+	for _, report := range reports {
+		a.say("%s shows what was known when it was written, and is not written again; what holds now: %s > FILE.csv", report, instead)
+	}
 }

@@ -25,6 +25,8 @@ type Steering interface {
 	SettleItem(ctx context.Context, item engine.Item, sent bool, who string) (engine.Settlement, error)
 	// SettleAll settles everything that is unknown of a run as a person says.
 	SettleAll(ctx context.Context, run engine.Run, sent bool, who string) (engine.Settlement, error)
+	// Reports are the files to which a run has written what became of its rows.
+	Reports(ctx context.Context, run engine.Run) ([]string, error)
 }
 
 // decisionBody is how a person decides what a run asks.

@@ -55,8 +55,14 @@ func (s *Server) settle(r *request, body settleBody) (result.Settled, error) {
 	if err != nil {
 		return result.Settled{}, err
 	}
+	var outdated []string
+	if done.Settled > 0 {
+		if outdated, err = s.config.Steering.Reports(r.Context(), run); err != nil {
+			return result.Settled{}, err
+		}
+	}
 	now, err := s.again(r, run.ID)
-	return result.Settled{Settled: done.Settled, Left: doubt.Messages, Run: now}, err
+	return result.Settled{Settled: done.Settled, Left: doubt.Messages, Run: now, Reports: outdated}, err
 }
 
 func (s *Server) settleItem(r *request, run engine.Run, body settleBody) (engine.Settlement, error) {

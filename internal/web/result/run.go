@@ -76,6 +76,8 @@ type Settled struct {
 	Settled int `json:"settled"`
 	Left    int `json:"left"`
 	Run     Run `json:"run"`
+	// Reports are files of the run's that show what was known before, and are not written again.
+	Reports []string `json:"reports,omitempty"`
 }
 
 // Parent is the run and step that called a run.
