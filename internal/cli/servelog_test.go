@@ -47,7 +47,7 @@ func TestAllThatADaemonSaysAreRecords(t *testing.T) {
 	serving := saying(p.logged(), "serving")
 	require.Len(t, serving, 1)
 	require.Equal(t, true, serving[0]["sandbox"])
-	require.Equal(t, 2.0, serving[0]["workflows"])
+	require.EqualValues(t, 2, serving[0]["workflows"])
 	require.True(t, filepath.IsAbs(serving[0]["project"].(string)))
 
 	daemon := &served{process: p, client: http.DefaultClient, url: serving[0]["url"].(string)}
@@ -56,7 +56,7 @@ func TestAllThatADaemonSaysAreRecords(t *testing.T) {
 	daemon.sees(`"msg":"a run has ended"`)
 	second := begin(t, c.dir, "serve", "--sandbox", "--listen", "127.0.0.1:0", "--log-format", "json", "--wait", "1ms")
 	require.Equal(t, 1, second.wait(soon))
-	require.Equal(t, 1.0, saying(second.logged(), "it cannot go on")[0]["exit"])
+	require.EqualValues(t, 1, saying(second.logged(), "it cannot go on")[0]["exit"])
 
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	require.Zero(t, p.wait(orderly), p.err)
