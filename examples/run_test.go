@@ -71,11 +71,19 @@ func agree(t failer, project, file string) (planned, done) {
 	}
 	require.Equal(t, plan.Items.Skipped, skipped)
 	operations, accounts := map[string]int{}, map[string]int{}
-	for _, call := range youmiflow[[]struct{ Operation, Account string }](t, project, "runs", "calls", run.ID) {
+	type call struct {
+		Operation, Account, Step, State, Code, Message string
+		Attempt                                        int
+	}
+	var failed []call
+	for _, call := range youmiflow[[]call](t, project, "runs", "calls", run.ID) {
 		operations[call.Operation]++
 		accounts[call.Account]++
+		if call.State != "succeeded" {
+			failed = append(failed, call)
+		}
 	}
-	require.Equal(t, plan.Calls.ByOperation, operations)
+	require.Equal(t, plan.Calls.ByOperation, operations, "%+v", failed)
 	require.Equal(t, plan.Calls.ByAccount, accounts)
 	return plan, run
 }
