@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sort"
 	"strings"
@@ -121,6 +123,36 @@ func TestAStopInOrderHandsEverythingBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the platform does not take back in time is said, with the run, and the next process hands it back.
+func TestWhatAStopCannotHandBackIsSaid(t *testing.T) {
+	box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "endTakeOver:delay:1m:first=1")}}
+	log := &records{}
+	bubble(t, "limits: { account: { gap: 4m } }", box, func(c *engine.Config) { c.Logger = slog.New(slog.NewJSONHandler(log, nil)) }, func(t *testing.T, r *rehearsal) {
+		id := r.start(talking("", 1, 1, 2))
+		time.Sleep(90 * time.Second)
+		r.desk.halt()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		began := time.Now()
+		left, err := r.engine.HandBack(ctx, func(engine.Run) bool { return false })
+		require.NoError(t, err)
+		require.Zero(t, left, "no run is its own")
+		left, err = r.engine.HandBack(ctx, func(run engine.Run) bool { return run.ID == id })
+		require.NoError(t, err)
+		require.Equal(t, 1, left)
+		require.Equal(t, 10*time.Second, time.Since(began))
+		const held = "conversations are still held; they are handed back when a process next works on this ledger"
+		require.Equal(t, []record{{"level": "WARN", "run": id, "conversations": 1.0, "msg": held,
+			"error": `handing back what the items of lane "0" hold: context deadline exceeded`}}, log.take(t, held))
+		require.NoError(t, r.ledger.Close())
+		r.open()
+		require.NoError(t, r.engine.Recover(t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
+		require.Equal(t, engine.StatusSucceeded, r.until(id, time.Minute, over).Status)
+		require.Zero(t, r.box.Stats().OpenTakeovers)
+		require.Len(t, r.box.Deliveries(), 2)
+	})
 }
 
 // A lane of one account uses its limit up although a conversation takes long to be had, and holds few all the same.

@@ -108,14 +108,14 @@ func (e *Engine) partLane(ctx context.Context, active *activeRun, key LaneKey, i
 	for _, item := range slices.Compact(items) {
 		working.Go(func() error {
 			err := e.handBackItem(ctx, active, fence, item, true)
-			if _, later := isSuspended(err); err == nil || later {
+			if _, later := isSuspended(err); later {
 				return nil
 			}
-			return fmt.Errorf("handing back what item %d holds: %w", item, err)
+			return err
 		})
 	}
-	if err := working.Wait(); err != nil {
-		return err
+	if err := orElse(working.Wait(), ctx.Err()); err != nil { // what is on its way when the time is up may be kept or not
+		return fmt.Errorf("handing back what the items of lane %q hold: %w", key.Lane, err)
 	}
 	back := SetLane{LaneKey: key, Clean: true, Done: lane.Done}
 	if err := e.Ledger.Append(ctx, Entry{Fence: &fence, Changes: []Change{back}}).Wait(ctx); err != nil {
