@@ -59,9 +59,16 @@ func (r remote) warn(ctx context.Context, workflow result.WorkflowInFull, sandbo
 
 // start starts a run once, also when the connection breaks meanwhile.
 func (r remote) start(ctx context.Context, workflow result.WorkflowInFull, order client.Order) (result.Run, error) {
+	return r.once(ctx, workflow, func(ctx context.Context, key string) (result.Run, error) {
+		return r.Start(ctx, workflow.Name, order, key, patience)
+	})
+}
+
+// once has a run be started by a request that is known by a key, and says so where it is not known whether it was.
+func (r remote) once(ctx context.Context, workflow result.WorkflowInFull, begin func(ctx context.Context, key string) (result.Run, error)) (result.Run, error) {
 	ctx, heard := r.untilLeft(ctx)
 	defer heard()
-	run, err := r.Start(ctx, workflow.Name, order, rand.Text(), patience)
+	run, err := begin(ctx, rand.Text())
 	left := errors.Is(context.Cause(ctx), errLeft)
 	if doubt := (*client.DoubtError)(nil); errors.As(err, &doubt) {
 		if left {

@@ -317,3 +317,31 @@ func TestARunElsewhereOutlivesItsConnection(t *testing.T) {
 	require.Zero(t, box.Stats().Duplicates)
 	daemon.end()
 }
+
+// A run that is triggered by hand is started once too, whatever becomes of the answers.
+func TestATriggerElsewhereOutlivesItsConnection(t *testing.T) {
+	t.Parallel()
+	c := servedCampaign(t, "")
+	daemon := serve(t, c.dir, "--sandbox")
+	daemon.workflow(c, "nightly", "triggers: [{ schedule: \"0 3 * * *\" }]\nsteps: [{ id: sure, approve: \"Send it?\" }]\n")
+	var asked atomic.Int64
+	breaking := httptest.NewServer(proxyTo(t, daemon.url, func(w http.ResponseWriter, r *http.Request, on http.Handler) {
+		if strings.HasSuffix(r.URL.Path, "/trigger") && asked.Add(1) <= 2 {
+			on.ServeHTTP(httptest.NewRecorder(), r) // it is done, and nobody hears of it
+			panic(http.ErrAbortHandler)
+		}
+		on.ServeHTTP(w, r)
+	}))
+	breaking.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer breaking.Close()
+	d := deskOf(t, daemon, apiToken)
+	p := begin(t, d.dir, "schedule", "trigger", "nightly", "--detach", "--server", breaking.URL)
+	require.Zero(t, p.wait(soon), p.err)
+	require.Contains(t, p.err.String(), "the run is the daemon's", "its own first request is not in its way")
+	require.EqualValues(t, 3, asked.Load())
+	require.Len(t, c.runs(), 1)
+	code, _, stderr := d.do("schedule", "trigger", "nightly", "--detach")
+	require.Equal(t, 2, code, stderr)
+	require.Contains(t, stderr, "no run of nightly was started")
+	daemon.end()
+}

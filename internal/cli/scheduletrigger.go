@@ -114,6 +114,9 @@ func (a *app) triggerNow(ctx context.Context, request triggerRequest) (err error
 	if !request.detach {
 		return s.startBy(ctx, submission, add)
 	}
+	if err := s.checkWorld(ctx); err != nil {
+		return err
+	}
 	run, err := add(ctx, submission)
 	if err != nil {
 		return err
@@ -133,6 +136,18 @@ func checkDaemon(project *project) error {
 			project.hint("youmiflow serve"))
 	}
 	return nil
+}
+
+// checkWorld refuses to leave a run to a daemon that surely works in the other world, where it would wait for ever.
+func (s *session) checkWorld(ctx context.Context) error {
+	role, known, err := s.ledger.LastOwner(ctx, s.sandboxed)
+	switch {
+	case err != nil || known && role == daemonRole:
+		return err
+	case s.sandboxed:
+		return usage("--detach: the daemon that works on this project works for real, and leaves rehearsals alone")
+	}
+	return usage("--detach: the daemon that works on this project rehearses, and leaves real runs alone: add --sandbox, or leave --detach out")
 }
 
 // triggering adds a run, and says what it waits for, or what keeps it from being started.
@@ -185,7 +200,10 @@ func (r remote) triggerNow(ctx context.Context, request triggerRequest) error {
 	if err := r.warn(ctx, workflow, r.app.sandbox); err != nil {
 		return err
 	}
-	run, err := r.Trigger(ctx, request.workflow, request.trigger, workflows.Overlap(request.overlap), r.app.sandbox)
+	run, err := r.once(ctx, workflow, func(ctx context.Context, key string) (result.Run, error) {
+		order := client.TriggerOrder{Trigger: request.trigger, Overlap: workflows.Overlap(request.overlap), Rehearsal: r.app.sandbox}
+		return r.Trigger(ctx, request.workflow, order, key, patience)
+	})
 	if refused := (*client.Error)(nil); errors.As(err, &refused) && refused.Code == "conflict" {
 		return usage("%w; look at it with `%s`, or start one all the same with --overlap allow, queue or cancel", err,
 			r.hint("youmiflow runs list --workflow "+request.workflow))

@@ -237,6 +237,26 @@ func TestARequestIsRepeated(t *testing.T) {
 	require.Equal(t, []string{"ci run " + first, "ci run " + second, "root run " + third}, h.audits())
 }
 
+// So is one that triggers a run: its own first request is not in its way.
+func TestATriggerIsRepeated(t *testing.T) {
+	h := newHouse(t)
+	trigger := func(key, overlap string) (int, string) {
+		answer := h.call(operatorToken, "POST", "/schedules/greeting/trigger", map[string]any{"overlap": overlap}, "Idempotency-Key", key)
+		var run result.Run
+		_ = json.Unmarshal(answer.Body.Bytes(), &run)
+		return answer.Code, run.ID
+	}
+	code, first := trigger("k1", "allow")
+	require.Equal(t, 201, code)
+	code, again := trigger("k1", "skip")
+	require.Equal(t, []any{201, first}, []any{code, again})
+	code, _ = trigger("k2", "skip")
+	require.Equal(t, 409, code, "another run is in the way")
+	_, second := trigger("k2", "allow")
+	require.NotEqual(t, first, second)
+	require.Equal(t, []string{"ci trigger " + first, "ci trigger " + second}, h.audits())
+}
+
 func TestSteeringIsAudited(t *testing.T) {
 	h := newHouse(t)
 	h.addRun("r", 1)

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -405,7 +406,7 @@ func (s fakeSchedules) Trigger(ctx context.Context, workflow, trigger string, or
 	if order.Overlap == workflows.OverlapSkip {
 		return engine.Run{}, &engine.SkippedError{Workflow: workflow, Overlap: order.Overlap, Reason: "run r1 is running", Run: engine.Run{ID: "r1"}}
 	}
-	id := "triggered-" + rand.Text()
+	id := cmp.Or(order.ID, "triggered-"+rand.Text())
 	s.addRun(id, 0)
 	return s.ledger.Run(ctx, id)
 }

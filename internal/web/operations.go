@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -31,6 +32,7 @@ type Schedules interface {
 
 // TriggerOrder is what a run is to be like that is triggered by hand.
 type TriggerOrder struct {
+	ID      string            // of the run; "": one is made
 	Overlap workflows.Overlap // instead of the trigger's; "": the trigger's
 	// Rehearsal is refused with an *InvalidError by a daemon that works for real.
 	Rehearsal bool
@@ -99,7 +101,9 @@ func (s *Server) scheduleRoutes() []route {
 			query: []parameter{timeParameter("from", "Count from this time; now unless given."), count}, action: whole(s.nextInstants)},
 		of("/pause", "pauseSchedule", "Have triggers start nothing until they are resumed", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Pause))),
 		of("/resume", "resumeSchedule", "Have paused triggers start runs again", workflows.RoleAdmin, taking(http.StatusNoContent, s.pausing(s.config.Schedules.Resume))),
-		of("/trigger", "triggerWorkflow", "Run a workflow now, as a trigger of it would", workflows.RoleOperator, taking(http.StatusCreated, s.triggerNow), codeConflict, codeParams, codeInvalid, codePlatform),
+		{method: post, path: "/schedules/{workflow}/trigger", id: "triggerWorkflow", tag: "schedules", summary: "Run a workflow now, as a trigger of it would", role: workflows.RoleOperator,
+			query: []parameter{keyParameter()}, action: taking(http.StatusCreated, s.triggerNow),
+			problems: []code{codeHeader, codeNotFound, codeConflict, codeParams, codeInvalid, codePlatform}},
 		of("/backfill", "backfill", "Make up for instants that had no run", workflows.RoleAdmin, taking(http.StatusCreated, s.backfill), codeBackfill, codeInvalid),
 	}
 }
@@ -132,7 +136,22 @@ func (s *Server) triggerNow(r *request, body triggerNowBody) (result.Run, error)
 	if err != nil {
 		return result.Run{}, err
 	}
+	if order.ID, err = keyOf(r, r.PathValue("workflow")+"\x00trigger\x00"+body.Trigger); err != nil {
+		return result.Run{}, err
+	}
+	if order.ID != "" {
+		before, err := s.config.Ledger.Run(r.Context(), order.ID)
+		if err == nil {
+			return s.show(r.Context(), before)
+		}
+		if !errors.Is(err, engine.ErrNotFound) {
+			return result.Run{}, err
+		}
+	}
 	run, err := s.config.Schedules.Trigger(r.Context(), r.PathValue("workflow"), body.Trigger, order)
+	if errors.Is(err, engine.ErrExists) && order.ID != "" {
+		return s.again(r, order.ID) // of a request at the same time
+	}
 	if err != nil {
 		return result.Run{}, err
 	}

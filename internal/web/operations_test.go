@@ -133,6 +133,7 @@ func examples() []example {
 		{method: "POST", target: "/schedules/greeting/trigger", status: 201},
 		{method: "POST", target: "/schedules/greeting/trigger", body: with{"trigger": "@daily", "overlap": "allow", "sandbox": true}, status: 201},
 		{method: "POST", target: "/schedules/greeting/trigger", body: with{"overlap": "skip"}, status: 409, code: "conflict"},
+		{method: "POST", target: "/schedules/greeting/trigger", status: 400, code: "header", key: strings.Repeat("k", 201)},
 		{method: "POST", target: "/schedules/greeting/trigger", body: with{"overlap": "alow"}, status: 400, code: "body"},
 		{method: "POST", target: "/schedules/greeting/trigger", status: 422, code: "params", fails: params},
 		{method: "POST", target: "/schedules/greeting/trigger", status: 422, code: "invalid", fails: invalid},

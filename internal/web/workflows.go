@@ -83,8 +83,6 @@ const idempotencyKey = "Idempotency-Key"
 
 func (s *Server) workflowRoutes() []route {
 	get, post := http.MethodGet, http.MethodPost
-	key := parameter{name: idempotencyKey, header: true, about: "Any text of up to 200 characters. A second request of the same token with the same key starts nothing: it is answered with the run of the first.",
-		schema: map[string]any{"type": "string", "maxLength": maxKey}}
 	return []route{
 		{method: get, path: "/workflows", id: "listWorkflows", tag: "workflows", summary: "The workflows of the folder, by name", role: workflows.RoleViewer, action: whole(s.listWorkflows)},
 		{method: get, path: "/workflows/{workflow}", id: "getWorkflow", tag: "workflows", summary: "One workflow with its text and its problems", role: workflows.RoleViewer, action: giving(s.getWorkflow),
@@ -92,7 +90,7 @@ func (s *Server) workflowRoutes() []route {
 		{method: post, path: "/workflows/{workflow}/plan", id: "planWorkflow", tag: "workflows", summary: "Every call before any is made: nothing is sent, nothing is kept", role: workflows.RoleOperator, action: taking(http.StatusOK, s.plan),
 			problems: []code{codeNotFound, codeParams, codeAudience, codeInvalid}},
 		{method: post, path: "/workflows/{workflow}/runs", id: "runWorkflow", tag: "workflows", summary: "Run a workflow now", role: workflows.RoleOperator,
-			query: []parameter{key}, action: taking(http.StatusCreated, s.submit),
+			query: []parameter{keyParameter()}, action: taking(http.StatusCreated, s.submit),
 			problems: []code{codeHeader, codeNotFound, codeConflict, codeParams, codeAudience, codeInvalid, codePlatform}},
 		{method: get, path: "/validate", id: "listProblems", tag: "workflows", summary: "Check the workflows of the folder as they are now: every problem at once, with its place", role: workflows.RoleViewer,
 			query: []parameter{textParameter("workflow", "Only those of this workflow's file.")}, action: whole(s.problems), problems: []code{codeNotFound}},
@@ -207,12 +205,11 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 	if err != nil {
 		return result.Run{}, err
 	}
-	key := r.Header.Get(idempotencyKey)
-	if len(key) > maxKey {
-		return result.Run{}, refuse(codeHeader, idempotencyKey+" has more than 200 characters")
+	if order.ID, err = keyOf(r, r.PathValue("workflow")); err != nil {
+		return result.Run{}, err
 	}
+	key := order.ID
 	if key != "" {
-		order.ID = keyedID(r.who.Name, r.PathValue("workflow"), key)
 		before, err := s.config.Ledger.Run(r.Context(), order.ID)
 		if err == nil {
 			return s.repeated(r, before, order)
@@ -250,6 +247,24 @@ func (s *Server) repeated(r *request, before engine.Run, order Order) (result.Ru
 }
 
 const maxKey = 200
+
+// keyOf is the id of the run that the key of a request stands for, among those that start the same; "" without a key.
+func keyOf(r *request, what string) (string, error) {
+	key := r.Header.Get(idempotencyKey)
+	if len(key) > maxKey {
+		return "", refuse(codeHeader, idempotencyKey+" has more than 200 characters")
+	}
+	if key == "" {
+		return "", nil
+	}
+	return keyedID(r.who.Name, what, key), nil
+}
+
+// keyParameter is that header.
+func keyParameter() parameter {
+	return parameter{name: idempotencyKey, header: true, about: "Any text of up to 200 characters. A second request of the same token with the same key starts nothing: it is answered with the run of the first.",
+		schema: map[string]any{"type": "string", "maxLength": maxKey}}
+}
 
 // keyedID is the id of the run that a key stands for. It does not sort by time as others do.
 func keyedID(who, workflow, key string) string {

@@ -194,14 +194,21 @@ func (c *Client) SteerSchedule(ctx context.Context, workflow, trigger, word stri
 	return c.do(ctx, http.MethodPost, nil, map[string]string{"trigger": trigger}, nil, "schedules", workflow, word)
 }
 
-// Trigger runs a workflow now, as a trigger of it would. Overlap counts instead of the trigger's unless it is ""; a rehearsal
-// is refused by a daemon that works for real.
-func (c *Client) Trigger(ctx context.Context, workflow, trigger string, overlap workflows.Overlap, rehearsal bool) (run result.Run, err error) {
-	body := map[string]any{"trigger": trigger, "overlap": overlap}
-	if rehearsal {
+// TriggerOrder is what a run is to be like that is triggered by hand. All of it may be left out.
+type TriggerOrder struct {
+	Trigger string
+	Overlap workflows.Overlap // instead of the trigger's
+	// Rehearsal is refused by a daemon that works for real.
+	Rehearsal bool
+}
+
+// Trigger runs a workflow now, as a trigger of it would, and once, as Start does.
+func (c *Client) Trigger(ctx context.Context, workflow string, order TriggerOrder, key string, patience time.Duration) (result.Run, error) {
+	body := map[string]any{"trigger": order.Trigger, "overlap": order.Overlap}
+	if order.Rehearsal {
 		body["sandbox"] = true
 	}
-	return run, c.do(ctx, http.MethodPost, nil, body, &run, "schedules", workflow, "trigger")
+	return c.once(ctx, body, key, patience, "schedules", workflow, "trigger")
 }
 
 // Backfill makes up for the instants of a span that had no run.

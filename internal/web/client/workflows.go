@@ -96,10 +96,15 @@ func (e *DoubtError) Unwrap() error { return e.Err }
 // until patience is over. The key is any text of up to 200 characters, another for each run that is meant. An error other
 // than *DoubtError says that nothing was begun.
 func (c *Client) Start(ctx context.Context, workflow string, order Order, key string, patience time.Duration) (result.Run, error) {
-	body, began := order.body(true), time.Now()
+	return c.once(ctx, order.body(true), key, patience, "workflows", workflow, "runs")
+}
+
+// once sends a request that starts a run until it is answered.
+func (c *Client) once(ctx context.Context, body any, key string, patience time.Duration, path ...string) (result.Run, error) {
+	began := time.Now()
 	open := false // a request may have been done of which nothing was heard
 	for {
-		run, sent, err := c.start(ctx, workflow, body, key)
+		run, sent, err := c.start(ctx, body, key, path)
 		if err == nil {
 			return run, nil
 		}
@@ -122,12 +127,12 @@ func (c *Client) Start(ctx context.Context, workflow string, order Order, key st
 }
 
 // start sends the request to start a run once. Sent reports whether it may have arrived.
-func (c *Client) start(ctx context.Context, workflow string, body map[string]any, key string) (run result.Run, sent bool, err error) {
+func (c *Client) start(ctx context.Context, body any, key string, path []string) (run result.Run, sent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var wrote atomic.Bool // by a goroutine of the connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-	r, err := c.request(ctx, http.MethodPost, nil, body, "workflows", workflow, "runs")
+	r, err := c.request(ctx, http.MethodPost, nil, body, path...)
 	if err != nil {
 		return run, false, err
 	}
