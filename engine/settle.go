@@ -164,7 +164,11 @@ func (e *Engine) SettleCall(ctx context.Context, call Call, verdict Verdict, who
 	if item.Status != StatusUnknown {
 		return ErrNotUnknown
 	}
-	changes, err := e.settled(ctx, item, []Call{call}, verdict)
+	all, err := e.callsOf(ctx, item)
+	if err != nil {
+		return err
+	}
+	changes, err := e.settled(item, all, []Call{call}, verdict)
 	if err != nil {
 		return err
 	}
@@ -191,9 +195,20 @@ func (v Verdict) word() string {
 	return "not sent"
 }
 
-// settled are the changes by which unknown calls of an item are settled, and with them the item; without calls it is one of
-// which none is known: what it was sent after a backup was made.
-func (e *Engine) settled(ctx context.Context, item Item, calls []Call, verdict Verdict) ([]Change, error) {
+// callsOf are the calls of an item.
+func (e *Engine) callsOf(ctx context.Context, item Item) (calls []Call, err error) {
+	for call, err := range e.Ledger.Calls(ctx, CallFilter{Item: item.ID}) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the calls of item %q: %w", item.Key, err)
+		}
+		calls = append(calls, call)
+	}
+	return calls, nil
+}
+
+// settled are the changes by which unknown calls of an item, of all that it has, are settled, and with them the item; without
+// calls it is one of which none is known: what it was sent after a backup was made.
+func (e *Engine) settled(item Item, all, calls []Call, verdict Verdict) ([]Change, error) {
 	required := RequireUnknown{Run: item.Run, Step: item.Step, ID: item.ID}
 	changes := []Change{}
 	for _, call := range calls {
@@ -208,7 +223,7 @@ func (e *Engine) settled(ctx context.Context, item Item, calls []Call, verdict V
 		}
 		changes = append(changes, change)
 	}
-	end, err := e.settledItem(ctx, item, required.Calls, verdict)
+	end, err := settledItem(item, all, required.Calls, verdict)
 	return append([]Change{required}, append(changes, end)...), err
 }
 
@@ -222,15 +237,13 @@ func (e *Engine) itemOf(ctx context.Context, call Call) (Item, error) {
 }
 
 // settledItem is how the item ends once these calls are settled.
-func (e *Engine) settledItem(ctx context.Context, item Item, calls []CallKey, verdict Verdict) (Change, error) {
+func settledItem(item Item, all []Call, calls []CallKey, verdict Verdict) (Change, error) {
 	to, reason := StatusSucceeded, fmt.Sprintf("settled as %s; what was to follow was left out", verdict.word())
 	if !verdict.Sent {
 		to, reason = StatusFailed, (&Failure{Code: codeNotSent, Message: "settled as not sent: " + verdict.Note}).text()
 	}
-	for other, err := range e.Ledger.Calls(ctx, CallFilter{Run: item.Run, Item: item.ID}) {
+	for _, other := range all {
 		switch {
-		case err != nil:
-			return nil, err
 		case slices.Contains(calls, other.CallKey):
 		case other.State == CallUnknown:
 			to, reason = StatusUnknown, item.Reason

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -98,14 +99,12 @@ func (e *Engine) SettleItem(ctx context.Context, item Item, sent bool, who strin
 
 // settledByHand are the changes by which all of an item is settled, and the calls that they settle.
 func (e *Engine) settledByHand(ctx context.Context, item Item, verdict Verdict) ([]Change, []Call, error) {
-	var calls []Call
-	for call, err := range e.Ledger.Calls(ctx, CallFilter{Run: item.Run, Item: item.ID, States: []CallState{CallUnknown}}) {
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading the unknown calls of item %q: %w", item.Key, err)
-		}
-		calls = append(calls, call)
+	all, err := e.callsOf(ctx, item)
+	if err != nil {
+		return nil, nil, err
 	}
-	changes, err := e.settled(ctx, item, calls, verdict)
+	calls := slices.DeleteFunc(slices.Clone(all), func(call Call) bool { return call.State != CallUnknown })
+	changes, err := e.settled(item, all, calls, verdict)
 	return changes, calls, err
 }
 

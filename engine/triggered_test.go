@@ -19,6 +19,9 @@ func TestATriggerByHandFollowsItsOverlap(t *testing.T) {
 		workflows.OverlapCancel: {engine.StatusCancelled, engine.StatusRunning},
 		workflows.OverlapAllow:  {engine.StatusRunning, engine.StatusRunning},
 	} {
+		if testing.Short() && overlap == workflows.OverlapAllow {
+			continue
+		}
 		t.Run(string(overlap), func(t *testing.T) {
 			one(t, `triggers: [{ at: "2001-01-01T00:00:00Z", overlap: skip }]`+slow, func(t *testing.T, d *depot, _ *ledgerOfFires) {
 				p := d.start()
