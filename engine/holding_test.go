@@ -266,3 +266,51 @@ steps:
 		})
 	}
 }
+
+// What the run's own steps hold is handed back too. The items that speak in it wait until it is held again.
+func TestItemsSpeakInTheConversationThatTheirRunHolds(t *testing.T) {
+	const text = `
+name: team
+limits: { account: { gap: 30s } }
+steps:
+  - id: hold
+    uses: takeover.apply
+    with: { account: "1", friend: boss }
+  - id: reach
+    foreach: { in: [1, 2, 3, 4, 5, 6], as: n, key: string(n) }
+    steps:
+      - uses: message.send
+        with: { takeover: "${{ steps.hold.takeover }}", text: "part ${{ n }}" }
+finally:
+  - uses: takeover.end
+    with: { takeover: "${{ steps.hold.takeover }}" }
+`
+	for _, c := range []struct {
+		name string
+		end  func(*testing.T, *rehearsal, string)
+	}{
+		{"stops in order", func(_ *testing.T, r *rehearsal, _ string) { r.restart() }},
+		{"is paused", func(t *testing.T, r *rehearsal, id string) {
+			require.NoError(t, r.engine.Pause(t.Context(), id))
+			r.until(id, time.Second, func(run engine.Run) bool { return run.Status == engine.StatusPaused })
+			require.Zero(t, r.box.Stats().OpenTakeovers)
+			require.NoError(t, r.engine.Resume(t.Context(), id))
+		}},
+		{"dies", func(_ *testing.T, r *rehearsal, _ string) { r.die() }},
+	}[:cases(3, 1)] {
+		t.Run(c.name, func(t *testing.T) {
+			box := sandbox.Config{Seed: 1, Faults: []sandbox.Fault{fault(t, "applyTakeOver:delay:2s")}}
+			bubble(t, "limits: {}", box, nil, func(t *testing.T, r *rehearsal) {
+				id := r.start(text)
+				time.Sleep(45 * time.Second)
+				require.Equal(t, 1, r.run(id).Takeovers[engine.TakeoverHeld])
+				c.end(t, r, id)
+				run := r.until(id, time.Second, over)
+				require.Equal(t, engine.StatusSucceeded, run.Status)
+				require.Zero(t, run.Calls[engine.CallFailed])
+				require.Len(t, r.box.Deliveries(), 6)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+			})
+		})
+	}
+}

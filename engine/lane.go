@@ -58,12 +58,8 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 	if step == nil {
 		return nil, fmt.Errorf("the workflow has no foreach %q", key.Step)
 	}
-	outer, err := e.outerNames(ctx, active)
-	if err != nil {
-		return nil, err
-	}
 	w := &laneWork{
-		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch}, outer: outer,
+		engine: e, active: active, step: step, key: key, fence: Fence{key, lane.Epoch},
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
 		idle: make(chan Item), speaks: speaks(step.Steps, step.Finally),
 	}
@@ -78,6 +74,15 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 		}
 	}
 	if err := w.stillTooMany(ctx); err != nil {
+		return nil, err
+	}
+	if gone, err := e.outerGone(ctx, active); err != nil {
+		return nil, err
+	} else if gone {
+		w.resume = e.Now().Add(applyingAgain)
+		return w.leave(ctx, false)
+	}
+	if w.outer, err = e.outerNames(ctx, active); err != nil {
 		return nil, err
 	}
 	exhausted, err := w.run(ctx)
