@@ -277,7 +277,11 @@ func (s *session) tripAccount(ctx context.Context, connection, account, reason s
 	if err := s.engine.TripAccount(ctx, s.accountsOf(connection), account, until, reason, person(s.app.Lookup)); err != nil {
 		return err
 	}
-	s.app.say("the calls of account %s are held; let them go on with: %s", account, s.project.hint("youmiflow accounts clear "+account))
+	undo := "youmiflow accounts clear " + account
+	if s.sandboxed {
+		undo += " --sandbox"
+	}
+	s.app.say("the calls of account %s are held; let them go on with: %s", account, s.project.hint(undo))
 	return nil
 }
 
