@@ -23,7 +23,8 @@ import (
 
 // Environment is what the command has of the world around it.
 type Environment struct {
-	Stdin          io.Reader
+	Stdin io.Reader
+	// Stdout and Stderr need not be safe for concurrent use.
 	Stdout, Stderr io.Writer
 	// Lookup reads an environment variable.
 	Lookup func(string) (string, bool)
@@ -56,6 +57,7 @@ type app struct {
 // Main runs the command line and returns the exit code.
 func Main(ctx context.Context, arguments []string, environment Environment) int {
 	a := &app{Environment: environment}
+	a.Stdout, a.Stderr = inTurn(a.Stdout), inTurn(a.Stderr)
 	root := a.root()
 	root.SetArgs(arguments)
 	root.SetIn(a.Stdin)

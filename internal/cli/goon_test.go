@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,7 @@ func goesOn(t *testing.T, inDoubt int, end func(*served)) {
 			c.most[fmt.Sprintf("%s %d", name, n+1)] = 1
 		}
 	}
+	c.write("workflows/handed.yaml", strings.Replace(slowly("handed", "77"), "gap: 100ms", "gap: 1s", 1)) // not over before its daemon is
 	c.write("hello.yaml", "name: hello\nsteps: [{ uses: log, with: { message: hi } }]\n")
 
 	daemon := serve(t, c.dir)
