@@ -147,6 +147,7 @@ func TestEventsThatWaitGoByTheFileAsItIs(t *testing.T) {
 		{"its own is removed", []string{a, b}, []string{"b1", "b2", "b3"}, []string{a}, []string{"B b1"}, []string{gone}},
 		{"another takes them", []string{a, b}, []string{"b1", "b2", "b3"}, []string{a, onChat("C", "", 1)}, []string{"B b1", "C b2", "C b3"}, nil},
 		{"two become one", []string{a, b}, []string{"a1", "b1", "b2", "a2"}, []string{onChat("C", "", 1)}, []string{"A a1", "B b1", "C b2", "C a2"}, nil},
+		{"two become another one", []string{a, b}, []string{"a1", "b1", "a2", "b2"}, []string{onChat("C", "", 1)}, []string{"A a1", "B b1", "C a2", "C b2"}, nil},
 		{"the condition is narrowed", []string{a}, []string{"a1", "a2", "a21"}, []string{onChat("A", "a21", 1)}, []string{"A a1", "A a21"},
 			[]string{"workflow w: 1, whose trigger is gone or says something else now"}},
 		{"it is meant for another event", []string{a}, []string{"a1", "a2", "a3"}, []string{"\n  - event: task.result\n    params: { said: x }"}, []string{"A a1"}, []string{gone}},
@@ -159,6 +160,7 @@ func TestEventsThatWaitGoByTheFileAsItIs(t *testing.T) {
 				r.says(c.says...)
 				r.serveEvents(r.eventWork(triggered("10s", c.before...)), 5*time.Second)
 				require.Equal(t, 2, r.waiting())
+				time.Sleep(20 * time.Second) // there is room
 				r.serveEvents(r.eventWork(triggered("10s", c.after...)), time.Minute)
 				require.Equal(t, c.want, r.said())
 				require.Equal(t, c.audit, r.forgotten())

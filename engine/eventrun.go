@@ -62,7 +62,7 @@ func (w *EventWork) offer(ctx context.Context, planned Planned, trigger *workflo
 	switch {
 	case from == nil && w.behind[of] && !paused: // it does not overtake those that wait
 		return w.await(of, event, nil), nil
-	case from != nil && (*from != of || paused):
+	case from != nil && *from != of: // behind those that came before it
 		return w.await(of, event, from), nil
 	case from != nil:
 		with = []Change{DropWaiting{of, event.Sequence}}
