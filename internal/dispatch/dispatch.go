@@ -100,7 +100,7 @@ func (d *Dispatcher) connect(ctx context.Context) error {
 		CompletedJobRetentionPeriod: retention,
 		RetryPolicy:                 retryPolicy{},
 		MaxAttempts:                 maxAttempts,
-		Logger:                      slog.New(warnings{d.config.Logger.With("component", "river").Handler()}),
+		Logger:                      slog.New(newWarnings(d.config.Logger.With("component", "river").Handler())),
 	})
 	return err
 }
