@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"youmiflow/engine"
+	"youmiflow/internal/events"
 	"youmiflow/internal/ledger"
 	"youmiflow/internal/sandbox"
 )
@@ -86,12 +87,19 @@ func (r *rehearsal) forgotten() (list []string) {
 // A backup is made while events wait for their run. They have it, and then the machine dies. Restored, none has it again:
 // also where the backup was accepted by a version that left them waiting.
 func TestARestoredBackupStartsNoRunForEventsThatWaited(t *testing.T) {
-	for _, left := range []bool{false, true} {
-		t.Run(fmt.Sprintf("left waiting=%t", left), func(t *testing.T) {
+	for name, c := range map[string]struct{ left, untimed bool }{"forgotten": {}, "left waiting": {left: true}, "left waiting, without a time": {true, true}} {
+		t.Run(name, func(t *testing.T) {
 			late(t, func(t *testing.T, r *rehearsal) {
 				text := triggered("10s", onChat("A", "a", 1))
 				stop := r.hearing(text)
-				r.says("a1", "a2", "a3")
+				for n := range 3 {
+					body := fmt.Sprintf(`{"messageId":"%d","messageType":"chat","msgTime":%d,"values":{"ad_chatting_content":"a%d"}}`, n, time.Now().UnixMilli(), n+1)
+					if c.untimed {
+						body = strings.Replace(body, "msgTime", "other", 1)
+					}
+					_, err := r.ledger.AddEvent(t.Context(), events.Read([]byte(body), time.Now()))
+					require.NoError(t, err)
+				}
 				time.Sleep(5 * time.Second)
 				require.Equal(t, 2, r.waiting())
 				copied := filepath.Join(r.dir, "copy.db")
@@ -105,7 +113,7 @@ func TestARestoredBackupStartsNoRunForEventsThatWaited(t *testing.T) {
 				for _, id := range accepted.Runs { // so that there is room
 					require.NoError(t, r.engine.Cancel(t.Context(), id))
 				}
-				if left {
+				if c.left {
 					for n := range int64(3) {
 						r.append(engine.AddWaiting{Backlog: engine.Backlog{Workflow: "w", Trigger: r.keyOf(text)}, Event: n + 1})
 					}
