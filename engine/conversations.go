@@ -94,6 +94,10 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 		}
 		until, stop, leaving := s.patience()
 		now := s.engine.Now()
+		if other.run == s.item.Run && !s.isRoot() && !s.cancelled() && s.active.run.Test == nil {
+			// Another row of the same customer has it, and may be waiting for its slot: the lane has to come to that one.
+			return s.holdItem(now.Add(behindAnother), s.waitsForTurn(other).Text)
+		}
 		if !until.After(now) {
 			if s.cancelled() && !s.ending {
 				return errCancelled
@@ -117,3 +121,6 @@ func (s *scope) turnFor(ctx context.Context, request Request) error {
 		}
 	}
 }
+
+// behindAnother is how soon an item asks again for a conversation that another item of its run has.
+const behindAnother = 5 * time.Second

@@ -80,6 +80,9 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 		return nil, err
 	} else if gone {
 		w.resume = e.Now().Add(applyingAgain)
+		if opens := active.opens(e.Now()); !opens.IsZero() && w.speaks { // until then nobody applies
+			w.resume, w.waits = opens, waitsForWindow(opens)
+		}
 		return w.leave(ctx, false)
 	}
 	if w.outer, err = e.outerNames(ctx, active); err != nil {
@@ -348,7 +351,10 @@ func (w *laneWork) item(ctx context.Context, item Item, watch *stopwatch) error 
 		s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: []Change{s.move(StatusUnknown, ReasonCopied(w.active.run.Copied))}}))
 		return w.confirm(ctx, s.receipts)
 	}
-	err = s.aside(s.work(ctx, w.step.Steps, w.step.Finally))
+	if err = s.cutShort(ctx); err == nil {
+		err = s.work(ctx, w.step.Steps, w.step.Finally)
+	}
+	err = s.aside(err)
 	if stop, ok := isSuspended(err); ok && stop.held != "" {
 		err = s.overheard(ctx, s.hold(ctx, stop))
 	}

@@ -46,6 +46,9 @@ func (e *Engine) outerGone(ctx context.Context, active *activeRun) (bool, error)
 		return false, fmt.Errorf("reading the progress of the run's own steps: %w", err)
 	}
 	for path, known := range handles {
+		if end := results[path+releaseSuffix]; end != nil && end.Status == "" {
+			return true, nil // it was being handed back when a process ended
+		}
 		gone, err := results[path].gone(known)
 		if gone || err != nil {
 			return gone, err

@@ -63,7 +63,9 @@ func (e *Engine) recoverCall(ctx context.Context, call Call) error {
 	r.Attempts = max(r.Attempts, call.Attempt)
 	outcome := SetCall{CallKey: call.CallKey, Run: call.Run, State: CallFailed, Code: "interrupted",
 		Message: "the process stopped before the answer; the call is repeated", FinishedAt: e.Now()}
-	if call.Effect == workflows.EffectMessage {
+	if call.Effect != workflows.EffectMessage {
+		r.Status = ""
+	} else {
 		outcome.State = CallUnknown
 		outcome.Message = "the process stopped before the answer was kept; the message may have been sent"
 		r.Status, r.Sent = StatusUnknown, true

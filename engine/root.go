@@ -61,6 +61,12 @@ func (e *Engine) root(ctx context.Context, active *activeRun, fence Fence, wante
 	if err := e.start(ctx, active); err != nil {
 		return nil, err
 	}
+	if err := s.cutShort(ctx); err != nil {
+		if stop, ok := isSuspended(err); ok {
+			return e.leaveRoot(ctx, s, stop)
+		}
+		return nil, err
+	}
 	st, late, err := s.body(ctx, active.workflow.Steps, active.workflow.Finally)
 	if stop, ok := isSuspended(err); ok && stop.held != "" {
 		err = s.release(ctx, true) // it waits for long

@@ -251,6 +251,11 @@ func (s *scope) step(ctx context.Context, step *workflows.Step, st *standing) (*
 	if step.Foreach != nil && s.cancelled() {
 		return s.loops.foreach(ctx, s, step) // only it knows whether items were begun
 	}
+	if !wanted && step.Foreach != nil {
+		if r, err := s.leaveForeach(ctx, step); r != nil || err != nil {
+			return r, err
+		}
+	}
 	if !wanted && s.cancelled() && s.entered(step) {
 		wanted = true // its finally is still to run
 	}

@@ -71,6 +71,7 @@ func (k *kept) forget(path string) {
 		}
 	}
 	r.Status, r.Outputs, r.Takeover, r.Held, r.Doubt = "", nil, "", nil, false
+	r.Before = r.Attempts
 }
 
 func (s *scope) releaseOne(ctx context.Context, path string) error {
@@ -88,9 +89,9 @@ func (s *scope) releaseOne(ctx context.Context, path string) error {
 	}
 	s.handing = true
 	defer func() { s.handing = false }()
-	step := &workflows.Step{Path: path + "/end"}
-	if r := s.result(step.Path); r != nil {
-		r.Status = ""
+	step := &workflows.Step{Path: path + releaseSuffix}
+	if r := s.result(step.Path); r != nil && r.Status != "" {
+		r.Status, r.Before = "", r.Attempts // those of an earlier time do not count
 		s.keep(step.Path, r)
 	}
 	r, err := s.caller.call(ctx, s, step, action)
@@ -118,3 +119,17 @@ func (s *scope) stuck(ctx context.Context, path string, failure *Failure) error 
 		"friend", request.Friend, "error", why)
 	return s.save(ctx, []Change{s.takeover(path, request, r.Held, TakeoverStuck, why)})
 }
+
+// cutShort hands back what was being handed back when the process ended: the platform may have ended it, and the item, which has
+// more to say in it, applies again.
+func (s *scope) cutShort(ctx context.Context) error {
+	for _, path := range s.holding() {
+		if end := s.result(path + releaseSuffix); end != nil && end.Status == "" && s.nextMessage(s.lists...) != nil {
+			return s.release(ctx, true)
+		}
+	}
+	return nil
+}
+
+// releaseSuffix follows the path of the step that applied, in that of the call by which the engine hands back on its own.
+const releaseSuffix = "/end"

@@ -211,3 +211,38 @@ func (e *Engine) sweep(ctx context.Context, s *scope, step *workflows.Step, now 
 	}
 	return e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: changes}).Wait(ctx)
 }
+
+// leaveForeach ends a foreach that was begun and is not to go on, since what its items rely on could not be had again: those
+// that have not begun are skipped, and say so. Nothing is returned of one that was not begun.
+func (s *scope) leaveForeach(ctx context.Context, step *workflows.Step) (*result, error) {
+	e, live := s.loops.(*Engine)
+	if !live {
+		return nil, nil
+	}
+	row, err := e.foreachRow(ctx, s, step)
+	if err != nil || row.Status != StatusRunning && row.Status != StatusSucceeded {
+		return nil, err
+	}
+	now, err := readCourse(row)
+	if err != nil {
+		return nil, err
+	}
+	if row.Status == StatusRunning && now.Ended == "" {
+		now.Ended = reasonBefore
+		change, err := now.row(s.active.run.ID, step.Path)
+		if err != nil {
+			return nil, err
+		}
+		wakes, err := e.wakes(ctx, s.active.run.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.Ledger.Append(ctx, Entry{Fence: &s.fence, Changes: append(wakes, change)}).Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return e.foreach(ctx, s, step)
+}
+
+// reasonBefore is why the items of a foreach are skipped that is not to go on.
+const reasonBefore = "a step before it failed when the run went on"
