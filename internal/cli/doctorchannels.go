@@ -23,7 +23,7 @@ func (c *checkup) checkChannels(ctx context.Context, l *ledger.Ledger) {
 	}
 	failures = slices.DeleteFunc(failures, func(f ledger.ChannelFailure) bool { return !slices.Contains(channels, f.Channel) })
 	for _, failure := range failures {
-		c.add(name, uneasy, "correct it under notify.channels in youmiflow.yaml, then: youmiflow notify test "+failure.Channel,
+		c.add(name, uneasy, "correct it under notify.channels in youmiflow.yaml (this stands here until the daemon next delivers by it), then: youmiflow notify test "+failure.Channel,
 			"the channel %s has delivered nothing since a failure at %s: %s", failure.Channel, c.app.zone.plain(failure.At), failure.Message)
 	}
 	if len(failures) == 0 {

@@ -239,17 +239,25 @@ func (s *session) rest(ctx context.Context) error {
 	s.stopWatch()
 	s.watching.Wait()
 	until, bounded := ctx.Deadline()
-	stopping := ctx
-	if bounded {
-		var cancel context.CancelFunc
-		stopping, cancel = context.WithDeadline(ctx, until.Add(-partWithin))
-		defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.dispatcher.Stop(ctx) }()
+	if !bounded {
+		err := <-stopped
+		return errors.Join(err, s.part(context.WithoutCancel(ctx), time.Now().Add(partWithin)))
 	}
-	stopped := s.dispatcher.Stop(stopping)
-	if least := time.Now().Add(partWithin); !bounded || until.Before(least) {
-		until = least
+	early := time.NewTimer(time.Until(until) - partWithin)
+	defer early.Stop()
+	select {
+	case err := <-stopped:
+		return errors.Join(err, s.part(context.WithoutCancel(ctx), until))
+	case <-early.C: // what is in flight keeps its time; what the other lanes hold is handed back meanwhile
 	}
-	return errors.Join(stopped, s.part(context.WithoutCancel(ctx), until))
+	parted := s.part(context.WithoutCancel(ctx), until)
+	err := <-stopped
+	if time.Now().Before(until) { // of the lanes that were late
+		parted = s.part(context.WithoutCancel(ctx), until)
+	}
+	return errors.Join(err, parted)
 }
 
 // part hands back what is held, until an instant, and says what could not be.

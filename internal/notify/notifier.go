@@ -201,13 +201,15 @@ func (n *Notifier) Send(ctx context.Context, name string, message Message) error
 	if l == nil {
 		return fmt.Errorf("there is no channel %q under notify.channels in youmiflow.yaml", name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	within, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
-	if err := l.pace.Wait(ctx); err != nil {
+	if err := l.pace.Wait(within); err != nil {
 		return fmt.Errorf("channel %s: it has as many messages as it takes for now", name)
 	}
-	err := l.channel.Send(ctx, message)
-	n.heard(l, err)
+	err := l.channel.Send(within, message)
+	if ctx.Err() == nil { // else it was given up
+		n.heard(l, err)
+	}
 	if err != nil {
 		return fmt.Errorf("channel %s: %w", name, err)
 	}

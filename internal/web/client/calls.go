@@ -204,7 +204,10 @@ type TriggerOrder struct {
 
 // Trigger runs a workflow now, as a trigger of it would, and once, as Start does.
 func (c *Client) Trigger(ctx context.Context, workflow string, order TriggerOrder, key string, patience time.Duration) (result.Run, error) {
-	body := map[string]any{"trigger": order.Trigger, "overlap": order.Overlap}
+	body := map[string]any{"trigger": order.Trigger}
+	if order.Overlap != "" { // a daemon of an earlier version knows no such thing
+		body["overlap"] = order.Overlap
+	}
 	if order.Rehearsal {
 		body["sandbox"] = true
 	}
