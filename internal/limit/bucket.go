@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -31,8 +32,9 @@ type bucket struct {
 
 	turn *semaphore.Weighted // first come, first served, and a wait that ends with its context
 
-	clock   int64 // the latest time seen: a clock that steps back must not open the past again
-	looked  int64 // clock when the bucket's own row was last read; 0: never
+	latest  atomic.Int64 // the last slot given
+	clock   int64        // the latest time seen: a clock that steps back must not open the past again
+	looked  int64        // clock when the bucket's own row was last read; 0: never
 	hold    int64
 	current int64 // slice of clock
 	open    int64 // every slice before it is spent
@@ -153,6 +155,7 @@ func (b *bucket) view(ctx context.Context, key string) (engine.Bucket, error) {
 
 func (b *bucket) commit(k int64, at place, priority int) taken {
 	b.changes++
+	b.latest.Store(max(b.latest.Load(), at.at))
 	t := taken{at: at.at, slice: k, first: b.first, held: true}
 	b.precede(at.at, priority)
 	for _, w := range b.windows {

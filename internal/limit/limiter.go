@@ -49,6 +49,7 @@ type Limiter struct {
 	rules   map[*workflows.Limit]*rule
 	answers map[question]answer
 	buckets map[string]*bucket
+	retired map[string]retired // of limits that were in force before
 
 	passages sync.Pool // of *passage, to use again
 
@@ -70,8 +71,44 @@ func New(config Config) *Limiter {
 func (l *Limiter) SetShared(limits []*workflows.Limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.retire()
 	l.shared.Store(&limits)
 	l.rules, l.answers, l.buckets = map[*workflows.Limit]*rule{}, map[question]answer{}, map[string]*bucket{}
+}
+
+// retired is a bucket of limits that are not in force any more.
+type retired struct {
+	pace pace
+	last int64 // the last slot that it has given and that may still be used
+}
+
+// near is within what time a slot is used as it was given; the engine asks again for one that is further away.
+const near = int64(30 * time.Second)
+
+// retire remembers the slots that are not behind us: calls still leave at them, and another pace keeps its distance from those.
+func (l *Limiter) retire() {
+	now := l.config.Now().UnixNano()
+	for key, before := range l.retired {
+		if before.last+before.pace.step() < now {
+			delete(l.retired, key)
+		}
+	}
+	if l.retired == nil {
+		l.retired = map[string]retired{}
+	}
+	for key, b := range l.buckets {
+		if last := b.latest.Load(); last+max(b.pace.step(), near) >= now && len(l.retired) < mostBuckets {
+			l.retired[key] = retired{b.pace, max(min(last, now+near), l.retired[key].last)}
+		}
+	}
+}
+
+// distance is before what instant a bucket gives no slot, for those that one of the same key and another pace has given.
+func (l *Limiter) distance(key []byte, r *rule) int64 {
+	if before, ok := l.retired[string(key)]; ok && before.pace != r.pace {
+		return before.last + r.pace.step()
+	}
+	return 0
 }
 
 // Reserve implements engine.Limiter. Without a limit that matches, the answer is call.Earliest of now.
@@ -228,7 +265,7 @@ func (l *Limiter) bucket(rule *rule, key []byte) *bucket {
 	_, _ = hash.Write(key) // never fails
 	b := &bucket{
 		key: string(key), hash: hash.Sum64(), rule: rule, pace: rule.pace, store: l.config.Store, location: l.config.Location,
-		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{}, warm: warmUp{caps: rule.warm},
+		turn: semaphore.NewWeighted(1), slices: map[int64]*slice{}, warm: warmUp{caps: rule.warm}, hold: l.distance(key, rule),
 	}
 	if most := rule.caps[0]; most > 0 {
 		b.windows = append(b.windows, newWindow(false, most, l.config.Location))
