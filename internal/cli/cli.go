@@ -78,7 +78,11 @@ func (a *app) complain(err error) {
 		if errors.As(err, &list) {
 			a.recordProblems(list)
 		}
-		a.logger().Error("it cannot go on", "error", err, "exit", exitCode(err))
+		message := "it cannot go on"
+		if errors.As(err, new(*lateStop)) {
+			message = "not everything was finished in time"
+		}
+		a.logger().Error(message, "error", err, "exit", exitCode(err))
 		return
 	}
 	if !errors.As(err, &list) {

@@ -72,7 +72,7 @@ func (s *session) decide(ctx context.Context, run engine.Run, step string, decis
 		return err
 	}
 	if !now.Status.Over() && now.Status != engine.StatusPaused {
-		s.app.abandoned(s.ledger, now)
+		s.app.abandoned(ctx, s.ledger, now)
 	}
 	return s.app.showRun(ctx, s.ledger, now)
 }

@@ -84,6 +84,7 @@ func TestADecisionWhileNobodyWorks(t *testing.T) {
 	second := c.begin("runs", "reject", "last", "--note", "not today")
 	require.Zero(t, second.wait(soon), second.err)
 	second.sees("no process works on run")
+	second.sees(": go on with: youmiflow runs resume")
 	third := c.begin("runs", "resume", "last")
 	require.Equal(t, 1, third.wait(soon), third.err)
 	shown := c.show("last")

@@ -49,7 +49,7 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 			return engine.Leave // it has not begun, and the daemon that it waits for begins it
 		}
 		recovery, when := engine.Suspend, ""
-		if run.Interrupted() || run.Wanted == engine.WantRun && (s.before == daemonRole || run.Trigger != engine.TriggerManual) {
+		if ofDaemon(run, s.before) {
 			recovery, when = engine.Interrupt, "when the daemon is started, or "
 		}
 		switch {
@@ -61,6 +61,12 @@ func (s *session) recovery(mine string) func(engine.Run) engine.Recovery {
 		}
 		return recovery
 	}
+}
+
+// ofDaemon reports whether a run that nobody works on goes on when the daemon is started. before is what the process was that
+// worked on it.
+func ofDaemon(run engine.Run, before string) bool {
+	return run.Interrupted() || run.Wanted == engine.WantRun && (before == daemonRole || run.Trigger != engine.TriggerManual)
 }
 
 // leftRun is a run that was under way when its process ended.

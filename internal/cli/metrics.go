@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/metrics"
 )
 
@@ -44,8 +45,19 @@ func (a *app) lost() func(engine.Call) {
 // openMetrics puts the page for Prometheus on the server. It holds no customer's data, and is open to whoever reaches the
 // server: that is nobody but this machine unless it listens elsewhere.
 func (d *daemon) openMetrics() {
-	d.app.metrics.Watch(d.ledger, d.sandboxed, func() int { return len(d.folder.Snapshot().Problems) })
+	d.app.metrics.Watch(d.ledger, d.sandboxed, func() int { return brokenFiles(d.folder.Snapshot().Problems) }, func() bool { return d.stale.Load() != nil })
 	d.web.Mount("GET /metrics", guarded(d.app.metrics.Page()))
+}
+
+// brokenFiles counts the files that have errors, each once.
+func brokenFiles(problems diagnostic.List) int {
+	files := map[string]bool{}
+	for _, one := range problems {
+		if one.Severity != diagnostic.Warning {
+			files[one.File] = true
+		}
+	}
+	return len(files)
 }
 
 // guarded keeps other sites' scripts from reading a page through somebody's browser.

@@ -80,7 +80,7 @@ func (a *app) listRuns(ctx context.Context, l *ledger.Ledger, filter engine.RunF
 		}
 		for _, run := range runs {
 			if run.Parent == nil {
-				defer a.abandoned(l, run)
+				defer a.abandoned(ctx, l, run)
 			}
 			view := result.OfRun(run)
 			if err := list.add(view, a.runCells(view)...); err != nil {
@@ -110,11 +110,20 @@ func (a *app) runCells(run result.Run) []string {
 		fmt.Sprint(run.Counts.Cancelled), fmt.Sprint(run.Counts.Held), fmt.Sprint(run.Counts.Pending)}
 }
 
-// abandoned says of a run that is under way that nobody works on it: its process died.
-func (a *app) abandoned(l *ledger.Ledger, run engine.Run) {
-	if (run.Status == engine.StatusRunning || run.Status == engine.StatusPending) && ledger.Owner(l.Path()) == 0 && !a.copied {
-		a.say("no process works on run %s: go on with: youmiflow runs resume %s", run.ID, run.ID)
+// abandoned says of a run that is under way that nobody works on it: its process died, or its daemon was stopped.
+func (a *app) abandoned(ctx context.Context, l *ledger.Ledger, run engine.Run) {
+	if run.Status != engine.StatusRunning && run.Status != engine.StatusPending || ledger.Owner(l.Path()) != 0 || a.copied {
+		return
 	}
+	before, _, err := l.LastOwner(ctx, run.Sandbox)
+	if err != nil {
+		a.logger().Warn("it is not known whether a daemon has worked on the run", "run", run.ID, "error", err)
+	}
+	how := "go on with"
+	if ofDaemon(run, before) {
+		how = "it goes on when the daemon is started, or with"
+	}
+	a.say("no process works on run %s: %s: youmiflow runs resume %s", run.ID, how, run.ID)
 }
 
 // audienceOf says whom a run was for.
@@ -141,7 +150,7 @@ func (a *app) runsShow() *cobra.Command {
 					if err != nil {
 						return err
 					}
-					defer a.abandoned(l, run)
+					defer a.abandoned(ctx, l, run)
 					return a.showRun(ctx, l, run)
 				})
 			})

@@ -100,6 +100,10 @@ type daemon struct {
 	certificate *certificate
 	// current is the configuration as it was read last. What of it cannot change while the daemon works is in project.
 	current atomic.Pointer[workflows.Project]
+	// stale is why the configuration that was read last could not be put in force; nil: it is in force.
+	stale atomic.Pointer[error]
+	// stop is how the daemon ends.
+	stop ending
 }
 
 // service is a part of the daemon that runs beside the others. Run returns soon once its context ends, and nil when that
@@ -173,8 +177,14 @@ func (a *app) serve(ctx context.Context, request serveRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	d, err := newDaemon(ctx, s, served, listener)
+	var d *daemon
+	defer func() {
+		err = errors.Join(err, s.close(ctx))
+		if d != nil {
+			d.tellStopped()
+		}
+	}()
+	d, err = newDaemon(ctx, s, served, listener)
 	if err != nil {
 		return err
 	}
@@ -215,11 +225,14 @@ func (d *daemon) run(ctx context.Context, address string, turn *turn) error {
 	}
 	d.ready()
 	err := group.Wait()
+	d.stop.begin()
 	d.stopping()
 	if err != nil && errors.Is(context.Cause(ctx), errStopped) && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, d.drain(context.WithoutCancel(ctx)))
+	err = errors.Join(err, d.drain(context.WithoutCancel(ctx)))
+	d.countLeft(context.WithoutCancel(ctx))
+	return err
 }
 
 // announce says where the daemon serves what.
@@ -247,6 +260,7 @@ func (d *daemon) heed(ended <-chan struct{}, stop context.CancelCauseFunc) {
 			d.app.say("left at once; what was begun is settled when the daemon is started again")
 			os.Exit(exitStopped)
 		}
+		d.stop.begin()
 		d.app.tell("stopping: nothing new is begun, what is in flight is finished (once more leaves at once)", "stopping", "project", d.project.dir, "sandbox", d.sandboxed)
 		stop(errStopped)
 	}
@@ -264,7 +278,7 @@ func (d *daemon) scheme() string {
 func (d *daemon) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
-	return d.rest(ctx)
+	return inTime(d.rest(ctx))
 }
 
 // ownAfter becomes the ledger's owner, which another process may be for a while.

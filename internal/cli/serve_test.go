@@ -138,6 +138,10 @@ func TestServeDrainsUnderLoad(t *testing.T) {
 		require.Equal(t, "running", left.Status)
 		require.Zero(t, left.Calls.Unknown+left.Counts.Unknown, "nothing is in doubt")
 		require.Equal(t, left.Calls.Total, left.Calls.Succeeded, "nothing was left in flight")
+		require.Regexp(t, `stopped after \S+; runs that go on when the daemon is started again: 1\n$`, daemon.err.String())
+		shown := c.begin("runs", "show", run.ID)
+		require.Zero(t, shown.wait(soon), shown.err)
+		require.Contains(t, shown.err.String(), "no process works on run "+run.ID+": it goes on when the daemon is started, or with: youmiflow runs resume "+run.ID)
 		daemon = serve(t, c.dir)
 	}
 	run = daemon.until(run.ID, func(run runJSON) bool { return run.Status != "running" })
@@ -181,11 +185,19 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 	daemon.sees("the configuration was read again")
 	require.Contains(t, daemon.err.String(), "settings=workflows")
 	require.Contains(t, limits(), `"rate":"5/1m0s"`)
+	stale := func() (int, bool) {
+		_, found := daemon.ask(http.MethodGet, "/api/v1/doctor", nil)
+		return daemon.counted("youmiflow_configuration_stale", ""), strings.Contains(found, `"name":"configuration"`)
+	}
+	n, told := stale()
+	require.Equal(t, []any{0, false}, []any{n, told})
 
 	c.write("youmiflow.yaml", connectionTo("")+apiKeys+"limits: { account: { rat: 5/min } }\n")
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
 	daemon.sees("the configuration stays as it is")
 	require.Contains(t, limits(), `"rate":"5/1m0s"`)
+	n, told = stale()
+	require.Equal(t, []any{1, true}, []any{n, told}, "until it is mended, and read again")
 
 	c.write("youmiflow.yaml", connectionTo("")+"suppress: lists/nobody.csv\n")
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
@@ -199,6 +211,7 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 		status, _ := daemon.ask(http.MethodGet, "/api/v1/version", nil)
 		return status == http.StatusForbidden
 	}, soon, 10*time.Millisecond)
+	require.Zero(t, daemon.counted("youmiflow_configuration_stale", ""))
 	daemon.end()
 }
 
@@ -248,6 +261,20 @@ func TestTwoDaemonsOnOneLedger(t *testing.T) {
 	require.Contains(t, fourth.err.String(), "address already in use")
 	require.NoError(t, third.command.Process.Signal(os.Interrupt))
 	require.Zero(t, third.wait(soon), third.err)
+
+	// Started at the same moment, one serves and the other waits for it.
+	one, other := c.begin("serve", "--sandbox", "--listen", address), c.begin("serve", "--sandbox", "--listen", address)
+	require.Eventually(t, func() bool {
+		if strings.Contains(other.err.String(), "serving ") {
+			one, other = other, one
+		}
+		return strings.Contains(one.err.String(), "serving ") && strings.Contains(other.err.String(), "waiting for it to end")
+	}, soon, 20*time.Millisecond)
+	for _, daemon := range []*process{one, other} {
+		daemon.sees("serving ")
+		require.NoError(t, daemon.command.Process.Signal(os.Interrupt))
+		require.Zero(t, daemon.wait(soon), daemon.err)
+	}
 }
 
 // certify writes a certificate for this machine, and returns a client that trusts it.

@@ -31,6 +31,7 @@ func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
 	c := &checkup{app: d.app, project: &project, sandboxed: d.sandboxed}
 	c.ready("ledger", d.ledgerWritable(ctx), "look into the daemon's log; is the disk full?")
 	c.ready("engine", d.engineRunning(ctx), "look into the daemon's log, and start it again")
+	c.checkReloaded(d)
 	c.checkSnapshot(d)
 	c.checkLimits()
 	c.checkTakeovers(ctx, d.ledger, d.database)
@@ -47,6 +48,14 @@ func (c *checkup) ready(name string, err error, advice string) {
 		return
 	}
 	c.add(name, healthy, "", "as it should be")
+}
+
+// checkReloaded says so where the configuration that is in force is not the one that was read last.
+func (c *checkup) checkReloaded(d *daemon) {
+	if failed := d.stale.Load(); failed != nil {
+		c.add("configuration", ill, "mend youmiflow.yaml (youmiflow validate), then have it read again: systemctl reload youmiflow, or SIGHUP",
+			"what was read last cannot be used, and the one before is in force: %s", sentences(c.app.hide.Error(*failed)))
+	}
 }
 
 // checkSnapshot looks for files of workflows that are broken now.

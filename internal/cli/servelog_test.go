@@ -62,6 +62,10 @@ func TestAllThatADaemonSaysAreRecords(t *testing.T) {
 	require.Zero(t, p.wait(orderly), p.err)
 	records := p.logged()
 	require.Equal(t, []map[string]any{{"level": "INFO", "msg": "stopping", "project": serving[0]["project"], "sandbox": true}}, untimed(saying(records, "stopping")))
+	stopped := untimed(records[len(records)-1:])
+	require.NotEmpty(t, stopped[0]["took"])
+	delete(stopped[0], "took")
+	require.Equal(t, []map[string]any{{"level": "INFO", "msg": "stopped", "project": serving[0]["project"], "sandbox": true, "left": 0.0}}, stopped)
 	require.Equal(t, []map[string]any{{"level": "INFO", "msg": "a run has begun", "run": id, "workflow": "few", "sandbox": true, "status": "running", "trigger": "manual"}},
 		untimed(saying(records, "a run has begun")))
 	ended := untimed(saying(records, "a run has ended"))

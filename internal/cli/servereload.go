@@ -32,10 +32,12 @@ func (d *daemon) reload(ctx context.Context) {
 		err = d.apply(ctx, next)
 	}
 	if err != nil {
+		d.stale.Store(&err)
 		d.app.logger().Error("the configuration stays as it is: what is there now cannot be used", "error", err)
 		return
 	}
 	before := d.current.Swap(next)
+	d.stale.Store(nil)
 	d.growth.poke()
 	if err := d.engine.LimitsChanged(ctx); err != nil && ctx.Err() == nil {
 		d.app.logger().Warn("what waits for the limits goes on when it would have under those before", "error", err)

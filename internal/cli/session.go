@@ -265,10 +265,15 @@ func (s *session) part(ctx context.Context, until time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	left, err := s.engine.HandBack(ctx, func(run engine.Run) bool { return run.Sandbox == s.sandboxed })
-	if left > 0 {
-		s.app.say("%d conversations could not be handed back in time; the next process that works on this ledger hands them back", left)
-	}
+	s.app.sayUnparted(left)
 	return err
+}
+
+// sayUnparted says how many conversations are held still.
+func (a *app) sayUnparted(left int) {
+	if left > 0 {
+		a.say("warning: %d conversations could not be handed back in time; the next process that works on this ledger hands them back", left)
+	}
 }
 
 // close stops the engine in order and lets the ledger go.

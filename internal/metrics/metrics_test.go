@@ -78,7 +78,7 @@ func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 	m.Fire(engine.Fire{Instant: now, At: now, Outcome: engine.Missed, Missed: 4})
 	m.Commit(time.Millisecond, 7)
 	m.Lost(engine.Call{Operation: "doSendPublicMes", State: engine.CallUnknown})
-	m.Watch(ledger{}, false, func() int { return 5 })
+	m.Watch(ledger{}, false, func() int { return 5 }, func() bool { return true })
 
 	answer := httptest.NewRecorder()
 	m.Page().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
@@ -91,7 +91,7 @@ func TestWhatIsCountedStandsOnThePage(t *testing.T) {
 		`youmiflow_schedule_fires_total{outcome="fired"} 1`,
 		`youmiflow_schedule_missed_total{trigger="daily",workflow="w"} 4`, `youmiflow_schedule_missed_total{trigger="at",workflow="w"} 0`, `youmiflow_schedule_lag_seconds_count 1`,
 		`youmiflow_ledger_entries_total 7`, `youmiflow_items{status="held"} 3`, `youmiflow_runs{status="running"} 1`,
-		`youmiflow_takeovers{state="stuck"} 2`, `youmiflow_events_waiting{workflow="w"} 9`, `youmiflow_accounts_tripped 1`, `youmiflow_workflows_broken 5`,
+		`youmiflow_takeovers{state="stuck"} 2`, `youmiflow_events_waiting{workflow="w"} 9`, `youmiflow_accounts_tripped 1`, `youmiflow_workflows_broken 5`, `youmiflow_configuration_stale 1`,
 	} {
 		require.Contains(t, page, line+"\n")
 	}

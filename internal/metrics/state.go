@@ -24,9 +24,9 @@ type Source interface {
 const lookWithin = 5 * time.Second
 
 // Watch adds what the ledger says of runs, items, takeovers, accounts and missed instants (those of rehearsals with sandbox), and
-// how many workflow files are broken.
-func (m *Metrics) Watch(source Source, sandbox bool, broken func() int) {
-	m.registry.MustRegister(&state{source: source, sandbox: sandbox, broken: broken,
+// how many workflow files are broken, and whether what was read last of the configuration could not be put in force.
+func (m *Metrics) Watch(source Source, sandbox bool, broken func() int, stale func() bool) {
+	m.registry.MustRegister(&state{source: source, sandbox: sandbox, broken: broken, stale: stale,
 		missed: prometheus.NewDesc("youmiflow_schedule_missed_total", "Instants of a trigger that passed while nobody was there, since it was first seen; a restart counts on.",
 			[]string{"workflow", "trigger"}, nil),
 		runs:      prometheus.NewDesc("youmiflow_runs", "Runs that are not over, by status.", []string{"status"}, nil),
@@ -35,6 +35,8 @@ func (m *Metrics) Watch(source Source, sandbox bool, broken func() int) {
 		tripped:   prometheus.NewDesc("youmiflow_accounts_tripped", "Accounts that are held.", nil, nil),
 		waiting:   prometheus.NewDesc("youmiflow_events_waiting", "Events that wait, since their trigger has as many runs as it may have, by workflow.", []string{"workflow"}, nil),
 		files:     prometheus.NewDesc("youmiflow_workflows_broken", "Workflow files with errors.", nil, nil),
+		outdated: prometheus.NewDesc("youmiflow_configuration_stale",
+			"1 while the configuration that was read last (SIGHUP) cannot be used, and the one before is in force: see what is wrong (youmiflow validate), mend it, and send SIGHUP again.", nil, nil),
 	})
 }
 
@@ -43,13 +45,14 @@ type state struct {
 	source  Source
 	sandbox bool
 	broken  func() int
+	stale   func() bool
 
-	runs, items, takeovers, tripped, files, waiting, missed *prometheus.Desc
+	runs, items, takeovers, tripped, files, outdated, waiting, missed *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files, s.waiting, s.missed} {
+	for _, one := range []*prometheus.Desc{s.runs, s.items, s.takeovers, s.tripped, s.files, s.outdated, s.waiting, s.missed} {
 		to <- one
 	}
 }
@@ -62,6 +65,11 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), labels...)
 	}
 	gauge(s.files, s.broken())
+	stale := 0
+	if s.stale() {
+		stale = 1
+	}
+	gauge(s.outdated, stale)
 	runs, err := s.source.Runs(ctx, engine.RunFilter{Statuses: []engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusPaused}})
 	if err != nil {
 		to <- prometheus.NewInvalidMetric(s.runs, err)
