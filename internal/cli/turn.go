@@ -36,24 +36,29 @@ func (a *app) awaitTurn(project *project, wait time.Duration) *turn {
 
 func (t *turn) end() { t.last.Stop() }
 
+// starting is for how many tries an address that is in use is waited for while nobody works on the ledger: a daemon that has just
+// been started has the address first.
+const starting = 15
+
 // listen opens where the daemon listens, with its certificate where it has one. An address that is in use is waited for while
 // somebody works on the ledger: a daemon, and this one comes after it.
 func (t *turn) listen(ctx context.Context, address string, server workflows.Server) (net.Listener, *certificate, error) {
-	for alone := false; ; {
+	for nobody := 0; ; {
 		listener, certificate, err := t.app.openListener(ctx, address, server)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
 			return listener, certificate, err
 		}
-		if t.owner() == 0 {
-			if alone { // another program has it
-				return nil, nil, err
-			}
-			alone = true // it may have ended since
-			continue
+		if nobody++; t.owner() != 0 {
+			nobody = 0
 		}
-		alone = false
-		if err := t.rest(ctx, t.app.Interrupts); err != nil {
+		if nobody > starting { // another program has it
 			return nil, nil, err
+		}
+		if problem := t.rest(ctx, t.app.Interrupts); problem != nil {
+			if nobody > 0 && exitCode(problem) == exitFailed {
+				problem = err
+			}
+			return nil, nil, problem
 		}
 	}
 }
@@ -68,7 +73,7 @@ func (t *turn) owner() int {
 // rest waits for the next try. It fails once that is to be given up.
 func (t *turn) rest(ctx context.Context, interrupts <-chan os.Signal) error {
 	pid := t.owner()
-	if !t.said {
+	if !t.said && pid != 0 {
 		t.said = true
 		t.app.say("process %d works on this ledger; waiting for it to end", pid)
 	}
