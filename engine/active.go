@@ -32,6 +32,8 @@ type activeRun struct {
 	gates   map[string]*gate
 	// openings are those of lanes whose limits bind, between their slices.
 	openings map[LaneKey]opening
+	// begunTo are the items up to which this process has begun those of lanes.
+	begunTo map[LaneKey]int64
 	// decision is closed when the decisions about a pause that are being written down are made; nil while there are none.
 	decision  chan struct{}
 	decisions int

@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,6 +143,40 @@ steps:
 		require.Equal(t, map[engine.Status]int{engine.StatusSucceeded: 1, engine.StatusFailed: 1}, r.run(id).Counts)
 		r.end()
 	})
+}
+
+// What the limits held by the time of the backup, or would hold now, is unknown as soon as the run is resumed: there is nothing
+// that it would wait for.
+func TestWhatALimitHeldInABackupIsUnknownAtOnce(t *testing.T) {
+	for name, c := range map[string]struct{ limits, text string }{
+		"amid a conversation": {"limits: { account: { hourly: 5 } }", heldAmid},
+		"by a cap":            {"limits: { team: { by: call.account, per: 7d, max: 5, over: hold } }", heldAmid},
+		"with stop_when": {"limits: { account: { hourly: 5 } }",
+			strings.Replace(heldAmid, "lane: who.account }", "lane: who.account, stop_when: message.received }", 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				r := rehearse(t, dir, c.limits, sandbox.Config{Clock: time.Now}, nil)
+				id := r.start("name: w\n" + fmt.Sprintf(c.text, list("1", 10)))
+				time.Sleep(20 * time.Minute)
+				copied := filepath.Join(dir, "copy.db")
+				require.NoError(t, r.ledger.Backup(t.Context(), copied))
+				sent := len(r.box.Deliveries())
+				require.NotZero(t, r.run(id).Counts[engine.StatusHeld])
+				succeeded := r.run(id).Counts[engine.StatusSucceeded]
+				require.Equal(t, []string{id}, r.restore(copied).Runs)
+				require.NoError(t, r.engine.Resume(t.Context(), id))
+				time.Sleep(time.Minute)
+				run := r.run(id)
+				require.True(t, run.Status.Over(), run.Status)
+				require.Equal(t, 10-succeeded, run.Counts[engine.StatusUnknown])
+				require.Len(t, r.box.Deliveries(), sent)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+				r.end()
+			})
+		})
+	}
 }
 
 // Instants between a backup and its acceptance are missed, also where a trigger asks to make up for those.

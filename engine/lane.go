@@ -44,6 +44,7 @@ type laneWork struct {
 	heard   map[int64]bool // items that were begun since something of their customer was heard
 	alone   bool           // and nothing else was
 	first   bool           // it is this process's first slice of the lane
+	begunTo int64          // the last item that this process has begun in order, in any slice
 
 	receipts []Receipt // of items that ended
 }
@@ -63,7 +64,7 @@ func (e *Engine) workLane(ctx context.Context, active *activeRun, key LaneKey, l
 		gate: active.gate(key.Step, e.concurrency(step)), horizon: e.Now().Add(e.Slice), leaving: leave,
 		idle: make(chan Item), speaks: speaks(step.Steps, step.Finally),
 	}
-	w.opening = active.openingOf(key, w.gate.width)
+	w.opening, w.begunTo = active.openingOf(key, w.gate.width), active.begunIn(key)
 	w.changed = sync.NewCond(&w.mu)
 	if err := w.locate(ctx); err != nil {
 		return nil, err
@@ -131,6 +132,7 @@ func (w *laneWork) run(ctx context.Context) (bool, error) {
 	close(w.idle)
 	w.working.Wait()
 	w.active.keepOpening(w.key, w.opening)
+	w.active.keepBegun(w.key, w.begunTo)
 	if err == nil {
 		err = w.failure
 	}
@@ -166,6 +168,7 @@ func (w *laneWork) feed(ctx context.Context) (bool, error) {
 		if may, err := w.mayBegin(ctx, over || woken, woken); err != nil || !may {
 			return false, orElse(err, w.feedWoken(ctx, item.ID))
 		}
+		w.begunTo = max(w.begunTo, item.ID)
 		w.begin(ctx, item)
 	}
 	w.through = true
@@ -179,7 +182,7 @@ func (w *laneWork) isOver(wanted Wanted) bool {
 
 // isDue reports whether an item may go on. One that is held until later is passed over, and looked at again then.
 func (w *laneWork) isDue(item Item) bool {
-	if item.Status != StatusHeld || !item.Until.IsZero() && !item.Until.After(w.engine.Now()) {
+	if item.Status != StatusHeld || !item.Until.IsZero() && !item.Until.After(w.engine.Now()) || w.asksAgain(item) {
 		return true
 	}
 	w.mu.Lock()

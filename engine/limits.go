@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -101,6 +102,40 @@ func (e *Engine) LimitsChanged(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// asksAgain reports whether an item that is held for a limit goes on all the same, since an earlier process held it: other
+// limits may be in force by now, and a run that comes from a backup sends nothing that they could let through. Each asks
+// once while this process works on the run; whatever this process holds, LimitsChanged has asked again. One that waits for its
+// slot in a conversation that it has keeps to its instant: it would be given a slot behind that one, and lose the conversation.
+func (w *laneWork) asksAgain(item Item) bool {
+	return item.ID > w.begunTo && waitsForLimits(item.Reason) && (!w.active.run.Copied.IsZero() || !speaking(item))
+}
+
+// speaking reports whether an item that is held has a conversation all the same, or may have one.
+func speaking(item Item) bool {
+	if len(item.Progress) == 0 {
+		return false
+	}
+	k := newKept()
+	err := json.Unmarshal(item.Progress, &k.results)
+	return err != nil || len(k.holding()) > 0
+}
+
+// begunIn is the item up to which this process has begun those of a lane, and keepBegun remembers it between slices.
+func (a *activeRun) begunIn(lane LaneKey) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.begunTo[lane]
+}
+
+func (a *activeRun) keepBegun(lane LaneKey, item int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.begunTo == nil {
+		a.begunTo = map[LaneKey]int64{}
+	}
+	a.begunTo[lane] = item
 }
 
 // How the reasons of items begin that are held for a limit: the one that is named, or one that is not known any more.

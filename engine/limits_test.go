@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,20 @@ func limiting(limiter **limit.Limiter) func(*engine.Config) {
 	return func(config *engine.Config) { *limiter = config.Limiter.(*limit.Limiter) }
 }
 
-func (r *rehearsal) relimit(limiter *limit.Limiter, config string) {
+// limits has the project's configuration be another one, and returns its limits.
+func (r *rehearsal) limits(config string) []*workflows.Limit {
 	r.t.Helper()
 	r.file("youmiflow.yaml", config)
 	project, problems := workflows.LoadProject(r.dir, func(string) (string, bool) { return "", false })
 	require.NoError(r.t, problems.Err())
-	limiter.SetShared(project.Limits)
-	r.engine.SetLimits(project.Limits)
+	return project.Limits
+}
+
+func (r *rehearsal) relimit(limiter *limit.Limiter, config string) {
+	r.t.Helper()
+	shared := r.limits(config)
+	limiter.SetShared(shared)
+	r.engine.SetLimits(shared)
 	require.NoError(r.t, r.engine.LimitsChanged(r.t.Context()))
 }
 
@@ -97,6 +105,95 @@ steps:
 			})
 		})
 	}
+}
+
+// What a limit holds when the process ends asks again when another begins, in order and ahead of what was not begun: it goes on
+// where the limit was raised meanwhile, and else waits as before, without a word to the platform.
+func TestWhatALimitHoldsAsksAgainAfterARestart(t *testing.T) {
+	for _, limits := range []string{"hourly: 5", "daily: 5"} {
+		t.Run(limits, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rehearse(t, t.TempDir(), "limits: { account: { "+limits+" } }", sandbox.Config{Seed: 1, Clock: time.Now}, nil)
+				defer func() { r.end() }()
+				id := r.start("name: w\n" + fmt.Sprintf(heldAmid, list("1", 10)))
+				time.Sleep(20 * time.Minute)
+				require.Len(t, r.messages(id), 5)
+				before, asked := r.items(id), r.box.Stats().Requests
+				held := 0
+				for _, item := range before {
+					if item.Status == engine.StatusHeld {
+						held++
+					}
+				}
+				require.NotZero(t, held)
+				for range 2 {
+					r.restart()
+					time.Sleep(10 * time.Minute)
+					require.Equal(t, before, r.items(id), "nothing was raised")
+					require.Equal(t, asked, r.box.Stats().Requests)
+				}
+				r.close()
+				r.project.Limits = r.limits("limits: { account: { " + limits[:len(limits)-1] + fmt.Sprint(5+held) + " } }")
+				r.open()
+				require.NoError(t, r.engine.Recover(t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
+				time.Sleep(time.Minute)
+				require.Len(t, r.messages(id), 5+held)
+				for key, item := range before {
+					if item.Status == engine.StatusHeld {
+						require.Equal(t, engine.StatusSucceeded, r.items(id)[key].Status, "it is before newer rows")
+					}
+				}
+				run := r.until(id, time.Hour, over)
+				require.Equal(t, engine.StatusSucceeded, run.Status)
+				require.Len(t, r.messages(id), 20)
+				require.Zero(t, r.box.Stats().OpenTakeovers)
+			})
+		})
+	}
+}
+
+// What a frequency cap holds asks again once after a restart, and is held as before where nothing was raised.
+func TestWhatACapHoldsAsksAgainAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const capped = "limits: { customer: { by: call.account + call.friend, per: 7d, max: %d, over: hold } }"
+		reserved := &reservations{}
+		r := rehearse(t, t.TempDir(), fmt.Sprintf(capped, 1), sandbox.Config{Seed: 1, Clock: time.Now}, func(config *engine.Config) {
+			reserved.Limiter = config.Limiter
+			config.Limiter = reserved
+		})
+		defer func() { r.end() }()
+		text := "name: w\nsteps:\n  - foreach: { in: " + list("1", 5) + ", as: who, key: who.friend }\n    steps:\n" +
+			"      - uses: message.send\n        with: { account: \"${{ who.account }}\", friend: \"${{ who.friend }}\", text: hello }\n"
+		r.until(r.start(text), time.Minute, over)
+		id := r.start(text)
+		time.Sleep(time.Minute)
+		before := r.items(id)
+		reserved.n.Store(0)
+		r.restart()
+		time.Sleep(time.Hour)
+		require.Equal(t, before, r.items(id))
+		for _, item := range before { // its lane is looked at again
+			r.desk.at(time.Now(), engine.LaneKey{Run: id, Step: item.Step, Lane: item.Lane})
+			time.Sleep(time.Minute)
+		}
+		require.EqualValues(t, 5, reserved.n.Load(), "each asks once")
+		r.close()
+		r.project.Limits = r.limits(fmt.Sprintf(capped, 2))
+		r.open()
+		require.NoError(t, r.engine.Recover(t.Context(), func(engine.Run) engine.Recovery { return engine.Drive }))
+		require.Equal(t, engine.StatusSucceeded, r.until(id, time.Minute, over).Status)
+	})
+}
+
+// reservations counts how often the limits are asked.
+type reservations struct {
+	engine.Limiter
+	n atomic.Int64
+}
+
+func (r *reservations) Reserve(ctx context.Context, call engine.LimitedCall, own []*workflows.Limit) (engine.Slot, error) {
+	r.n.Add(1)
+	return r.Limiter.Reserve(ctx, call, own)
 }
 
 // atEnd is a ledger that does something when a conversation is about to be handed back.

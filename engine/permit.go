@@ -179,6 +179,9 @@ func (s *scope) silent(path string, slot Slot) error {
 // takeOver waits, before a conversation is applied for, until the first message in it may leave soon. So nobody is taken
 // over who is held by a cap, or left without a word for long.
 func (s *scope) takeOver(ctx context.Context, step *workflows.Step, request Request) error {
+	if s.copied() {
+		return nil // the message is not sent
+	}
 	path, message, found := s.firstMessage(request)
 	if !found || len(s.engine.shared()) == 0 && len(s.active.limits()) == 0 && s.active.deadline().IsZero() {
 		return nil
