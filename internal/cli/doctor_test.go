@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,11 +24,11 @@ func TestDoctorComparesClocks(t *testing.T) {
 		code  int
 		want  string
 	}{
-		"right":         {0, true, 0, `(?m)^clock +ok `},
-		"behind":        {time.Hour, false, 0, `(?m)^clock +warn +this machine is (1h0m0|59m59)[.0-9]*s behind the platform`},
-		"ahead":         {-time.Hour, false, 0, `(?m)^clock +warn +this machine is (1h0m0|59m59)[.0-9]*s ahead of the platform`},
-		"a little":      {-5 * time.Minute, true, 0, `(?m)^clock +warn `},
-		"ahead, signed": {-time.Hour, true, 3, `(?m)^clock +fail .*signed calls\s+older than 10 minutes are refused`},
+		"right":         {0, true, 0, `clock ok `},
+		"behind":        {time.Hour, false, 0, `clock warn this machine is (1h0m0|59m59)[.0-9]*s behind the platform`},
+		"ahead":         {-time.Hour, false, 0, `clock warn this machine is (1h0m0|59m59)[.0-9]*s ahead of the platform`},
+		"a little":      {-5 * time.Minute, true, 0, `clock warn `},
+		"ahead, signed": {-time.Hour, true, 3, `clock fail .*signed calls older than 10 minutes are refused`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box, err := sandbox.New(sandbox.Config{Clock: func() time.Time { return time.Now().Add(test.ahead) }})
@@ -47,7 +48,7 @@ func TestDoctorComparesClocks(t *testing.T) {
 				Lookup: func(name string) (string, bool) { return "sandbox", name == "SECRET" },
 			})
 			require.Equal(t, test.code, code, "%s%s", &out, &complaints)
-			require.Regexp(t, test.want, out.String())
+			require.Regexp(t, test.want, strings.Join(strings.Fields(out.String()), " ")) // lines break where they are full
 			require.Zero(t, box.Stats().Deliveries)
 		})
 	}
