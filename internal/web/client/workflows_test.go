@@ -168,8 +168,9 @@ func TestAStreamThatIsAlive(t *testing.T) {
 		began, streams := time.Now(), []time.Duration(nil)
 		c := at(t, func(r *http.Request) (*http.Response, error) {
 			streams = append(streams, time.Since(began).Round(time.Second))
+			nth := len(streams)
 			return streaming(r, func(w io.Writer) {
-				switch len(streams) {
+				switch nth {
 				case 1:
 					_, _ = io.WriteString(w, running)
 					for range 40 { // ten minutes
