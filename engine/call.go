@@ -15,7 +15,17 @@ import (
 // liveCaller makes calls for real: a slot of the limits, the intent on disk, the call, its outcome on disk.
 type liveCaller struct{}
 
-func (liveCaller) local(ctx context.Context, action Action) Outcome { return action.Perform(ctx) }
+func (liveCaller) local(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
+	r := local(s.engine.clean(action.Perform(ctx)))
+	if !action.Once {
+		return r, nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	s.keep(step.Path, r)
+	return r, s.save(ctx, nil)
+}
 
 func (liveCaller) call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
 	r := s.result(step.Path)

@@ -13,8 +13,8 @@ import (
 type caller interface {
 	// call makes the call of a step, with its retries. Its error stops the scope; a failed call is a result.
 	call(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error)
-	// local performs a step that calls nobody.
-	local(ctx context.Context, action Action) Outcome
+	// local performs a step that calls nobody. Its error stops the scope.
+	local(ctx context.Context, s *scope, step *workflows.Step, action Action) (*result, error)
 }
 
 // loops runs a scope's foreach steps.

@@ -50,7 +50,9 @@ func (t *tracer) result() *result {
 	return r
 }
 
-func (t *tracer) local(ctx context.Context, action Action) Outcome { return assume(ctx, action) }
+func (t *tracer) local(ctx context.Context, s *scope, _ *workflows.Step, action Action) (*result, error) {
+	return local(s.engine.clean(assume(ctx, action))), nil
+}
 
 // assume performs a step that calls nobody, unless it says itself what a plan goes on with.
 func assume(ctx context.Context, action Action) Outcome {

@@ -41,7 +41,9 @@ func (it *plannedItem) pushWhom(who plannedWhom) int {
 }
 
 // local performs a step that calls nobody.
-func (p *planner) local(ctx context.Context, action Action) Outcome { return assume(ctx, action) }
+func (p *planner) local(ctx context.Context, s *scope, _ *workflows.Step, action Action) (*result, error) {
+	return local(s.engine.clean(assume(ctx, action))), nil
+}
 
 // call times a call of the run's own steps. What they only read is read: it changes nothing, and what the plan shows may
 // rest on it.

@@ -339,7 +339,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	if !ok {
 		return failed("unknown-step", fmt.Errorf("there is no step %q in this version", step.Uses.Name)), nil
 	}
-	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, With: with,
+	action, err := entry.Prepare(Input{Connection: s.active.run.Connection, Run: s.active.run.ID, Step: step.Path, Item: s.item.Key, With: with,
 		Commit: s.active.run.Commit, Files: s.active.files, Sandbox: s.active.run.Sandbox, Test: s.active.run.Test != nil, Scratch: s.scratch})
 	if err != nil {
 		return failed("input", s.engine.redactor.Error(err)), nil
@@ -364,7 +364,7 @@ func (s *scope) uses(ctx context.Context, step *workflows.Step) (*result, error)
 	case action.Perform == nil:
 		return &result{Status: StatusSucceeded, Outputs: action.Assumed}, nil
 	}
-	return local(s.engine.clean(s.caller.local(ctx, action))), nil
+	return s.caller.local(ctx, s, step, action)
 }
 
 // local turns the outcome of a step that calls nobody into its result.

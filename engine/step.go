@@ -25,6 +25,7 @@ type Input struct {
 	Connection string
 	Run        string         // id of the run, "plan" for a plan
 	Step       string         // path of the step in its scope; "" where the engine acts on its own
+	Item       string         // key of the row; "" where the run itself acts
 	With       map[string]any // evaluated; checked against the step's inputs when the file was loaded
 	// Commit is the git commit that the run was started from, "" when it was none: paths are those of its files.
 	Commit string
@@ -47,6 +48,9 @@ type Action struct {
 	Skip string
 	// Perform does it. It never panics and always says how it ended.
 	Perform func(context.Context) Outcome
+	// Once has the result of a step that calls nobody kept, so that it is not performed again when its item goes on later, as
+	// others are: somebody sees what it does.
+	Once bool
 	// Assumed are the outputs a plan goes on with, in place of performing a call. Actions may share them: nobody changes them.
 	Assumed map[string]any
 }

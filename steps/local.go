@@ -68,8 +68,12 @@ with:
 			}
 			level := level(in.values["level"])
 			// A plan goes on with no outputs, and so without writing the line.
-			return engine.Action{Assumed: map[string]any{}, Perform: func(ctx context.Context) engine.Outcome {
-				config.Logger.Log(ctx, level, message)
+			return engine.Action{Once: true, Assumed: map[string]any{}, Perform: func(ctx context.Context) engine.Outcome {
+				of := []any{"run", input.Run, "step", input.Step}
+				if input.Item != "" {
+					of = append(of, "item", input.Item)
+				}
+				config.Logger.Log(ctx, level, message, of...)
 				return engine.Outcome{State: engine.Succeeded}
 			}}, nil
 		},
