@@ -38,7 +38,7 @@ test: ## Run all tests, and say at the end which optional checks were left out
 UNWATCHED = -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc/...=-race=false -gcflags=modernc.org/memory/...=-race=false
 
 race: ## Run all tests under the race detector, properties on fewer examples (needs a C compiler)
-	$(GO) test -race -short -timeout 10m $(UNWATCHED) ./...
+	$(GO) test -race -short -timeout 15m $(UNWATCHED) ./...
 
 lint: ## Run the linters of .golangci.yml; without golangci-lint this is skipped, and on CI an error
 	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; \
