@@ -399,7 +399,7 @@ func TestAReportOfARehearsalReplacesNoRealOne(t *testing.T) {
 	write(config, engine.Input{Test: true}, "没收到.xlsx")
 	require.FileExists(t, filepath.Join(folder, "没收到.test.xlsx"))
 	write(config, engine.Input{Sandbox: true, Test: true}, "v1.2/没收到.CSV")
-	require.FileExists(t, filepath.Join(folder, "v1.2", "没收到.sandbox.CSV"))
+	require.FileExists(t, filepath.Join(folder, "v1.2", "没收到.test.sandbox.CSV"))
 	kept, err := os.ReadFile(report)
 	require.NoError(t, err)
 	require.Equal(t, "what really happened", string(kept))

@@ -46,7 +46,7 @@ func reportWrite(config Config) *entry {
 			Summary: "Writes what became of every item of a foreach to a csv or xlsx file that opens in Excel.",
 			Inputs: []workflows.Field{
 				{Name: "path", Type: textType(), Required: true, Inside: true, Pattern: reportPattern, Form: "a file that ends in .csv or .xlsx",
-					Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced. A run in the sandbox writes NAME.sandbox.xlsx instead, a test send NAME.test.xlsx. With ${{ run.id }} in it each run keeps its own"},
+					Description: "the file, .csv or .xlsx, within the project folder; one that is there is replaced. A run in the sandbox writes NAME.sandbox.xlsx instead, a test send NAME.test.xlsx, and one in the sandbox NAME.test.sandbox.xlsx. With ${{ run.id }} in it each run keeps its own"},
 				{Name: "of", Type: textType(), Required: true, Names: workflows.NamesForeach, Description: "the id of a foreach of this workflow that stands before"},
 				{Name: "columns", Type: listType(textType()), Names: workflows.NamesColumns, Own: reportColumns(), Description: "which columns, in this order: " + strings.Join(reportColumns(), ", ") + ", or columns of the audience; default the former"},
 				{Name: "status", Type: listType(status), Enum: reportStatuses(), Description: "only items of these statuses; default all"},
@@ -117,11 +117,11 @@ func prepareReport(config Config, input engine.Input) (engine.Action, error) {
 // besideReal is where a report goes: that of a rehearsal or of a test send stands beside that of a real run.
 func besideReal(path string, input engine.Input) string {
 	suffix, mark := filepath.Ext(path), ""
-	switch {
-	case input.Sandbox:
-		mark = ".sandbox"
-	case input.Test:
+	if input.Test {
 		mark = ".test"
+	}
+	if input.Sandbox {
+		mark += ".sandbox"
 	}
 	return strings.TrimSuffix(path, suffix) + mark + suffix
 }

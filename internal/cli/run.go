@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -113,7 +111,7 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 		a.warn(workflow, project)
 	}
 	submission := engine.Submission{Workflow: workflow, Params: values, Sandbox: request.sandboxed,
-		Plan: request.plan, Test: request.test, Commit: gitCommit(ctx, filepath.Dir(request.file))}
+		Plan: request.plan, Test: request.test, Commit: commitOf(ctx, workflow)}
 	return s.start(ctx, submission)
 }
 
@@ -360,19 +358,6 @@ func countParts(counts result.Counts) []string {
 		}
 	}
 	return parts
-}
-
-// gitCommit is the commit that the folder is at, "" where there is none to be found.
-func gitCommit(ctx context.Context, dir string) string {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	command := exec.CommandContext(ctx, "git", "rev-parse", "HEAD")
-	command.Dir = dir
-	text, err := command.Output()
-	if err != nil {
-		return "" // no git, or no repository: a run needs neither
-	}
-	return strings.TrimSpace(string(text))
 }
 
 func (a *app) nowWriter(run engine.Run) func(io.Writer) error {

@@ -58,12 +58,12 @@ func (a *app) openTimetable(ctx context.Context) (*timetable, error) {
 	dir := project.config.Workflows
 	list, problems := workflows.LoadFolder(dir, catalogue)
 	t := &timetable{project: project, problems: problems}
-	commit := ""
+	at := &checkout{}
 	if len(list) > 0 {
-		commit = gitCommit(ctx, dir)
+		at = openCheckout(ctx, dir, dir)
 	}
 	for _, workflow := range list {
-		t.planned = append(t.planned, engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(catalogue), Commit: commit})
+		t.planned = append(t.planned, engine.Planned{Name: workflow.Name, Workflow: workflow.Rest(catalogue), Commit: at.commitOf(workflow)})
 	}
 	slices.SortFunc(t.planned, func(a, b engine.Planned) int { return strings.Compare(a.Name, b.Name) })
 	return t, nil
