@@ -163,6 +163,9 @@ func (p *Project) EventSecret() (Secret, error) {
 	return NewSecret(text), nil
 }
 
+// ReceivesEvents reports whether the project's daemon has an address that events are pushed to.
+func (p *Project) ReceivesEvents() bool { return p.Server.events.text != "" }
+
 // complete reports each key that an object cannot be without and that it has not.
 func (d *decoder) complete(all fields, what string, keys keySet) bool {
 	whole := true
@@ -222,10 +225,11 @@ func (p *Project) readToken(d *decoder, all fields, what string) (tokenSetting, 
 }
 
 // Tokens looks up the texts of all tokens. The error is a diagnostic.List and names each variable that is not set and each
-// token that is too short, and never a text.
+// token that is too short or not its own, and never a text.
 func (p *Project) Tokens() ([]Token, error) {
 	found := &problems{file: p.File}
 	var tokens []Token
+	names := map[string]string{} // by the text
 	for _, one := range p.Server.tokens {
 		before := len(found.list)
 		text := one.text.expand(p.lookup, found)
@@ -237,6 +241,11 @@ func (p *Project) Tokens() ([]Token, error) {
 				one.name, len(text), ShortestToken), "")
 			continue
 		}
+		if other, taken := names[text]; taken { // who of the two did something could not be told, nor what they may do
+			found.add(one.text.span, "not-allowed", fmt.Sprintf("the token %q has the same text as %q: give each its own", one.name, other), "")
+			continue
+		}
+		names[text] = one.name
 		tokens = append(tokens, Token{Name: one.name, Role: one.role, Secret: NewSecret(text)})
 	}
 	if found.bad {

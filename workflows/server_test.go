@@ -64,6 +64,14 @@ func TestTokensThatCannotBeUsed(t *testing.T) {
 	require.Equal(t, 6, list[1].Line)
 }
 
+func TestTokensOfTheSameText(t *testing.T) {
+	p, problems := projectIn(t, map[string]string{"youmiflow.yaml": serverSource}, map[string]string{"WHERE": "[::1]", "CI_TOKEN": "same-text-same-text", "BOARD_TOKEN": "same-text-same-text"})
+	require.Empty(t, problems)
+	_, err := p.Tokens()
+	require.ErrorContains(t, err, "has the same text as")
+	require.NotContains(t, err.Error(), "same-text")
+}
+
 func TestServerProblems(t *testing.T) {
 	for source, want := range map[string]string{
 		"server: { listn: x }": `did you mean "listen"?`, "server: { listen: 8686 }": "listen needs text",

@@ -199,6 +199,18 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 	n, told = stale()
 	require.Equal(t, []any{1, true}, []any{n, told}, "until it is mended, and read again")
 
+	for _, empty := range []string{"", "# being written\n"} {
+		c.write("youmiflow.yaml", empty)
+		require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
+		daemon.sees("has no settings any more")
+	}
+	require.NoError(t, os.Remove(filepath.Join(c.dir, "youmiflow.yaml")))
+	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
+	daemon.sees("there is no youmiflow.yaml in")
+	require.Contains(t, limits(), `"rate":"5/1m0s"`)
+	n, _ = stale()
+	require.Equal(t, 1, n)
+
 	c.write("youmiflow.yaml", connectionTo("")+"suppress: lists/nobody.csv\n")
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
 	daemon.sees("nobody.csv")
@@ -212,6 +224,8 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 		return status == http.StatusForbidden
 	}, soon, 10*time.Millisecond)
 	require.Zero(t, daemon.counted("youmiflow_configuration_stale", ""))
+	daemon.sees("settings that guarded accounts and customers are gone")
+	require.Contains(t, daemon.err.String(), "settings=limits")
 	daemon.end()
 }
 

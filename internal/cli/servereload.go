@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ func (d *daemon) heedHangups(ctx context.Context) error {
 func (d *daemon) reload(ctx context.Context) {
 	next, err := d.readAgain()
 	if err == nil {
+		err = emptied(d.current.Load(), next)
+	}
+	if err == nil {
 		err = d.apply(ctx, next)
 	}
 	if err != nil {
@@ -42,7 +46,10 @@ func (d *daemon) reload(ctx context.Context) {
 	if err := d.engine.LimitsChanged(ctx); err != nil && ctx.Err() == nil {
 		d.app.logger().Warn("what waits for the limits goes on when it would have under those before", "error", err)
 	}
-	if later := needRestart(before.Source, next.Source); len(later) > 0 {
+	if gone := unguarded(before, next); len(gone) > 0 {
+		d.app.logger().Warn("settings that guarded accounts and customers are gone from the configuration, and so not in force any more", "settings", strings.Join(gone, ", "))
+	}
+	if later := needRestart(before, next); len(later) > 0 {
 		d.app.logger().Warn("some settings have changed that are in force when the daemon is started again", "settings", strings.Join(later, ", "))
 	}
 	d.app.logger().Info("the configuration was read again")
@@ -104,9 +111,34 @@ func reloaded() []string {
 	return []string{"limits", "suppress", "notify", "retention", "server.tokens"}
 }
 
-// needRestart lists the settings in which two texts of youmiflow.yaml differ, without those that are in force at once. A
-// certificate can be another one, but a listener that speaks plain HTTP goes on with that.
-func needRestart(before, after []byte) []string {
+// emptied refuses a configuration that sets nothing in place of one that did: a file that is being written, a disk that is
+// away. Nobody wants all limits and lists gone while messages leave.
+func emptied(before, next *workflows.Project) error {
+	if len(settings(before)) == 0 || len(settings(next)) > 0 {
+		return nil
+	}
+	const meant = "if that is meant, start the daemon again"
+	if next.File == "" {
+		return fmt.Errorf("there is no youmiflow.yaml in %s any more; %s", next.Dir, meant)
+	}
+	return fmt.Errorf("%s has no settings any more; %s", next.File, meant)
+}
+
+// unguarded lists what kept accounts and customers from harm, and is not there any more.
+func unguarded(before, next *workflows.Project) []string {
+	var gone []string
+	if len(before.Limits) > 0 && len(next.Limits) == 0 {
+		gone = append(gone, "limits")
+	}
+	if len(before.Suppress) > 0 && len(next.Suppress) == 0 {
+		gone = append(gone, "suppress")
+	}
+	return gone
+}
+
+// needRestart lists the settings in which two configurations differ, without those that are in force at once. A certificate
+// can be another one, but a listener that speaks plain HTTP goes on with that.
+func needRestart(before, after *workflows.Project) []string {
 	was, is := settings(before), settings(after)
 	var changed []string
 	for name := range was {
@@ -125,13 +157,14 @@ func needRestart(before, after []byte) []string {
 	})
 }
 
-// settings are the keys of a youmiflow.yaml, those of `server` one by one.
-func settings(source []byte) map[string]any {
+// settings are the keys of a youmiflow.yaml, those of `server` one by one, with what its variables hold in their place.
+func settings(project *workflows.Project) map[string]any {
 	all, flat := map[string]any{}, map[string]any{}
-	if err := yaml.Unmarshal(source, &all); err != nil {
+	if err := yaml.Unmarshal(project.Source, &all); err != nil {
 		return flat // it has been read before: this cannot be
 	}
 	for name, value := range all {
+		value = filled(value, project.Variable)
 		inner, ok := value.(map[string]any)
 		if name != "server" || !ok {
 			flat[name] = value
@@ -142,4 +175,26 @@ func settings(source []byte) map[string]any {
 		}
 	}
 	return flat
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// filled is a value with its variables looked up, to be compared and not to be shown.
+func filled(value any, lookup workflows.Lookup) any {
+	switch value := value.(type) {
+	case string:
+		return variable.ReplaceAllStringFunc(value, func(name string) string {
+			text, _ := lookup(name[len("${") : len(name)-len("}")])
+			return text
+		})
+	case map[string]any:
+		for key, inner := range value {
+			value[key] = filled(inner, lookup)
+		}
+	case []any:
+		for i, inner := range value {
+			value[i] = filled(inner, lookup)
+		}
+	}
+	return value
 }
