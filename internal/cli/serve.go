@@ -223,6 +223,9 @@ func (d *daemon) run(ctx context.Context, address string, turn *turn) error {
 	if tokens, err := d.current.Load().Tokens(); err == nil && len(tokens) == 0 {
 		d.app.say("the API is off: add a token under server.tokens in youmiflow.yaml")
 	}
+	if !d.sandboxed && len(d.project.config.Connections) == 0 {
+		d.app.say("warning: there are no connections in youmiflow.yaml: a run that calls the platform fails (rehearsals: --sandbox)")
+	}
 	d.ready()
 	err := group.Wait()
 	d.stop.begin()

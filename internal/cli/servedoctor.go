@@ -98,6 +98,9 @@ func (c *checkup) checkConnections(ctx context.Context, d *daemon) {
 		c.simulated()
 		return
 	}
+	if len(c.project.config.Connections) == 0 {
+		c.add("connection", ill, "add one under connections in youmiflow.yaml, and start the daemon again", "there is none: a run that calls the platform fails")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.project.config.Connections)) {
 		timed, cancel := context.WithTimeout(ctx, requestTimeout)
 		err := d.clients.preflight(timed, name)
