@@ -9,8 +9,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"youmiflow/internal/audience"
 )
@@ -187,7 +189,12 @@ func emptyFile(file string) bool {
 // hash is of an account and a friend; account "" is every account. Two customers share one of 64 bits about once in
 // 10^13 questions to a list of a million.
 func (s *suppression) hash(account, friend string) uint64 {
-	return maphash.String(s.seed, account+"\x00"+friend)
+	return maphash.String(s.seed, visible(account)+"\x00"+visible(friend))
+}
+
+// visible is an id without what nobody sees at its ends: a wide blank behind an id must not get anybody past the list.
+func visible(id string) string {
+	return strings.TrimFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
 // cell is what a cell says, also where a file has numbers.

@@ -29,12 +29,13 @@ func suppressing(t *testing.T, files map[string]string) (*suppression, string, *
 
 func TestWhoIsOnTheSuppressionList(t *testing.T) {
 	s, _, _ := suppressing(t, map[string]string{
-		"a.csv":   "account,friend\n,everywhere\n1,here\n",
+		"a.csv":   "account,friend\n,everywhere\n1,here\n,wide\u3000\n",
 		"b.jsonl": `{"friend": 12345}` + "\n" + `{"friend": "x", "account": 135387}` + "\n",
 	})
 	require.NoError(t, s.load())
 	for who, want := range map[string]bool{
 		"1/everywhere": true, "2/everywhere": true, "1/here": true, "2/here": false, "1/12345": true, "135387/x": true, "1/x": false, "/here": true, "/x": true, "/nobody": false, "1/": false,
+		"1/wide": true, "1/everywhere\u3000": true, "1/\u200beverywhere": true, "1\ufeff/here": true, "1/every where": false, // what nobody sees gets nobody past it
 	} {
 		account, friend, _ := strings.Cut(who, "/")
 		require.Equal(t, want, s.has(account, friend), who)
