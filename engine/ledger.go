@@ -322,6 +322,9 @@ type Run struct {
 	// Copied is when the backup was made from which the run comes, as one that was not over; zero: it comes from none. What
 	// it sent since then is not known, and so nothing more of it is sent.
 	Copied time.Time
+	// Request is what a request with a key asked for that has added the run, where that does not follow from the run itself:
+	// text of whoever takes such requests. "" for any other run.
+	Request string
 	// Foreach says whether counts are those of foreach items, or of the run itself (the root item).
 	Foreach   bool
 	Error     *Failure

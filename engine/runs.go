@@ -24,6 +24,7 @@ type Submission struct {
 	NotBefore   time.Time      // zero: at once
 	Event       map[string]any // that it is started by, as expressions see it
 	Queued      bool           // not before every earlier run of the workflow is over
+	Request     string         // kept with the run, as Run.Request
 	// Test, when set, sends the first rows of each foreach to one recipient instead.
 	Test *Test
 }
@@ -58,7 +59,7 @@ func (e *Engine) prepare(submission Submission) (Run, []Change, error) {
 		Sandbox: submission.Sandbox, Params: submission.Params, Trigger: submission.Trigger,
 		ScheduledAt: submission.ScheduledAt, CreatedAt: now, Status: StatusPending, Wanted: WantRun,
 		Plan: submission.Plan, Commit: submission.Commit, Foreach: len(everyForeach(workflow)) > 0,
-		NotBefore: submission.NotBefore, Queued: submission.Queued, Event: submission.Event,
+		NotBefore: submission.NotBefore, Queued: submission.Queued, Event: submission.Event, Request: submission.Request,
 	}
 	if run.Test = submission.Test; run.Test != nil && run.Test.Rows <= 0 {
 		test := *run.Test

@@ -317,7 +317,7 @@ func (s apiSchedules) Trigger(ctx context.Context, workflow, name string, order 
 	if err != nil {
 		return engine.Run{}, err
 	}
-	submission.ID = order.ID
+	submission.ID, submission.Request = order.ID, order.Request
 	return s.engine.StartTriggered(ctx, submission, cmp.Or(order.Overlap, trigger.Overlap))
 }
 

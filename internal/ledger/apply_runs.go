@@ -66,12 +66,12 @@ func (g *group) addRun(r engine.Run) error {
 	}
 	if _, err := g.exec(`INSERT INTO run (id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at,
 		created_at, started_at, finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs,
-		not_before, queued, event, copied_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		not_before, queued, event, copied_at, request)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, r.Workflow, r.Digest, r.Connection, boolean(r.Sandbox), string(params), r.Trigger, micros(r.ScheduledAt),
 		micros(r.CreatedAt), micros(r.StartedAt), micros(r.FinishedAt), string(r.Status), string(r.Wanted), r.Plan,
 		r.Commit, boolean(r.Foreach), failure(r.Error), parent, versions, test, document(r.Outputs),
-		micros(r.NotBefore), boolean(r.Queued), event, micros(r.Copied)); err != nil {
+		micros(r.NotBefore), boolean(r.Queued), event, micros(r.Copied), r.Request); err != nil {
 		return err
 	}
 	if err := g.addItems(engine.AddItems{Run: r.ID, Items: []engine.Item{{Status: engine.StatusPending}}}); err != nil {

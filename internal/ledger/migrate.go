@@ -17,7 +17,7 @@ var migrations embed.FS
 
 // version is that of the newest migration. It is kept as PRAGMA user_version, which is read in a fraction of the time
 // that looking through the migrations takes.
-const version = 11
+const version = 12
 
 // migrate brings the schema up to date. When it is already, that is one small read.
 func (l *Ledger) migrate(ctx context.Context) error {

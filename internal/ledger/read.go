@@ -14,7 +14,7 @@ import (
 )
 
 const selectRun = `SELECT id, workflow, digest, connection, sandbox, params, fired_by, scheduled_at, created_at, started_at,
-	finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs, not_before, queued, event, copied_at,
+	finished_at, status, wanted, plan, git_commit, has_foreach, error, parent, versions, test, outputs, not_before, queued, event, copied_at, request,
 	(SELECT json_group_array(json_array(kind, step, status, n)) FROM tally WHERE tally.run = run.id) FROM run`
 
 // Run implements engine.Ledger.
@@ -83,7 +83,7 @@ func scanRun(row scanner) (engine.Run, error) {
 	var scheduled, created, started, finished, notBefore, copied int64
 	err := row.Scan(&r.ID, &r.Workflow, &r.Digest, &r.Connection, &r.Sandbox, &params, &r.Trigger, &scheduled, &created,
 		&started, &finished, &r.Status, &r.Wanted, &r.Plan, &r.Commit, &r.Foreach, &problem,
-		&parent, &versions, &test, &outputs, &notBefore, &r.Queued, &event, &copied, &tally)
+		&parent, &versions, &test, &outputs, &notBefore, &r.Queued, &event, &copied, &r.Request, &tally)
 	if err != nil {
 		return r, err
 	}

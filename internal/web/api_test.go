@@ -240,21 +240,65 @@ func TestARequestIsRepeated(t *testing.T) {
 // So is one that triggers a run: its own first request is not in its way.
 func TestATriggerIsRepeated(t *testing.T) {
 	h := newHouse(t)
-	trigger := func(key, overlap string) (int, string) {
-		answer := h.call(operatorToken, "POST", "/schedules/greeting/trigger", map[string]any{"overlap": overlap}, "Idempotency-Key", key)
-		var run result.Run
-		_ = json.Unmarshal(answer.Body.Bytes(), &run)
-		return answer.Code, run.ID
+	start := func(path, key string, body with) (int, string) {
+		answer := h.call(operatorToken, "POST", path, body, "Idempotency-Key", key)
+		var said struct{ ID, Detail string }
+		_ = json.Unmarshal(answer.Body.Bytes(), &said)
+		return answer.Code, said.ID + said.Detail
 	}
-	code, first := trigger("k1", "allow")
+	const path = "/schedules/greeting/trigger"
+	code, first := start(path, "k1", with{"overlap": "allow"})
 	require.Equal(t, 201, code)
-	code, again := trigger("k1", "skip")
+	code, again := start(path, "k1", with{"overlap": "allow"})
 	require.Equal(t, []any{201, first}, []any{code, again})
-	code, _ = trigger("k2", "skip")
+	for _, other := range []with{{"overlap": "skip"}, {}, {"overlap": "allow", "trigger": "@daily"}, {"overlap": "allow", "sandbox": true}} {
+		code, said := start(path, "k1", other)
+		require.Equal(t, 409, code, other)
+		require.Contains(t, said, "Idempotency-Key: run "+first+" was started by that key", other)
+	}
+	code, said := start("/workflows/greeting/runs", "k1", with{})
+	require.Equal(t, 409, code, "the same key at another address")
+	require.Contains(t, said, first)
+	code, run := start("/workflows/greeting/runs", "k0", with{})
+	require.Equal(t, 201, code)
+	code, said = start(path, "k0", with{"overlap": "allow"})
+	require.Equal(t, 409, code, "the same key at another address")
+	require.Contains(t, said, run)
+	code, _ = start(path, "k2", with{"overlap": "skip"})
 	require.Equal(t, 409, code, "another run is in the way")
-	_, second := trigger("k2", "allow")
+	_, second := start(path, "k2", with{"overlap": "allow"})
 	require.NotEqual(t, first, second)
-	require.Equal(t, []string{"ci trigger " + first, "ci trigger " + second}, h.audits())
+	require.Equal(t, []string{"ci trigger " + first, "ci run " + run, "ci trigger " + second}, h.audits())
+}
+
+// Two requests of one key at the same time start one run, and the run of the first is not in the way of the second.
+func TestTwoTriggersOfOneKeyAtATime(t *testing.T) {
+	for _, overlap := range []string{"skip", "allow"} { // the other request's run is in the way; it has that id already
+		t.Run(overlap, func(t *testing.T) {
+			h := newHouse(t)
+			trigger := func() (int, string) {
+				answer := h.call(operatorToken, "POST", "/schedules/greeting/trigger", with{"overlap": overlap}, "Idempotency-Key", "k")
+				var run result.Run
+				_ = json.Unmarshal(answer.Body.Bytes(), &run)
+				return answer.Code, run.ID
+			}
+			h.first = func() { h.addKeyed("ci", "greeting", "k", fmt.Sprintf(`{"trigger":"","overlap":%q}`, overlap)) }
+			code, run := trigger()
+			require.Equal(t, 201, code)
+			require.Equal(t, run, get[listOf[result.Run]](h, "/runs").Items[0].ID)
+			require.Len(t, get[listOf[result.Run]](h, "/runs").Items, 1)
+			require.Empty(t, h.audits(), "it was the other one that started it")
+		})
+	}
+}
+
+// A key of an earlier version stands for the same run.
+func TestKeysStayWhatTheyAre(t *testing.T) {
+	h := newHouse(t)
+	id := h.addKeyed("ci", "greeting", "k", "")
+	answer := h.call(operatorToken, "POST", "/workflows/greeting/runs", with{}, "Idempotency-Key", "k")
+	require.Equal(t, 201, answer.Code)
+	require.Contains(t, answer.Body.String(), `"id":"`+id+`"`)
 }
 
 func TestSteeringIsAudited(t *testing.T) {

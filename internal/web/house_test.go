@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,6 +71,7 @@ type house struct {
 	fails error           // what is asked of others fails so
 	panic bool
 	now   time.Time
+	first func() // what another request does at the same time as one that triggers
 }
 
 // syncBuffer is written and read by several.
@@ -278,6 +280,14 @@ func (h *house) addRun(id string, items int) {
 	}
 }
 
+// addKeyed adds the run that a request with a key starts.
+func (h *house) addKeyed(who, workflow, key, request string) (id string) {
+	h.t.Helper()
+	id = fmt.Sprintf("key-%x", sha256.Sum256([]byte(who+"\x00"+workflow+"\x00"+key)))[:len("key-")+24]
+	h.commit(engine.AddRun{Run: engine.Run{ID: id, Workflow: workflow, Trigger: "manual", Status: engine.StatusRunning, Wanted: engine.WantRun, Request: request}})
+	return id
+}
+
 // asks has a step of a run wait for a decision.
 func (h *house) asks(run, step string) {
 	h.t.Helper()
@@ -403,11 +413,17 @@ func (s fakeSchedules) Trigger(ctx context.Context, workflow, trigger string, or
 	if err := s.known(workflow); err != nil {
 		return engine.Run{}, err
 	}
+	if s.first != nil {
+		s.first()
+	}
 	if order.Overlap == workflows.OverlapSkip {
 		return engine.Run{}, &engine.SkippedError{Workflow: workflow, Overlap: order.Overlap, Reason: "run r1 is running", Run: engine.Run{ID: "r1"}}
 	}
 	id := cmp.Or(order.ID, "triggered-"+rand.Text())
-	s.addRun(id, 0)
+	run := engine.Run{ID: id, Workflow: workflow, Trigger: "manual", Status: engine.StatusRunning, Wanted: engine.WantRun, Request: order.Request}
+	if err := s.ledger.Append(ctx, engine.Entry{Changes: []engine.Change{engine.AddRun{Run: run}}}).Wait(ctx); err != nil {
+		return engine.Run{}, err
+	}
 	return s.ledger.Run(ctx, id)
 }
 

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -33,6 +32,7 @@ type Schedules interface {
 // TriggerOrder is what a run is to be like that is triggered by hand.
 type TriggerOrder struct {
 	ID      string            // of the run; "": one is made
+	Request string            // kept with the run, as engine.Run.Request
 	Overlap workflows.Overlap // instead of the trigger's; "": the trigger's
 	// Rehearsal is refused with an *InvalidError by a daemon that works for real.
 	Rehearsal bool
@@ -79,6 +79,15 @@ func (b triggerNowBody) order() (TriggerOrder, error) {
 		return order, refuse(codeBody, fmt.Sprintf("overlap %q: write skip, queue, cancel or allow", b.Overlap))
 	}
 	return order, nil
+}
+
+// request tells this one from others of the same key: a run says neither which trigger it was, nor what overlap was asked for.
+func (b triggerNowBody) request() (string, error) {
+	text, err := json.Marshal(struct {
+		Trigger string `json:"trigger"`
+		Overlap string `json:"overlap,omitempty"`
+	}{b.Trigger, b.Overlap})
+	return string(text), err
 }
 
 type backfillBody struct {
@@ -136,24 +145,23 @@ func (s *Server) triggerNow(r *request, body triggerNowBody) (result.Run, error)
 	if err != nil {
 		return result.Run{}, err
 	}
-	if order.ID, err = keyOf(r, r.PathValue("workflow")+"\x00trigger\x00"+body.Trigger); err != nil {
+	if order.ID, err = keyOf(r); err != nil {
 		return result.Run{}, err
 	}
 	if order.ID != "" {
-		before, err := s.config.Ledger.Run(r.Context(), order.ID)
-		if err == nil {
-			return s.show(r.Context(), before)
-		}
-		if !errors.Is(err, engine.ErrNotFound) {
+		if order.Request, err = body.request(); err != nil {
 			return result.Run{}, err
 		}
 	}
-	run, err := s.config.Schedules.Trigger(r.Context(), r.PathValue("workflow"), body.Trigger, order)
-	if errors.Is(err, engine.ErrExists) && order.ID != "" {
-		return s.again(r, order.ID) // of a request at the same time
+	same := func(before engine.Run) bool {
+		return before.Request == order.Request && (!order.Rehearsal || before.Sandbox)
 	}
+	if shown, there, err := s.repeated(r, order.ID, same); there || err != nil {
+		return shown, err
+	}
+	run, err := s.config.Schedules.Trigger(r.Context(), r.PathValue("workflow"), body.Trigger, order)
 	if err != nil {
-		return result.Run{}, err
+		return s.meanwhile(r, order.ID, same, err)
 	}
 	if err := s.audit(r, "trigger", run.ID, run.Workflow); err != nil {
 		return result.Run{}, err

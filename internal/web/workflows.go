@@ -205,29 +205,19 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 	if err != nil {
 		return result.Run{}, err
 	}
-	if order.ID, err = keyOf(r, r.PathValue("workflow")); err != nil {
+	if order.ID, err = keyOf(r); err != nil {
 		return result.Run{}, err
 	}
-	key := order.ID
-	if key != "" {
-		before, err := s.config.Ledger.Run(r.Context(), order.ID)
-		if err == nil {
-			return s.repeated(r, before, order)
-		}
-		if !errors.Is(err, engine.ErrNotFound) {
-			return result.Run{}, err
-		}
+	if shown, there, err := s.repeated(r, order.ID, order.made); there || err != nil {
+		return shown, err
 	}
 	loaded, err := s.runnable(r, body.Digest)
 	if err != nil {
 		return result.Run{}, err
 	}
 	run, err := s.config.Project.Submit(r.Context(), loaded, order)
-	if errors.Is(err, engine.ErrExists) && key != "" {
-		return s.again(r, order.ID) // of a request at the same time
-	}
 	if err != nil {
-		return result.Run{}, err
+		return s.meanwhile(r, order.ID, order.made, err)
 	}
 	if err := s.audit(r, "run", run.ID, loaded.Name); err != nil {
 		return result.Run{}, err
@@ -235,21 +225,49 @@ func (s *Server) submit(r *request, body runBody) (result.Run, error) {
 	return s.again(r, run.ID)
 }
 
-// repeated answers a request that has been answered before, when it is the same one.
-func (s *Server) repeated(r *request, before engine.Run, order Order) (result.Run, error) {
-	test := order.Test
-	same := len(before.Params) == len(order.Params) && (len(order.Params) == 0 || reflect.DeepEqual(before.Params, order.Params))
-	if !same || before.Plan != order.Plan || order.Rehearsal && !before.Sandbox || (before.Test == nil) != (test == nil) ||
-		test != nil && (before.Test.Account != test.Account || before.Test.Friend != test.Friend) {
-		return result.Run{}, refuse(codeConflict, idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
+// made reports whether a run is one that this order asks for. One that was triggered is not.
+func (o Order) made(run engine.Run) bool {
+	sameParams := len(run.Params) == len(o.Params) && (len(o.Params) == 0 || reflect.DeepEqual(run.Params, o.Params))
+	sameTest := (run.Test == nil) == (o.Test == nil) &&
+		(o.Test == nil || run.Test.Account == o.Test.Account && run.Test.Friend == o.Test.Friend)
+	return run.Request == "" && sameParams && sameTest && run.Plan == o.Plan && (!o.Rehearsal || run.Sandbox)
+}
+
+// repeated answers a request whose key has started a run before, when it asks for the same; there is false when its key, or
+// "" for none, has started nothing.
+func (s *Server) repeated(r *request, id string, same func(engine.Run) bool) (shown result.Run, there bool, err error) {
+	if id == "" {
+		return shown, false, nil
 	}
-	return s.show(r.Context(), before)
+	before, err := s.config.Ledger.Run(r.Context(), id)
+	if errors.Is(err, engine.ErrNotFound) {
+		return shown, false, nil
+	}
+	if err != nil {
+		return shown, false, err
+	}
+	if !same(before) {
+		return shown, true, refuse(codeConflict, idempotencyKey+": run "+before.ID+" was started by that key, and asked for something else: use another key")
+	}
+	shown, err = s.show(r.Context(), before)
+	return shown, true, err
+}
+
+// meanwhile answers a request whose run could not be added: a request of the same key at the same time may have been first,
+// and its run is in the way then.
+func (s *Server) meanwhile(r *request, id string, same func(engine.Run) bool, refused error) (result.Run, error) {
+	if errors.Is(refused, engine.ErrExists) || errors.Is(refused, engine.ErrBusy) {
+		if shown, there, err := s.repeated(r, id, same); there || err != nil {
+			return shown, err
+		}
+	}
+	return result.Run{}, refused
 }
 
 const maxKey = 200
 
-// keyOf is the id of the run that the key of a request stands for, among those that start the same; "" without a key.
-func keyOf(r *request, what string) (string, error) {
+// keyOf is the id of the run of a workflow that the key of a request stands for, however it is started; "" without a key.
+func keyOf(r *request) (string, error) {
 	key := r.Header.Get(idempotencyKey)
 	if len(key) > maxKey {
 		return "", refuse(codeHeader, idempotencyKey+" has more than 200 characters")
@@ -257,12 +275,12 @@ func keyOf(r *request, what string) (string, error) {
 	if key == "" {
 		return "", nil
 	}
-	return keyedID(r.who.Name, what, key), nil
+	return keyedID(r.who.Name, r.PathValue("workflow"), key), nil
 }
 
 // keyParameter is that header.
 func keyParameter() parameter {
-	return parameter{name: idempotencyKey, header: true, about: "Any text of up to 200 characters. A second request of the same token with the same key starts nothing: it is answered with the run of the first.",
+	return parameter{name: idempotencyKey, header: true, about: "Any text of up to 200 characters. A second request of the same token with the same key for the same workflow starts nothing: it is answered with the run of the first, or refused when it asks for something else.",
 		schema: map[string]any{"type": "string", "maxLength": maxKey}}
 }
 

@@ -91,7 +91,7 @@ func testCalledRuns(t *testing.T, b *bench) {
 	child := engine.Run{
 		ID: "c1", Workflow: "w", Trigger: "call", ScheduledAt: instant(1), Parent: parent,
 		Versions: map[string]string{"w": "sha256:1", "欢迎": "sha256:2"}, Test: &engine.Test{Account: "a", Friend: "友", Rows: 3},
-		Outputs: json.RawMessage(`{"n":1}`),
+		Outputs: json.RawMessage(`{"n":1}`), Request: `{"trigger":"每天"}`,
 	}
 	b.commit(engine.AddRun{Run: child})
 	got, err := b.Run(t.Context(), "c1")
@@ -99,6 +99,7 @@ func testCalledRuns(t *testing.T, b *bench) {
 	require.Equal(t, child.Parent, got.Parent)
 	require.Equal(t, child.Versions, got.Versions)
 	require.Equal(t, child.Test, got.Test)
+	require.Equal(t, child.Request, got.Request)
 	require.JSONEq(t, `{"n":1}`, string(got.Outputs))
 	require.ErrorIs(t, b.try(engine.Entry{Changes: []engine.Change{engine.AddRun{Run: child}}}), engine.ErrExists, "it is made once")
 
