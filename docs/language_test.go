@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
+	"youmiflow/internal/events"
 	"youmiflow/internal/expression"
 	"youmiflow/workflows"
 )
@@ -107,4 +109,20 @@ func TestEveryEventIsExplained(t *testing.T) {
 		require.Contains(t, page, "`"+kind+"`")
 	}
 	require.ElementsMatch(t, known, workflows.EventKinds())
+}
+
+// What the page has one push is read as it says.
+func TestThePushesOfThePage(t *testing.T) {
+	page := pages(t)["docs/events.md"]
+	bodies := regexp.MustCompile(`(?m)^curl -d '(.+)'`).FindAllStringSubmatch(page, -1)
+	require.Len(t, bodies, 2)
+	for i, kind := range []events.Kind{events.KindMessageReceived, events.KindChat} {
+		event := events.Read([]byte(bodies[i][1]), time.Now())
+		require.Equal(t, []any{kind, "135380", "wxid_1", "退订", events.PartyCustomer}, []any{event.Kind, event.Account, event.Friend, event.Content, event.From})
+	}
+	source, err := os.ReadFile(filepath.Join(root, "internal", "events", "read.go"))
+	require.NoError(t, err)
+	for _, names := range regexp.MustCompile(`fields\.text\(("(?:ad_wechat|ad_friend|ad_chatting)[^)]+)\)`).FindAllStringSubmatch(string(source), -1) {
+		require.Contains(t, page, strings.ReplaceAll(names[1], `"`, "`"))
+	}
 }
