@@ -23,6 +23,9 @@ func (a *app) runsResume() *cobra.Command {
 					if _, err := s.own(ctx, s.recovery(run.ID)); err != nil {
 						return err
 					}
+					if err := s.checkApart("Stop the daemon first"); err != nil {
+						return err
+					}
 					return s.attend(ctx, run.ID, func() error { return s.engine.Resume(ctx, run.ID) })
 				})
 			})
@@ -97,6 +100,11 @@ func (a *app) controlling(c *cobra.Command, id string, options *sandboxFlags, do
 
 // bring asks for a run to be brought to a status, and waits until it is, or is over.
 func (s *session) bring(ctx context.Context, run engine.Run, ask func(context.Context, string) error, status engine.Status) error {
+	if !run.Status.Over() {
+		if err := s.checkApart("Stop the daemon first"); err != nil {
+			return err
+		}
+	}
 	if err := ask(ctx, run.ID); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"youmiflow/engine"
+	"youmiflow/internal/ledger"
 )
 
 // recover decides about the runs that an earlier process left, and then says in the ledger who works on them from now on:
@@ -16,7 +17,9 @@ func (s *session) recover(ctx context.Context, decide func(engine.Run) engine.Re
 		return err
 	}
 	if s.before = before; !known { // an older version did not say
-		s.before = s.ownership.Left()
+		if s.before = s.ownership.Left(); s.before == rehearsingRole {
+			s.before = daemonRole
+		}
 	}
 	if err := s.engine.Recover(ctx, decide); err != nil {
 		return err
@@ -32,8 +35,45 @@ func (s *session) recover(ctx context.Context, decide func(engine.Run) engine.Re
 	return nil
 }
 
-// daemonRole is what a daemon is as the ledger's owner.
-const daemonRole = "daemon"
+// What a daemon is as the ledger's owner. Who finds the ledger taken has to know as well whether it rehearses.
+const (
+	daemonRole     = "daemon"
+	rehearsingRole = "daemon in the sandbox"
+)
+
+// lockRole is what this process is for those that find the ledger taken.
+func (s *session) lockRole() string {
+	if s.role == daemonRole && s.sandboxed {
+		return rehearsingRole
+	}
+	return s.role
+}
+
+// daemonAt reports whether a daemon works on the ledger, and whether that rehearses.
+func daemonAt(database string) (there, rehearses bool) {
+	role := ledger.OwnerRole(database)
+	return role == daemonRole || role == rehearsingRole, role == rehearsingRole
+}
+
+// apart reports whether a daemon of the other world works on the ledger: what this session begins would wait for as long as
+// that lives.
+func (s *session) apart() bool {
+	there, rehearses := daemonAt(s.database)
+	return there && rehearses != s.sandboxed
+}
+
+// checkApart refuses what would wait for as long as the daemon lives that works on the ledger: a run, or a change of one. instead
+// is what can be done about a rehearsal.
+func (s *session) checkApart(instead string) error {
+	if !s.apart() {
+		return nil
+	}
+	if s.sandboxed {
+		return usage("the daemon that works on this project (process %d) works for real, and leaves rehearsals alone: nothing was done. %s", ledger.Owner(s.database), instead)
+	}
+	return usage("the daemon that works on this project (process %d) rehearses, and leaves real runs alone: nothing was done. "+
+		"Stop the daemon first, and start it without --sandbox", ledger.Owner(s.database))
+}
 
 // recovery decides about the runs that an earlier process left: those that a living process waits for go on, the
 // others are settled and wait. Those that a daemon worked on, or that started by themselves, wait for a daemon; the others

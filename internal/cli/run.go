@@ -153,6 +153,9 @@ func (s *session) startBy(ctx context.Context, submission engine.Submission, add
 	if _, err := s.own(ctx, s.recovery("")); err != nil {
 		return err
 	}
+	if err := s.checkApart("Rehearse in a copy of the folder, or with the --project of another one; or stop the daemon first"); err != nil {
+		return err
+	}
 	submission.ID = engine.NewRunID(time.Now())
 	return s.attend(ctx, submission.ID, func() error {
 		_, err := add(ctx, submission)

@@ -9,7 +9,6 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/folder"
-	"youmiflow/internal/ledger"
 	"youmiflow/workflows"
 )
 
@@ -17,8 +16,11 @@ import (
 // branch that it follows. Nil: there is no daemon.
 func (a *app) inForce(ctx context.Context, project *project) (_ *timetable, err error) {
 	database, err := project.database()
-	if err != nil || ledger.OwnerRole(database) != daemonRole {
+	if err != nil {
 		return nil, err
+	}
+	if there, _ := daemonAt(database); !there {
+		return nil, nil
 	}
 	l, err := a.openReadOnly(ctx, project)
 	if l == nil || err != nil {

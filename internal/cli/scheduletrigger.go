@@ -10,7 +10,6 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/diagnostic"
-	"youmiflow/internal/ledger"
 	"youmiflow/internal/web/client"
 	"youmiflow/internal/web/result"
 	"youmiflow/workflows"
@@ -114,7 +113,7 @@ func (a *app) triggerNow(ctx context.Context, request triggerRequest) (err error
 	if !request.detach {
 		return s.startBy(ctx, submission, add)
 	}
-	if err := s.checkWorld(ctx); err != nil {
+	if err := s.checkWorld(); err != nil {
 		return err
 	}
 	run, err := add(ctx, submission)
@@ -131,23 +130,22 @@ func checkDaemon(project *project) error {
 	if err != nil {
 		return err
 	}
-	if ledger.OwnerRole(database) != daemonRole {
+	if there, _ := daemonAt(database); !there {
 		return usage("--detach: no daemon works on this project that the run could be left to: start one (%s), or leave --detach out",
 			project.hint("youmiflow serve"))
 	}
 	return nil
 }
 
-// checkWorld refuses to leave a run to a daemon that surely works in the other world, where it would wait for ever.
-func (s *session) checkWorld(ctx context.Context) error {
-	role, known, err := s.ledger.LastOwner(ctx, s.sandboxed)
+// checkWorld refuses to leave a run to a daemon that works in the other world, where it would wait for as long as that lives.
+func (s *session) checkWorld() error {
 	switch {
-	case err != nil || known && role == daemonRole:
-		return err
+	case !s.apart():
+		return nil
 	case s.sandboxed:
 		return usage("--detach: the daemon that works on this project works for real, and leaves rehearsals alone")
 	}
-	return usage("--detach: the daemon that works on this project rehearses, and leaves real runs alone: add --sandbox, or leave --detach out")
+	return usage("--detach: the daemon that works on this project rehearses, and leaves real runs alone: add --sandbox, or stop it first")
 }
 
 // triggering adds a run, and says what it waits for, or what keeps it from being started.

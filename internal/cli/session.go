@@ -142,7 +142,7 @@ func (s *session) own(ctx context.Context, decide func(engine.Run) engine.Recove
 		return true, nil
 	}
 	if s.ownership == nil {
-		ownership, held, err := ledger.LockFor(s.database, s.role)
+		ownership, held, err := ledger.LockFor(s.database, s.lockRole())
 		if err != nil || !held {
 			return false, err
 		}
@@ -212,6 +212,12 @@ func (s *session) workFitting(ctx context.Context, lane engine.LaneKey) (*time.T
 
 // otherOwner says what it means for a run of this process that another one owns the ledger.
 func (s *session) otherOwner(ctx context.Context) string {
+	if s.apart() {
+		return map[bool]string{
+			true:  " for real, a daemon: this run in the sandbox waits until that is stopped",
+			false: " in the sandbox, a daemon: this run for real waits until that is stopped",
+		}[s.sandboxed]
+	}
 	runs, err := s.ledger.Runs(ctx, engine.RunFilter{Statuses: []engine.Status{engine.StatusRunning}})
 	if err == nil {
 		for _, run := range runs {

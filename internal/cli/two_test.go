@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -131,4 +132,45 @@ func TestWaitingRunIsStopped(t *testing.T) {
 	require.Equal(t, 5, waiting.wait(orderly), waiting.err)
 	require.Contains(t, waiting.err.String(), "stopped; resume with")
 	require.NotEqual(t, "succeeded", c.run("aside").Status)
+}
+
+// A daemon does not end by itself: a run of the other world is refused beside it, before anything is recorded.
+func TestRunBesideADaemonOfTheOtherWorldIsRefused(t *testing.T) {
+	t.Parallel()
+	box := startPlatform(t)
+	for name, world := range map[string]struct{ daemon, other []string }{
+		"for real": {nil, []string{"--sandbox"}},
+		"sandbox":  {[]string{"--sandbox"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCampaign(t, 1, box.url)
+			require.NoError(t, os.Mkdir(filepath.Join(c.dir, "workflows"), 0o755))
+			c.write("workflows/asks.yaml", "name: asks\ntriggers:\n  - schedule: \"0 9 1 1 *\"\n    overlap: allow\nsteps:\n  - approve: { text: \"Go on?\", for: 1h }\n")
+			c.write("youmiflow.yaml", connectionTo(box.url)+apiKeys)
+			run := append([]string{"run", "workflows/asks.yaml"}, world.other...)
+			left := c.begin(run...)
+			left.sees("the run waits for a person")
+			require.NoError(t, left.command.Process.Signal(os.Interrupt))
+			require.Equal(t, 5, left.wait(orderly), left.err)
+			daemon := serve(t, c.dir, world.daemon...)
+
+			for _, command := range [][]string{run, append([]string{"schedule", "trigger", "asks"}, world.other...),
+				append([]string{"schedule", "trigger", "asks", "--detach"}, world.other...), {"runs", "resume", "last"}, {"runs", "cancel", "last"}} {
+				refused := c.begin(command...)
+				require.Equal(t, 2, refused.wait(orderly), "%s: %s", command, refused.err)
+				require.Contains(t, refused.err.String(), "the daemon that works on this project", command)
+			}
+			require.Len(t, c.runs(), 1, "nothing was recorded")
+			require.Equal(t, "paused", c.runs()[0].Status)
+
+			fit := c.begin(append([]string{"run", "workflows/asks.yaml"}, world.daemon...)...)
+			fit.sees("handed to it")
+			fit.sees("the run waits for a person")
+			require.NoError(t, fit.command.Process.Signal(os.Interrupt))
+			require.Equal(t, 5, fit.wait(orderly), fit.err)
+			daemon.end()
+			require.Equal(t, []string{"paused", "paused"}, []string{c.runs()[0].Status, c.runs()[1].Status})
+		})
+	}
 }
