@@ -173,7 +173,7 @@ func TestPagesOfItemsAndCalls(t *testing.T) {
 func TestBadPages(t *testing.T) {
 	h := newHouse(t)
 	h.addRun("r", 1)
-	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "limit=-1", "cursor=!", "cursor=aGk", "cursor=" + strings.Repeat("A", 600), "limit=1&limit=2", "limt=1"} {
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "limit=-1", "cursor=!", "cursor=aGk", "cursor=LTE", "cursor=MA", "cursor=bnVsbA", "cursor=e30", "cursor=IiI", "limit=1&cursor=%zz", "limit=5;foo=1", "%zz", "limit=1&%", "cursor=" + strings.Repeat("A", 600), "limit=1&limit=2", "limt=1"} {
 		for _, target := range []string{"/runs", "/runs/r/items", "/runs/r/calls", "/events"} {
 			answer := h.call(viewerToken, "GET", target+"?"+query, nil)
 			require.Equal(t, http.StatusBadRequest, answer.Code, "%s?%s", target, query)

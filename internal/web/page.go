@@ -51,10 +51,23 @@ func (p page) position(into any) error {
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}
-	if err != nil {
+	if err != nil || !points(into) {
 		return badCursor()
 	}
 	return nil
+}
+
+// points reports whether a position is one that a list can have ended at. All are counted from 1.
+func points(to any) bool {
+	switch at := to.(type) {
+	case *string:
+		return *at != ""
+	case *int64:
+		return *at > 0
+	case *callCursor:
+		return at.Item > 0 && at.Seen > 0
+	}
+	return false
 }
 
 func badCursor() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -139,9 +140,14 @@ func decodeWhole(text []byte, body any) error {
 	return nil
 }
 
-// known refuses parameters of the query that the operation does not have: a misspelt filter must not select everything.
+// known refuses parameters of the query that the operation does not have, and those that cannot be read: a misspelt filter
+// must not select everything, and a cursor that is lost on the way must not begin again.
 func (o route) known(r *http.Request) error {
-	for name, values := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return refuse(codeQuery, "the query cannot be read: separate parameters with &, and write %25 for % and %3B for ; within them")
+	}
+	for name, values := range query {
 		found := false
 		for _, parameter := range o.parameters() {
 			found = found || !parameter.header && parameter.name == name
