@@ -374,3 +374,28 @@ func TestNoAnswerHoldsATokenOrASecret(t *testing.T) {
 	}
 	require.NotContains(t, h.log.String(), adminToken)
 }
+
+// What there is not, and what is asked for in another way, is answered as a problem everywhere.
+func TestAddressesThatAreNotTaken(t *testing.T) {
+	h := newHouse(t)
+	h.server.Mount("GET /metrics", http.NotFoundHandler())
+	for _, one := range []struct {
+		method, path string
+		status       int
+	}{
+		{"POST", "/api/openapi.json", 405}, {"DELETE", "/api/v1/version", 405}, {"POST", "/healthz", 405}, {"PUT", "/readyz", 405}, {"POST", "/metrics", 405},
+		{"GET", "/api", 404}, {"GET", "/api/", 404}, {"POST", "/api/v1", 404}, {"GET", "/api/v1/runs//items", 404}, {"POST", "/api/v1/runs/./cancel", 404},
+		{"GET", "//api/v1/runs", 404}, {"GET", "/x/../api/v1/runs", 404}, {"GET", "/api/v1/runs/", 404}, {"GET", "/api//", 404},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), one.method, "/", nil)
+		r.URL.Path = one.path
+		r.Header.Set("Authorization", "Bearer "+adminToken)
+		answer := httptest.NewRecorder()
+		h.server.ServeHTTP(answer, r)
+		require.Equal(t, one.status, answer.Code, "%s %s: %s", one.method, one.path, answer.Body)
+		require.NotEmpty(t, problemIn(t, answer).Detail)
+		if one.status == 405 {
+			require.Equal(t, "GET", answer.Header().Get("Allow"), one.path)
+		}
+	}
+}

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -80,8 +82,8 @@ func New(config Config) (*Server, error) {
 		config.Now = time.Now
 	}
 	s := &Server{config: config, mux: http.NewServeMux(), gate: newGate(config.Now)}
-	s.mux.HandleFunc("GET "+healthPath, s.healthy)
-	s.mux.HandleFunc("GET "+readyPath, s.ready)
+	s.Mount("GET "+healthPath, http.HandlerFunc(s.healthy))
+	s.Mount("GET "+readyPath, http.HandlerFunc(s.ready))
 	if err := s.serveAPI(); err != nil {
 		return nil, err
 	}
@@ -89,12 +91,45 @@ func New(config Config) (*Server, error) {
 	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, refuse(codeCrossOrigin, "a page of another site has sent this"))
 	}))
-	s.calm = s.calmly(s.spared(sameSite.Handler(s.mux)))
+	s.calm = s.calmly(s.spared(sameSite.Handler(s.straight(s.mux))))
 	return s, nil
 }
 
-// Mount adds what else listens at the address, before Run. Patterns are those of http.ServeMux.
-func (s *Server) Mount(pattern string, handler http.Handler) { s.mux.Handle(pattern, handler) }
+// Mount adds what else listens at the address, before Run. Patterns are those of http.ServeMux. With a method it is the only
+// one of its path: others are refused.
+func (s *Server) Mount(pattern string, handler http.Handler) {
+	s.mux.Handle(pattern, handler)
+	if method, path, found := strings.Cut(pattern, " "); found {
+		s.takesOnly(path, method)
+	}
+}
+
+// takesOnly refuses other methods of a path than those, which are separated by commas.
+func (s *Server) takesOnly(path, methods string) {
+	s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", methods)
+		s.fail(w, r, refuse(codeMethod, "this address takes "+methods))
+	})
+}
+
+// nothingHere answers for addresses below /api at which there is nothing.
+func (s *Server) nothingHere(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, refuse(codeNotFound, "there is nothing at this address; what there is: "+descriptionPath))
+}
+
+// straight answers for addresses of the API that are not written as they should be: http.ServeMux would send a client
+// elsewhere, such as to the run "items" for a run without a name.
+func (s *Server) straight(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked := r.URL.EscapedPath()
+		meant := path.Clean("/" + asked)
+		if asked != meant && asked != meant+"/" && (strings.HasPrefix(meant+"/", "/api/") || strings.HasPrefix(asked, "/api/")) {
+			s.nothingHere(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // SetTokens says who may use the API from now on. Without any, nobody may.
 func (s *Server) SetTokens(tokens []workflows.Token) { s.gate.use(tokens) }
@@ -140,10 +175,10 @@ func (s *Server) serveAPI() error {
 	if err != nil {
 		return err
 	}
-	s.mux.HandleFunc("GET "+descriptionPath, func(w http.ResponseWriter, _ *http.Request) {
+	s.Mount("GET "+descriptionPath, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		head(w, "application/json")
 		_, _ = w.Write(text)
-	})
+	}))
 	allowed := map[string]string{}
 	for _, one := range table {
 		s.mux.HandleFunc(one.method+" "+prefix+one.path, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, one) })
@@ -153,14 +188,10 @@ func (s *Server) serveAPI() error {
 		allowed[one.path] += one.method
 	}
 	for path, methods := range allowed {
-		s.mux.HandleFunc(prefix+path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", methods)
-			s.fail(w, r, refuse(codeMethod, "this address takes "+methods))
-		})
+		s.takesOnly(prefix+path, methods)
 	}
-	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, refuse(codeNotFound, "there is nothing at this address; what there is: "+descriptionPath))
-	})
+	s.mux.HandleFunc("/api", s.nothingHere)
+	s.mux.HandleFunc("/api/", s.nothingHere)
 	return nil
 }
 
