@@ -191,8 +191,16 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	}{
 		{"application/json", `{"params": {}, "plam": "x"}`, 400, `unknown field "plam"`},
 		{"application/json", `{"params": {}} {}`, 400, "more behind"},
-		{"application/json", `{"params": `, 400, "unexpected EOF"},
-		{"application/json", `[]`, 400, "array"},
+		{"application/json", `{"params": `, 400, "it ends before the object does"},
+		{"application/json", ` `, 400, "it ends before the object does"},
+		{"application/json", `{"params": x}`, 400, "no JSON: byte 12: "},
+		{"application/json", `[]`, 400, "write an object, not a list"},
+		{"application/json", `null`, 400, "write an object"},
+		{"application/json", ` null `, 400, "write an object"},
+		{"application/json", `{"params": []}`, 400, "params: write an object, not a list"},
+		{"application/json", `{"sandbox": "true"}`, 400, "sandbox: write true or false, not text"},
+		{"application/json", `{"plan": true}`, 400, "plan: write text, in quotes, not true or false"},
+		{"application/json", `{"test_to": {"account": "a", "friend": "f", "rows": 1.5}}`, 400, "test_to.rows: write a whole number, not 1.5"},
 		{"application/json; charset=utf-8", `{"params": {"city": "` + strings.Repeat("x", 1<<20) + `"}}`, 413, "1048576"},
 		{"text/plain", `{}`, 415, "application/json"},
 		{"", `{}`, 415, "application/json"},
@@ -206,9 +214,28 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		answer := httptest.NewRecorder()
 		h.server.ServeHTTP(answer, r)
 		require.Equal(t, one.status, answer.Code, one.body[:min(40, len(one.body))])
-		require.Contains(t, problemIn(t, answer).Detail, one.says)
+		detail := problemIn(t, answer).Detail
+		require.Contains(t, detail, one.says)
+		require.NotContains(t, detail, "json:")
+		require.NotContains(t, detail, "Go ")
 	}
 	require.Empty(t, get[listOf[result.Run]](h, "/runs").Items)
+}
+
+// A value that reads itself is named, and what it takes.
+func TestTimesThatAreRefused(t *testing.T) {
+	h := newHouse(t)
+	for _, wrong := range []any{"2026-11-01", 1, []int{}, "", with{}} {
+		answer := h.call(adminToken, "POST", "/schedules/greeting/backfill", with{"from": "2026-11-01T00:00:00Z", "to": wrong})
+		require.Equal(t, 400, answer.Code)
+		require.Equal(t, "the body is not what is wanted: to: write a time such as 2026-12-01T10:00:00+08:00, in quotes", problemIn(t, answer).Detail)
+	}
+}
+
+func TestAStatusThatThereIsNot(t *testing.T) {
+	h := newHouse(t)
+	detail := problemIn(t, h.call(viewerToken, "GET", "/runs?status=bogus", nil)).Detail
+	require.Contains(t, detail, `"bogus"; there are pending, held, running,`)
 }
 
 // A request that is sent again, since its answer was lost, must not message anybody twice.

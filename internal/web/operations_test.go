@@ -58,6 +58,8 @@ func examples() []example {
 		{method: "POST", target: "/workflows/greeting/plan", body: with{"test_to": with{"account": "", "friend": "f"}}, status: 400, code: "body"},
 		{method: "POST", target: "/workflows/greeting/plan", body: with{"samples": 1000}, status: 200},
 		{method: "POST", target: "/workflows/greeting/plan", body: with{"samples": 1001}, status: 400, code: "body"},
+		{method: "POST", target: "/workflows/greeting/plan", body: with{"samples": 0}, status: 400, code: "body"},
+		{method: "POST", target: "/workflows/greeting/runs", body: with{"test_to": with{"account": "a", "friend": "f", "rows": 0}}, status: 400, code: "body"},
 		{method: "POST", target: "/workflows/nobody/plan", status: 404, code: "not-found"},
 		{method: "POST", target: "/workflows/greeting/runs", status: 201},
 		{method: "POST", target: "/workflows/greeting/runs", body: with{"plan": "sha256:0", "test_to": with{"account": "a", "friend": "f"}}, status: 201, key: "once"},

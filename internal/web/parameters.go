@@ -27,6 +27,15 @@ func itemStatuses() []engine.Status {
 		engine.StatusPartial, engine.StatusFailed, engine.StatusUnknown, engine.StatusSkipped, engine.StatusCancelled}
 }
 
+// statusWords are all of them, for people.
+func statusWords() string {
+	var words []string
+	for _, status := range itemStatuses() {
+		words = append(words, string(status))
+	}
+	return strings.Join(words, ", ")
+}
+
 func statusParameter() parameter {
 	return textParameter("status", "Only these statuses, separated by commas, such as failed,unknown.")
 }
@@ -57,7 +66,7 @@ func readStatuses(r *request) ([]engine.Status, error) {
 	for _, word := range strings.Split(text, ",") {
 		status := engine.Status(strings.TrimSpace(word))
 		if !slices.Contains(itemStatuses(), status) {
-			return nil, refuse(codeQuery, fmt.Sprintf("status: there is no status %q", word))
+			return nil, refuse(codeQuery, fmt.Sprintf("status: there is no status %q; there are %s", word, statusWords()))
 		}
 		statuses = append(statuses, status)
 	}

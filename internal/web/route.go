@@ -1,16 +1,10 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
-	"strings"
 
 	"youmiflow/workflows"
 )
@@ -90,54 +84,6 @@ func whole[A any](do func(*request) ([]A, error)) action {
 		}
 		return all, err
 	}}
-}
-
-// decode reads a JSON body into a value, and refuses what the value has no place for. No body is the zero value.
-func decode[B any](r *http.Request) (B, error) {
-	var body B
-	if kind := r.Header.Get("Content-Type"); kind != "" || r.ContentLength != 0 {
-		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-			return body, refuse(codeMediaType, "send the body as application/json")
-		}
-	}
-	text, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = decodeWhole(text, &body)
-	}
-	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return body, refuse(codeTooLarge, fmt.Sprintf("a body holds at most %d bytes", large.Limit))
-	}
-	if err != nil {
-		return body, refuse(codeBody, "the body is not what is wanted: "+strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return body, nil
-}
-
-// decodeWhole reads one object, whose names all have their place, and of which those are there that have to be. No text
-// is an object without names.
-func decodeWhole(text []byte, body any) error {
-	if len(text) == 0 {
-		text = []byte("{}")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(body); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more behind the value")
-	}
-	var there map[string]json.RawMessage
-	if err := json.Unmarshal(text, &there); err != nil {
-		return err
-	}
-	for _, field := range reflect.VisibleFields(reflect.TypeOf(body).Elem()) {
-		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if value := there[name]; options == "" && (value == nil || string(value) == "null") {
-			return fmt.Errorf("%s is missing", name)
-		}
-	}
-	return nil
 }
 
 // known refuses parameters of the query that the operation does not have, and those that cannot be read: a misspelt filter

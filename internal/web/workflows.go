@@ -57,7 +57,7 @@ type planBody struct {
 	Digest string         `json:"digest,omitempty" jsonschema:"the digest of the workflow's text that is meant: refused when another version is in force"`
 	TestTo *testBody      `json:"test_to,omitempty" jsonschema:"plan a test: the messages of a few rows go to this one recipient"`
 	// Samples beyond a few are for small lists.
-	Samples int `json:"samples,omitempty" jsonschema:"how many rows are shown with the messages that they get, 1 to 1000; 3 unless given"`
+	Samples *int `json:"samples,omitempty" jsonschema:"how many rows are shown with the messages that they get, 1 to 1000; 3 unless given"`
 }
 
 type runBody struct {
@@ -72,7 +72,7 @@ type runBody struct {
 type testBody struct {
 	Account string `json:"account"`
 	Friend  string `json:"friend"`
-	Rows    int    `json:"rows,omitempty" jsonschema:"of each foreach, 1 to 100; 3 unless given"`
+	Rows    *int   `json:"rows,omitempty" jsonschema:"of each foreach, 1 to 100; 3 unless given"`
 }
 
 // mostTestRows keeps a test a test: its recipient is one person.
@@ -165,14 +165,15 @@ func (s *Server) plan(r *request, body planBody) (result.Plan, error) {
 	if err != nil {
 		return result.Plan{}, err
 	}
-	if body.Samples < 0 || body.Samples > engine.MostPlanSamples {
+	samples, within := upTo(engine.MostPlanSamples, body.Samples)
+	if !within {
 		return result.Plan{}, refuse(codeBody, fmt.Sprintf("samples: write 1 to %d", engine.MostPlanSamples))
 	}
 	loaded, err := s.runnable(r, body.Digest)
 	if err != nil {
 		return result.Plan{}, err
 	}
-	return s.config.Project.Plan(r.Context(), loaded, Order{Params: body.Params, Test: test, Samples: body.Samples})
+	return s.config.Project.Plan(r.Context(), loaded, Order{Params: body.Params, Test: test, Samples: samples})
 }
 
 func (s *Server) problems(r *request) ([]diagnostic.Diagnostic, error) {
@@ -300,10 +301,19 @@ func (b *testBody) test() (*engine.Test, error) {
 	if b == nil {
 		return nil, nil
 	}
-	if b.Account == "" || b.Friend == "" || b.Rows < 0 || b.Rows > mostTestRows {
+	rows, within := upTo(mostTestRows, b.Rows)
+	if b.Account == "" || b.Friend == "" || !within {
 		return nil, refuse(codeBody, "test_to: write the account, the friend, and 1 to 100 rows")
 	}
-	return &engine.Test{Account: b.Account, Friend: b.Friend, Rows: b.Rows}, nil
+	return &engine.Test{Account: b.Account, Friend: b.Friend, Rows: rows}, nil
+}
+
+// upTo is a number of a body, which is to be 1 to most; 0 when none is given.
+func upTo(most int, given *int) (n int, within bool) {
+	if given == nil {
+		return 0, true
+	}
+	return *given, 1 <= *given && *given <= most
 }
 
 // nextFrom is the time to count instants from: one at that very time is to come.

@@ -42,7 +42,11 @@ func (o Order) body(run bool) map[string]any {
 		body["samples"] = o.Samples
 	}
 	if o.Test != nil {
-		body["test_to"] = map[string]any{"account": o.Test.Account, "friend": o.Test.Friend, "rows": o.Test.Rows}
+		test := map[string]any{"account": o.Test.Account, "friend": o.Test.Friend}
+		if o.Test.Rows != 0 {
+			test["rows"] = o.Test.Rows
+		}
+		body["test_to"] = test
 	}
 	if run && o.Plan != "" {
 		body["plan"] = o.Plan
