@@ -8,7 +8,9 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"youmiflow/internal/diagnostic"
 	"youmiflow/workflows"
@@ -235,12 +237,22 @@ func checkColumns(workflow *workflows.Workflow, foreach *workflows.Foreach, read
 		}
 		without := ""
 		if !wanted.Listed {
-			without = fmt.Sprintf(" (to do without it, write %s.%s ?? \"\")", foreach.As, wanted.Name)
+			without = fmt.Sprintf(" (to do without it, write %s ?? \"\")", field(foreach.As, wanted.Name))
 		}
 		return fmt.Errorf("%s:%d:%d: the list has no column %q%s It has %s%s", workflow.File,
 			wanted.Span.Line, wanted.Span.Column, wanted.Name, hint, strings.Join(columns, ", "), without)
 	}
 	return nil
+}
+
+// field is how an expression reads a field: one whose name is no plain word needs brackets.
+func field(of, name string) string {
+	for i, r := range name {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return of + "[" + strconv.Quote(name) + "]"
+		}
+	}
+	return of + "." + name
 }
 
 // fillItem decides on the item and keeps its row.

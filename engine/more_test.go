@@ -227,6 +227,21 @@ func TestAListWithoutAColumnThatIsReadIsRefused(t *testing.T) {
 	require.Empty(t, h.box.Deliveries())
 }
 
+// What the message advises can be read, and does what it says.
+func TestAListCanDoWithoutAColumn(t *testing.T) {
+	h := build(t, sandbox.Config{Seed: 3})
+	h.file("people.csv", "account,friend,name\n1,a,A\n")
+	text := strings.ReplaceAll(campaign, "customer.tier", `customer["last order"]`)
+	require.NotEqual(t, campaign, text)
+	run := h.wait(h.start(text), over)
+	require.Equal(t, engine.StatusFailed, run.Status)
+	const without = `customer["last order"] ?? ""`
+	require.Contains(t, run.Error.Message, "(to do without it, write "+without+")")
+	text = strings.ReplaceAll(text, `customer["last order"]`, "("+without+")")
+	run = h.wait(h.start(text), over)
+	require.Equal(t, engine.StatusSucceeded, run.Status, "%+v", run.Error)
+}
+
 func TestAListWithoutAColumnOfAReportIsRefused(t *testing.T) {
 	h := build(t, sandbox.Config{Seed: 3})
 	h.file("people.csv", people)

@@ -58,6 +58,7 @@ func (d *decoder) read(source []byte) *yaml.Node {
 	if d.text, ok = readText(source, d.problems); !ok {
 		return nil
 	}
+	d.refusedFor = d.text.refusedFor
 	reader := yaml.NewDecoder(strings.NewReader(d.text.source))
 	var document yaml.Node
 	if err := decodeOne(reader, &document); err != nil {
@@ -131,7 +132,7 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
 	}
-	last := len(d.text.starts)
+	last, first := len(d.text.starts), line
 	switch {
 	case strings.Contains(message, "mapping values are not allowed"): // at the very line
 	case !strings.Contains(message, "unexpected end of stream"):
@@ -146,7 +147,15 @@ func (d *decoder) syntax(err error) {
 		d.add(span, "yaml-syntax", "a tab cannot indent YAML: use spaces", "")
 		return
 	}
-	span, message = d.text.blame(message, span.Line)
+	end := span.Line
+	if strings.Contains(message, "unexpected end of stream") {
+		end += slipLines // a quote that is never closed may have been meant to end further down
+	}
+	if at, says, ok := d.text.slipped(min(first, span.Line), end); ok {
+		span, message = at, says
+	} else {
+		span, message = d.text.blame(message, span.Line)
+	}
 	if d.private != nil && d.text.mayHoldSecret(span.Line) {
 		d.private[span.Line], span.EndColumn = true, span.Column
 		message, _, _ = strings.Cut(message, ": write ") // which repeats the value

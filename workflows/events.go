@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -48,6 +49,10 @@ func (p *parser) eventKind(node *yaml.Node) string {
 	if suggestion == "" {
 		suggestion = diagnostic.Suggest(kind, kinds)
 	}
-	p.add(p.text.spanOf(node), "unknown-event", fmt.Sprintf("there is no event %q: docs/events.md lists them", kind), suggestion)
+	message := fmt.Sprintf("there is no event %q: docs/events.md lists them", kind)
+	if suggestion == "" {
+		message = fmt.Sprintf("there is no event %q: there are %s (docs/events.md)", kind, strings.Join(kinds, ", "))
+	}
+	p.add(p.text.spanOf(node), "unknown-event", message, suggestion)
 	return ""
 }

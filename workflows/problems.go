@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/expression"
 )
 
 // maxProblems is how many problems of one file are listed.
@@ -22,12 +23,31 @@ type problems struct {
 	bad  bool // there was an error
 	// private are the lines of which nothing may be shown but the very places of problems; nil: none are.
 	private map[int]bool
+	// refusedFor finds a character for which what stands at a place was probably refused; nil: nobody looks.
+	refusedFor func(diagnostic.Span) (diagnostic.Span, string, bool)
 }
 
 // add keeps an error. Suggestion is what to write instead, or "".
 func (p *problems) add(span diagnostic.Span, code, message, suggestion string) {
 	p.bad = true
+	span, message, suggestion = p.typed(span, code, message, suggestion)
 	p.keep(span, diagnostic.Error, code, message, suggestion)
+}
+
+// typed places an error at the character that it comes from, when that is one of a Chinese keyboard. Expressions name theirs
+// themselves.
+func (p *problems) typed(span diagnostic.Span, code, message, suggestion string) (diagnostic.Span, string, string) {
+	switch code {
+	case "yaml-syntax", expression.CodeSyntax, expression.CodeTypeMismatch:
+		return span, message, suggestion
+	}
+	if p.refusedFor == nil || p.private[span.Line] {
+		return span, message, suggestion
+	}
+	if at, says, ok := p.refusedFor(span); ok {
+		return at, says + " (" + message + ")", ""
+	}
+	return span, message, suggestion
 }
 
 // warn keeps a warning.

@@ -199,11 +199,14 @@ func (p *parser) uses(all fields, f *frame) *Uses {
 	uses := &Uses{Name: name}
 	typ, found := p.catalogue.Lookup(name)
 	if !found {
-		message := fmt.Sprintf("there is no step %q", name)
+		message, suggestion := fmt.Sprintf("there is no step %q", name), diagnostic.Suggest(name, p.catalogue.Names())
+		if suggestion == "" {
+			message += ": `youmiflow steps` lists them"
+		}
 		if strings.Contains(name, "${{") {
 			message = "\"uses\" must name a step as it stands, without an expression"
 		}
-		p.add(p.text.spanOf(node), "unknown-step", message, diagnostic.Suggest(name, p.catalogue.Names()))
+		p.add(p.text.spanOf(node), "unknown-step", message, suggestion)
 		return uses
 	}
 	uses.Type = typ

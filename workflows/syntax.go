@@ -48,6 +48,9 @@ type syntaxScanner struct {
 	quote  mark   // that is open; its rune is 0 for none
 	block  int    // column that the lines of a block of text are indented beyond; 0 outside any
 	ended  mark   // the quote that was closed last on this line
+
+	slipsFrom int // the line from which slips are kept; 0: none are
+	slips     []slip
 }
 
 // mark is a character at its place.
@@ -100,6 +103,7 @@ func (s *syntaxScanner) scanLine() {
 		s.block = 0
 	}
 	for s.at < len(s.runes) {
+		s.slip()
 		if s.quote.r != 0 {
 			s.inQuote()
 			continue
@@ -352,8 +356,12 @@ func (t *text) misplaced(line diagnostic.Span) string {
 	if line.Column <= column {
 		return ""
 	}
-	return fmt.Sprintf("the indentation is wrong: %q on line %d has a value already, so nothing can stand further in below it: begin this line in column %d",
+	says := fmt.Sprintf("the indentation is wrong: %q on line %d has a value already, so nothing can stand further in below it: begin this line in column %d",
 		found[2], above, column)
+	if t.whole(above-1).Column == line.Column && strings.TrimSpace(found[1]) == "" { // one line that stands out between its neighbours
+		says += fmt.Sprintf(", or line %d in column %d, like those around it", above, line.Column)
+	}
+	return says
 }
 
 const (

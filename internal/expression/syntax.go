@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/file"
@@ -87,8 +88,11 @@ func (c *compilation) syntaxMessage(problem *file.Error) string {
 
 func unexpected(token string) string {
 	token = strings.ReplaceAll(token, `\"`, `"`)
-	if token == "=" {
+	switch lower := strings.ToLower(token); {
+	case token == "=":
 		return "= is not expected here; write == to compare"
+	case token != lower && slices.Contains([]string{"and", "or", "not", "in", "contains", "matches"}, lower):
+		return fmt.Sprintf("%s is not expected here; write %s", token, lower)
 	}
 	return fmt.Sprintf("%s is not expected here", token)
 }
@@ -100,13 +104,41 @@ func (c *compilation) unreadable(problem *file.Error) string {
 		return "this character cannot be used here"
 	}
 	typed := runes[min(max(problem.To-1, problem.From), len(runes)-1)]
+	return Unreadable(typed)
+}
+
+// Unreadable says of a character that it cannot stand where it does, and what to write instead where that is certain.
+func Unreadable(typed rune) string {
 	message := fmt.Sprintf("the character %c cannot be used here", typed)
-	plain := map[rune]string{
-		'“': `"`, '”': `"`, '‘': "'", '’': "'", '，': ",", '（': "(", '）': ")", '！': "!", '：': ":", '；': ";",
-		'。': ".", '？': "?", '【': "[", '】': "]", '＝': "=", '＞': ">", '＜': "<", '＋': "+", '、': ",", '　': "a space",
-	}
-	if ascii, ok := plain[typed]; ok {
+	if ascii, ok := Plain(typed); ok {
 		message += "; write " + ascii
 	}
 	return message
+}
+
+// Plain is what is meant by a character of a Chinese keyboard that stands where a plain one is needed: the same sign, letter or
+// digit in ASCII, and "a space" for a wide one.
+func Plain(typed rune) (string, bool) {
+	switch typed {
+	case '“', '”':
+		return `"`, true
+	case '‘', '’':
+		return "'", true
+	case '、':
+		return ",", true
+	case '。':
+		return ".", true
+	case '【':
+		return "[", true
+	case '】':
+		return "]", true
+	case '—', '–':
+		return "-", true
+	case '\u3000', '\u00a0':
+		return "a space", true
+	}
+	if typed >= '！' && typed <= '～' { // the wide form of each ASCII character
+		return string(typed - '！' + '!'), true
+	}
+	return "", false
 }
