@@ -20,7 +20,7 @@ const maxTo = 20
 // notifySend is described as local, since no customer is reached: no send window holds it. It is a call all the same, so
 // that the ledger remembers that people were told.
 func notifySend(config Config) *entry {
-	channel := workflows.Field{Name: "to", Type: expression.Type{}, Required: true,
+	channel := workflows.Field{Name: "to", Type: expression.Type{}, Required: true, Names: workflows.NamesChannels,
 		Description: "a channel, or a list of them, by their names under notify.channels in youmiflow.yaml"}
 	return &entry{
 		StepType: workflows.StepType{

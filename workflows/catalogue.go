@@ -70,7 +70,8 @@ type Field struct {
 	Key bool
 	// Inside says that a literal is a path, which may not leave the project folder.
 	Inside bool
-	// Names is what of the workflow a literal names; "" for nothing. It is looked for when the file is loaded.
+	// Names is what of the workflow, or of the project, a literal names; "" for nothing. What is the workflow's is looked for
+	// when the file is loaded, what is the project's by Project.CheckChannels.
 	Names Naming
 	// Own are literals that NamesColumns leaves alone.
 	Own []string
@@ -84,7 +85,7 @@ func (f Field) TypeName() string {
 	return f.Type.String()
 }
 
-// Naming is what of a workflow a literal among a step's inputs names.
+// Naming is what of a workflow, or of its project, a literal among a step's inputs names.
 type Naming string
 
 // The namings. A step with an input of NamesColumns has one of NamesForeach, and its columns are those of that foreach's
@@ -92,4 +93,6 @@ type Naming string
 const (
 	NamesForeach Naming = "foreach" // by its id; it has to have ended before the step
 	NamesColumns Naming = "columns" // a list of them
+
+	NamesChannels Naming = "channels" // those of the project's notifications: one, or a list
 )

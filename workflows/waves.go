@@ -162,13 +162,13 @@ func (p *parser) variants(node *yaml.Node) []Variant {
 // stopWhen reads which events of a customer stop the rest: the kind of event alone, or with a condition.
 func (p *parser) stopWhen(node *yaml.Node, f *frame) *StopWhen {
 	if node.Kind == yaml.ScalarNode {
-		return &StopWhen{Event: p.eventKind(node)}
+		return &StopWhen{Event: p.eventKind(node), Span: p.text.spanOf(node)}
 	}
 	all, ok := p.fields(node, "stop_when", stopWhenKeys)
 	if !ok {
 		return nil
 	}
-	stop := &StopWhen{}
+	stop := &StopWhen{Span: p.text.spanOf(node)}
 	if event := all.get("event"); event != nil {
 		stop.Event = p.eventKind(event)
 	} else {

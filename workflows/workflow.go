@@ -246,6 +246,7 @@ type Variant struct {
 type StopWhen struct {
 	Event string              // kind of a pushed event
 	If    *expression.Program // over `event` and the item's names; nil: every one
+	Span  diagnostic.Span
 }
 
 // Column is a column of a row that an expression reads, where it does so first.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,4 +61,37 @@ func TestAWebhookThatRefusesIsSaid(t *testing.T) {
 	finds(found.Healthy, "1 channel, none of which has failed")
 	daemon.end()
 	require.NotContains(t, daemon.err.String(), "canary-8472-key")
+}
+
+// A daemon starts nothing that tells a channel which there is not, by the channels that are in force now.
+func TestADaemonKnowsItsChannels(t *testing.T) {
+	t.Parallel()
+	c := servedCampaign(t, "")
+	settings := func(channels string) {
+		c.write("youmiflow.yaml", connectionTo("")+apiKeys+"notify: { channels: { "+channels+" } }\n")
+	}
+	const ops = `ops: { slack: "${NO_HOOK_ANYWHERE}" }`
+	settings(ops)
+	const told = "steps:\n  - { uses: notify.send, with: { to: team, text: hi } }\n"
+	c.write("workflows/told.yaml", told)
+	daemon := serve(t, c.dir, "--sandbox")
+	const none = `there is no channel \"team\" under notify.channels`
+	check := func() string {
+		status, text := daemon.ask(http.MethodPost, "/api/v1/validate", map[string]any{"source": told})
+		require.Equal(t, http.StatusOK, status, text)
+		return text
+	}
+	start := func() (int, string) { return daemon.ask(http.MethodPost, "/api/v1/workflows/told/runs", nil) }
+	require.Contains(t, check(), none)
+	status, text := start()
+	require.Equal(t, http.StatusUnprocessableEntity, status, text)
+	require.Contains(t, text, none)
+
+	settings(ops + `, team: { slack: "${NO_HOOK_ANYWHERE}" }`)
+	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
+	daemon.sees("the configuration was read again")
+	require.NotContains(t, check(), none)
+	status, text = start()
+	require.Equal(t, http.StatusCreated, status, text)
+	daemon.end()
 }

@@ -97,6 +97,8 @@ func (c *checkup) run(ctx context.Context) error {
 			c.checkConnection()
 		}
 		c.checkLimits()
+		c.checkLists()
+		c.checkChannelSettings()
 		c.checkDatabase(ctx)
 		c.checkDisk()
 		if c.client != nil {
@@ -218,6 +220,13 @@ func (c *checkup) checkLimits() {
 		return
 	}
 	c.add("limits", uneasy, "add limits to youmiflow.yaml (docs/limits.md): accounts that send too fast are banned", "none is shared by all workflows")
+}
+
+// checkLists looks for suppression lists that are not there.
+func (c *checkup) checkLists() {
+	for _, missing := range c.project.config.MissingLists() {
+		c.add("suppress", ill, "make the file, if need be as an empty one, or correct suppress in youmiflow.yaml", "line %d: %s", missing.Line, missing.Message)
+	}
 }
 
 // requestTimeout bounds each look at the platform.

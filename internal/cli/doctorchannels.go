@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +27,33 @@ func (c *checkup) checkChannels(ctx context.Context, l *ledger.Ledger) {
 		c.add(name, uneasy, "correct it under notify.channels in youmiflow.yaml (this stands here until the daemon next delivers by it), then: youmiflow notify test "+failure.Channel,
 			"the channel %s has delivered nothing since a failure at %s: %s", failure.Channel, c.app.zone.plain(failure.At), failure.Message)
 	}
-	if len(failures) == 0 {
+	if len(failures) == 0 && len(c.unusable()) == 0 {
 		c.add(name, healthy, "", "%s, none of which has failed", counted(len(channels), "channel"))
 	}
+}
+
+// checkChannelSettings looks for channels that cannot be used, whatever has become of them before: then nobody is told of
+// anything. Rehearsals tell nobody.
+func (c *checkup) checkChannelSettings() {
+	unusable := c.unusable()
+	for _, name := range slices.Sorted(maps.Keys(unusable)) {
+		c.add("notify", uneasy, "set the variable in the environment or in .env, or correct the channel in youmiflow.yaml; then: youmiflow notify test "+name,
+			"nobody is told of anything, since the channel %s cannot be used: %s", name, sentences(c.app.hide.Error(unusable[name])))
+	}
+}
+
+// unusable is why channels cannot be used, by their names.
+func (c *checkup) unusable() map[string]error {
+	problems := map[string]error{}
+	if c.sandboxed {
+		return problems
+	}
+	for _, name := range c.project.config.Channels() {
+		if _, err := c.project.openChannel(name); err != nil {
+			problems[name] = err
+		}
+	}
+	return problems
 }
 
 // mostOfAFailure is how many bytes are kept of why a channel has failed.

@@ -68,15 +68,21 @@ func knownChannel(project *project, name string) error {
 func (a *app) openNotifier(ctx context.Context, project *project, names []string, health func(string, error)) (*notify.Notifier, error) {
 	config := notify.Config{Channels: map[string]notify.Channel{}, Rules: project.config.Notify.Rules, Logger: a.logger(), Health: health}
 	for _, name := range names {
-		settings, err := project.config.ChannelSettings(name)
-		if err != nil {
-			return nil, fmt.Errorf("channel %s: %w", name, err)
-		}
-		if config.Channels[name], err = notify.Open(settings, time.Now); err != nil {
+		var err error
+		if config.Channels[name], err = project.openChannel(name); err != nil {
 			return nil, fmt.Errorf("channel %s: %w", name, err)
 		}
 	}
 	return notify.New(ctx, config), nil
+}
+
+// openChannel looks up what a channel needs. Nothing is sent.
+func (p *project) openChannel(name string) (notify.Channel, error) {
+	settings, err := p.config.ChannelSettings(name)
+	if err != nil {
+		return nil, err
+	}
+	return notify.Open(settings, time.Now)
 }
 
 // goodbye is how long a process that ends stays to deliver notifications.

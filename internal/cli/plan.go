@@ -143,7 +143,7 @@ func (a *app) newPlanning(project *project, request planRequest) (*planning, err
 	if p.workflow, err = a.loadWorkflow(request.file, p.catalogue); err != nil {
 		return nil, err
 	}
-	if err := checkSecrets(project, p.workflow); err != nil {
+	if err := project.checkNames(p.workflow); err != nil {
 		return nil, err
 	}
 	if p.values, err = params(p.workflow, request.params); err != nil {
@@ -217,6 +217,9 @@ func (a *app) planWarnings(p *planning, plan *engine.Plan, private bool) []strin
 	}
 	for _, warning := range connectionWarnings(p.workflow, p.project.config) {
 		warnings = append(warnings, warning.Message)
+	}
+	for _, warning := range p.project.config.StopWarnings(p.workflow) {
+		warnings = append(warnings, "stop_when: "+warning.Message)
 	}
 	warnings = append(warnings, p.notes...)
 	warnings = append(warnings, plan.Notes...)

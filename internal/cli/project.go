@@ -21,6 +21,8 @@ type project struct {
 	// tree is where the project's files are as of a commit, with "" now, when they come from a branch that is followed; ""
 	// when they are not there any more. Nil: they are in dir.
 	tree func(commit string) string
+	// inForce is the configuration that a daemon has read last, of which some is in force at once; nil: config.
+	inForce func() *workflows.Project
 }
 
 // openProject finds the project of a file or folder: where --project says, else the nearest youmiflow.yaml above it,

@@ -89,7 +89,7 @@ func (a *app) run(ctx context.Context, request runRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkSecrets(project, workflow); err != nil {
+	if err := project.checkNames(workflow); err != nil {
 		return err
 	}
 	values, err := params(workflow, request.params)
@@ -123,6 +123,9 @@ func (a *app) warn(workflow *workflows.Workflow, project *project) {
 	for _, warning := range connectionWarnings(workflow, project.config) {
 		a.say("warning: %s", warning.Message)
 	}
+	for _, warning := range project.config.StopWarnings(workflow) {
+		a.say("warning: stop_when: %s", warning.Message)
+	}
 }
 
 // checkPlan refuses a run whose plan is not the one that was approved.
@@ -150,8 +153,12 @@ func (s *session) start(ctx context.Context, submission engine.Submission) error
 
 // startBy is start of a run that is added otherwise.
 func (s *session) startBy(ctx context.Context, submission engine.Submission, add func(context.Context, engine.Submission) (engine.Run, error)) error {
-	if _, err := s.own(ctx, s.recovery("")); err != nil {
+	owner, err := s.own(ctx, s.recovery(""))
+	if err != nil {
 		return err
+	}
+	if owner && !s.sandboxed && submission.Test == nil && submission.Workflow.Stops() && s.project.config.ReceivesEvents() {
+		s.app.say("stop_when: answers are noticed only while a daemon (`youmiflow serve`) receives them, and none works on this ledger")
 	}
 	if err := s.checkApart("Rehearse in a copy of the folder, or with the --project of another one; or stop the daemon first"); err != nil {
 		return err

@@ -89,7 +89,7 @@ func (a *app) triggerNow(ctx context.Context, request triggerRequest) (err error
 	if err != nil {
 		return err
 	}
-	if err := checkSecrets(t.project, whole); err != nil {
+	if err := t.project.checkNames(whole); err != nil {
 		return err
 	}
 	if request.detach {

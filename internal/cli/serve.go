@@ -134,6 +134,7 @@ func newDaemon(ctx context.Context, s *session, served *served, listener net.Lis
 	d := &daemon{session: s, served: served}
 	d.role = daemonRole
 	d.current.Store(served.config)
+	d.project.inForce = d.current.Load
 	d.growth = newGrowth(s.ledger, func() workflows.Retention { return d.current.Load().Retention }, s.app.logger())
 	if err := d.openFolder(ctx); err != nil {
 		return nil, err

@@ -81,9 +81,9 @@ func (p apiProject) Validate(_ context.Context, file string, source []byte) (dia
 	return problems, nil
 }
 
-// warnings are what the project and the clock have to say about a valid workflow.
+// warnings are what the project and the clock have to say about a workflow that is valid by itself.
 func (p apiProject) warnings(workflow *workflows.Workflow) diagnostic.List {
-	return (&folderReader{config: p.project.config}).warnings(workflow)
+	return append((&folderReader{config: p.project.config}).warnings(workflow), p.current.Load().ChannelProblems(workflow)...)
 }
 
 // Problems implements web.Project. A file that has errors has an earlier version in force, of which nothing is said.
@@ -148,10 +148,10 @@ func (p apiProject) newPlanning(loaded folder.Loaded, order web.Order) (*plannin
 	return made, p.allowed(workflow, order)
 }
 
-// allowed refuses what cannot be run: secrets that have no value, params that are wrong, and files that somebody far away
-// has no business to have read.
+// allowed refuses what cannot be run: secrets that have no value, channels that there are not, params that are wrong, and files
+// that somebody far away has no business to have read.
 func (p apiProject) allowed(workflow *workflows.Workflow, order web.Order) error {
-	if err := checkSecrets(p.project, workflow); err != nil {
+	if err := p.project.checkNames(workflow); err != nil {
 		return err
 	}
 	if _, err := workflow.BindParams(order.Params); err != nil {

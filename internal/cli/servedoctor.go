@@ -35,6 +35,7 @@ func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
 	c.checkSnapshot(d)
 	c.checkLimits()
 	c.checkTakeovers(ctx, d.ledger, d.database)
+	c.checkChannelSettings()
 	c.checkChannels(ctx, d.ledger)
 	c.checkHeld(ctx, d)
 	c.checkDisk()

@@ -213,16 +213,24 @@ func (a *app) complainOf(problem engine.RowProblem) {
 	fmt.Fprintf(a.Stderr, "%s\n", a.hide.Text(problem.Error()))
 }
 
-// checkResting is checkSecrets for a workflow that is at rest.
+// checkResting is checkNames for a workflow that is at rest.
 func checkResting(project *project, resting *workflows.Resting) error {
 	workflow, err := resting.Open()
 	if err != nil {
 		return err
 	}
-	return checkSecrets(project, workflow)
+	return project.checkNames(workflow)
 }
 
-// checkSecrets refuses a workflow that reads secrets which have no value, before anything is done.
-func checkSecrets(project *project, workflow *workflows.Workflow) error {
-	return project.config.CheckSecrets(workflow)
+// checkNames refuses a workflow that reads secrets which have no value, or tells channels that there are not, before anything is
+// done.
+func (p *project) checkNames(workflow *workflows.Workflow) error {
+	if err := p.config.CheckSecrets(workflow); err != nil {
+		return err
+	}
+	config := p.config
+	if p.inForce != nil {
+		config = p.inForce()
+	}
+	return config.CheckChannels(workflow)
 }

@@ -168,6 +168,11 @@ func (l *testLoader) add(path string) error {
 		l.problems = append(l.problems, found...)
 		return nil
 	}
+	var unnamed diagnostic.List
+	if errors.As(project.config.CheckChannels(suite.workflow), &unnamed) {
+		l.problems = append(l.problems, unnamed...)
+		return nil
+	}
 	l.problems = append(l.problems, file.Check(suite.workflow)...)
 	l.suites = append(l.suites, suite)
 	return nil

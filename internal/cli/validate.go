@@ -64,6 +64,7 @@ func (a *app) validate(arguments []string, format string) error {
 		problems = append(problems, found...)
 		if workflow != nil {
 			problems = append(problems, reader.warnings(workflow)...)
+			problems = append(problems, reader.channels(workflow)...)
 		}
 	}
 	problems.Sort()
@@ -121,8 +122,17 @@ func (r *folderReader) warnings(workflow *workflows.Workflow) diagnostic.List {
 	if r.config != nil {
 		warnings = append(warnings, workflows.LimitWarnings(workflow, r.config.Limits)...)
 		warnings = append(warnings, connectionWarnings(workflow, r.config)...)
+		warnings = append(warnings, r.config.EventWarnings(workflow)...)
 	}
 	return warnings
+}
+
+// channels are errors: those that a valid workflow names and the project has not.
+func (r *folderReader) channels(workflow *workflows.Workflow) diagnostic.List {
+	if r.config == nil {
+		return nil
+	}
+	return r.config.ChannelProblems(workflow)
 }
 
 func (a *app) printProblems(problems diagnostic.List, format string) error {
