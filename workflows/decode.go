@@ -58,7 +58,7 @@ func (d *decoder) read(source []byte) *yaml.Node {
 	if d.text, ok = readText(source, d.problems); !ok {
 		return nil
 	}
-	d.refusedFor = d.text.refusedFor
+	d.typedIn = d.text
 	reader := yaml.NewDecoder(strings.NewReader(d.text.source))
 	var document yaml.Node
 	if err := decodeOne(reader, &document); err != nil {

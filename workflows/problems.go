@@ -23,8 +23,8 @@ type problems struct {
 	bad  bool // there was an error
 	// private are the lines of which nothing may be shown but the very places of problems; nil: none are.
 	private map[int]bool
-	// refusedFor finds a character for which what stands at a place was probably refused; nil: nobody looks.
-	refusedFor func(diagnostic.Span) (diagnostic.Span, string, bool)
+	// typedIn is where characters are looked for that values were refused for; nil: nowhere.
+	typedIn *text
 }
 
 // add keeps an error. Suggestion is what to write instead, or "".
@@ -41,13 +41,18 @@ func (p *problems) typed(span diagnostic.Span, code, message, suggestion string)
 	case "yaml-syntax", expression.CodeSyntax, expression.CodeTypeMismatch:
 		return span, message, suggestion
 	}
-	if p.refusedFor == nil || p.private[span.Line] {
+	if p.typedIn == nil || p.private[span.Line] {
 		return span, message, suggestion
 	}
-	if at, says, ok := p.refusedFor(span); ok {
-		return at, says + " (" + message + ")", ""
+	at, says, ok := p.typedIn.refusedFor(span)
+	switch {
+	case !ok:
+		return span, message, suggestion
+	case p.private != nil && p.typedIn.mayHoldSecret(at.Line): // what a key was taken for may be the secret behind it
+		p.private[at.Line], at.EndColumn = true, at.Column
+		return at, says, ""
 	}
-	return span, message, suggestion
+	return at, says + " (" + message + ")", ""
 }
 
 // warn keeps a warning.

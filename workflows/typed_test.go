@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"youmiflow/internal/diagnostic"
 )
 
 // slippery is a campaign in which the texts for customers hold every character that a Chinese keyboard has.
@@ -193,6 +195,26 @@ func TestWideColonsOfRealFiles(t *testing.T) {
 	t.Logf("%d of %d", found, keys)
 	require.Greater(t, keys, 10)
 	require.Equal(t, keys, found)
+}
+
+// Of settings only the place is shown: behind a wide colon a secret is part of the key.
+func TestTypedCharactersShowNoSecret(t *testing.T) {
+	for _, source := range []string{
+		"connections:\n  default: { client_id: x, client_secret：hunter2 }\n",
+		"connections:\n  default: { client_id: x, client_secret:hunter2 }\n",
+		"connections:\n  default:\n    client_secret：hunter2\n",
+		"connections:\n  default:\n    client_secret：hunter2\n    client_id: x\n",
+		"connections:\n  default: { client_id: “hunter2”, client_secret: hunter2， token_url: x }\n",
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "youmiflow.yaml"), []byte(source), 0o600))
+		_, problems := LoadProject(dir, func(string) (string, bool) { return "", false })
+		require.True(t, problems.HasErrors(), source)
+		var out strings.Builder
+		require.NoError(t, diagnostic.Text(&out, problems, func(string) ([]byte, error) { return []byte(source), nil }, false))
+		require.Regexp(t, "cannot be used here|is missing after", out.String())
+		require.NotContains(t, out.String(), "hunter2")
+	}
 }
 
 func TestNamesThatThereAreNot(t *testing.T) {
