@@ -46,6 +46,8 @@ type Config struct {
 	Notify func(ctx context.Context, channel string, message notify.Message) error
 	// Channels are the names of the project's channels; nil when nobody can say which there are.
 	Channels []string
+	// ChannelsNow is Channels when a step is worked on: a daemon can get others. Default: Channels.
+	ChannelsNow func() []string
 	// Rehearsal keeps http.request from changing anything: in the sandbox, and wherever nothing is to be done for real.
 	Rehearsal bool
 	// Discarded says that whatever is written is thrown away: there is no file of a real run that it could replace.
@@ -87,6 +89,9 @@ func (c Config) WithDefaults() (Config, error) {
 		c.Notify = func(_ context.Context, channel string, _ notify.Message) error {
 			return fmt.Errorf("there is no channel %q under notify.channels in youmiflow.yaml", channel)
 		}
+	}
+	if c.ChannelsNow == nil {
+		c.ChannelsNow = func() []string { return c.Channels }
 	}
 	if c.Outcomes == nil {
 		c.Outcomes = func(context.Context, string, string) iter.Seq2[ItemOutcome, error] {

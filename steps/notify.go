@@ -57,8 +57,9 @@ func prepareNotify(config Config, in inputs) (engine.Action, error) {
 	if err != nil {
 		return engine.Action{}, err
 	}
+	there := config.ChannelsNow()
 	for _, name := range to {
-		if config.Channels != nil && !slices.Contains(config.Channels, name) {
+		if there != nil && !slices.Contains(there, name) {
 			return engine.Action{}, fmt.Errorf("there is no channel %q under notify.channels in youmiflow.yaml", name)
 		}
 	}

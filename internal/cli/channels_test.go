@@ -93,5 +93,8 @@ func TestADaemonKnowsItsChannels(t *testing.T) {
 	require.NotContains(t, check(), none)
 	status, text = start()
 	require.Equal(t, http.StatusCreated, status, text)
+	var run runJSON
+	require.NoError(t, json.Unmarshal([]byte(text), &run))
+	daemon.until(run.ID, func(run runJSON) bool { return run.Status == "succeeded" })
 	daemon.end()
 }

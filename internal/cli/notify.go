@@ -173,10 +173,11 @@ func ended(o notify.Occasion, status engine.Status) []notify.Occasion {
 
 // channels are the names of the project's channels; nil where there is no youmiflow.yaml to say.
 func (p *project) channels() []string {
-	if p.config.File == "" {
+	config := p.newest()
+	if config.File == "" {
 		return nil
 	}
-	return append([]string{}, p.config.Channels()...)
+	return append([]string{}, config.Channels()...)
 }
 
 // fired hears what came of an instant of a schedule.

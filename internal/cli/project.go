@@ -25,6 +25,14 @@ type project struct {
 	inForce func() *workflows.Project
 }
 
+// newest is the configuration as it was read last.
+func (p *project) newest() *workflows.Project {
+	if p.inForce != nil {
+		return p.inForce()
+	}
+	return p.config
+}
+
 // openProject finds the project of a file or folder: where --project says, else the nearest youmiflow.yaml above it,
 // else the folder itself.
 func (a *app) openProject(start string) (*project, error) {

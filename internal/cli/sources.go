@@ -25,7 +25,7 @@ func (a *app) catalogueConfig(project *project, clients *clients) steps.Config {
 	return steps.Config{
 		API: clients.api, Resolve: project.resolve, ResolveAt: project.resolveAt, ResolveNew: project.resolveNew, Location: project.config.Timezone,
 		HTTP: project.http(a.Version), Database: project.source, Rehearsal: clients.sandboxed, Secrets: project.secretNames(),
-		Channels: project.channels(),
+		ChannelsNow: project.channels,
 	}
 }
 
@@ -228,9 +228,5 @@ func (p *project) checkNames(workflow *workflows.Workflow) error {
 	if err := p.config.CheckSecrets(workflow); err != nil {
 		return err
 	}
-	config := p.config
-	if p.inForce != nil {
-		config = p.inForce()
-	}
-	return config.CheckChannels(workflow)
+	return p.newest().CheckChannels(workflow)
 }
