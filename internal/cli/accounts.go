@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -198,6 +199,9 @@ func (a *app) accountsTrip() *cobra.Command {
 			if span < 0 {
 				return usage("--for %s: write how long, such as 2h", span)
 			}
+			if strings.TrimSpace(arguments[0]) == "" {
+				return usage("an account is not blank: write which one is to be held")
+			}
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error {
 				return r.tripAccount(ctx, connection, arguments[0], reason, span)
 			}, func() error {
@@ -268,8 +272,20 @@ counted stays counted.`,
 	return c
 }
 
+// holdable refuses to hold accounts of a connection that there is not: nobody would be held. Rehearsals need no connections.
+func holdable(config *workflows.Project, sandboxed bool, connection string) error {
+	if sandboxed && (connection == "default" || len(config.Connections) == 0) {
+		return nil
+	}
+	_, err := config.Connection(connection)
+	return err
+}
+
 // tripAccount holds the calls of an account for a span of time, or with 0 until somebody clears it.
 func (s *session) tripAccount(ctx context.Context, connection, account, reason string, span time.Duration) error {
+	if err := holdable(s.project.config, s.sandboxed, connection); err != nil {
+		return usage("--connection: %w", err)
+	}
 	var until time.Time
 	if span > 0 {
 		until = time.Now().Add(span)

@@ -12,6 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// An account of a connection that there is not makes no calls: to hold it would hold nobody.
+func TestAnAccountOfNoConnectionIsNotHeld(t *testing.T) {
+	t.Parallel()
+	daemon := serve(t, servedCampaign(t, startPlatform(t).url).dir)
+	status, text := daemon.ask(http.MethodPost, "/api/v1/accounts/135380/trip", map[string]any{"for": "1h", "connection": "nope"})
+	require.Equal(t, http.StatusBadRequest, status, text)
+	require.Contains(t, text, `there is no connection \"nope\": there are default`)
+	status, text = daemon.ask(http.MethodPost, "/api/v1/accounts/135380/trip", map[string]any{"for": "1h"})
+	require.Equal(t, http.StatusNoContent, status, text)
+}
+
 // A key is for one request of a workflow: whatever else is asked for with it is refused, and starts nothing.
 func TestAKeyIsForOneRequest(t *testing.T) {
 	t.Parallel()

@@ -357,6 +357,9 @@ func (s apiAccounts) List(ctx context.Context) ([]result.Account, error) {
 
 // Trip implements web.Accounts.
 func (s apiAccounts) Trip(ctx context.Context, connection, account string, until time.Time, reason, who string) error {
+	if err := holdable(s.current.Load(), s.sandboxed, connection); err != nil {
+		return web.BadBody("connection: " + err.Error())
+	}
 	return s.engine.TripAccount(ctx, s.accountsOf(connection), account, until, reason, who)
 }
 

@@ -447,6 +447,9 @@ func (a fakeAccounts) List(context.Context) ([]result.Account, error) {
 }
 
 func (a fakeAccounts) Trip(_ context.Context, connection, account string, until time.Time, reason, who string) error {
+	if connection != "default" {
+		return web.BadBody("connection: there is no such one")
+	}
 	return a.note("trip %s %s %s %s %s", connection, account, until.Format(time.RFC3339), reason, who)
 }
 

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"youmiflow/engine"
@@ -41,7 +42,8 @@ type TriggerOrder struct {
 // Accounts is what people do with operating accounts.
 type Accounts interface {
 	List(ctx context.Context) ([]result.Account, error)
-	// Trip holds the calls of an account until an instant; zero: until somebody clears it.
+	// Trip holds the calls of an account until an instant; zero: until somebody clears it. A connection that there is not is
+	// a BadBody.
 	Trip(ctx context.Context, connection, account string, until time.Time, reason, who string) error
 	Clear(ctx context.Context, connection, account, who string) error
 }
@@ -208,6 +210,9 @@ func (s *Server) otherRoutes() []route {
 }
 
 func (s *Server) trip(r *request, body tripBody) (nothing, error) {
+	if strings.TrimSpace(r.PathValue("account")) == "" {
+		return nothing{}, refuse(codeQuery, "an account is not blank: write in the address which one is to be held")
+	}
 	var until time.Time
 	if body.For != "" {
 		span, err := workflows.ParseDuration(body.For)

@@ -151,6 +151,8 @@ func examples() []example {
 		{method: "GET", target: "/accounts", status: 200},
 		{method: "POST", target: "/accounts/135380/trip", body: with{"for": "2h", "reason": "rest"}, status: 204},
 		{method: "POST", target: "/accounts/135380/trip", body: with{"for": "soon"}, status: 400, code: "body"},
+		{method: "POST", target: "/accounts/135380/trip", body: with{"connection": "nope"}, status: 400, code: "body"},
+		{method: "POST", target: "/accounts/%20%09/trip", status: 400, code: "query"},
 		{method: "POST", target: "/accounts/135380/clear", status: 204},
 		{method: "GET", target: "/takeovers", status: 200},
 		{method: "GET", target: "/limits", status: 200},

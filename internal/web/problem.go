@@ -116,3 +116,6 @@ func (e *PlatformError) Unwrap() error { return e.Cause }
 
 // NotFound is an error that is answered as something that there is not.
 func NotFound(detail string) error { return refuse(codeNotFound, detail) }
+
+// BadBody is an error that is answered as a body that does not say what can be done.
+func BadBody(detail string) error { return refuse(codeBody, detail) }
