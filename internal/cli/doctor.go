@@ -90,6 +90,9 @@ func (c *checkup) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.project != nil {
+		c.checkBranch(ctx)
+	}
 	if ok {
 		if c.sandboxed {
 			c.simulated()
@@ -156,6 +159,9 @@ func (c *checkup) checkProject() (bool, error) {
 	}
 	if !found {
 		c.add("project", ill, "go to the project's folder, name it with --project, or make one: youmiflow init", "no youmiflow.yaml in %s or above it", dir)
+		if project, err := c.app.openProject("."); err == nil { // a daemon that follows a branch needs none here
+			c.project = project
+		}
 		return false, nil
 	}
 	config, problems := workflows.LoadProject(dir, c.app.Lookup)

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/web/result"
 )
 
@@ -98,7 +100,24 @@ func (r remote) listSchedules(ctx context.Context) error {
 	if len(list) == 0 && r.app.output == "table" {
 		r.app.say("no workflow there has a trigger")
 	}
-	return r.app.printSchedules(list)
+	if err := r.app.printSchedules(list); err != nil {
+		return err
+	}
+	return r.brokenFiles(ctx)
+}
+
+// brokenFiles tells of what the daemon there cannot use, and then ends with the code for that.
+func (r remote) brokenFiles(ctx context.Context) error {
+	problems, err := r.Problems(ctx, "")
+	if err != nil {
+		return err
+	}
+	problems = slices.DeleteFunc(problems, func(d diagnostic.Diagnostic) bool { return d.Severity != diagnostic.Error })
+	if len(problems) == 0 {
+		return nil
+	}
+	r.app.printDiagnosticsOf(problems, theirs{}.read)
+	return silently(exitInvalid, "workflows have errors")
 }
 
 func (r remote) nextInstants(ctx context.Context, from string, count int) error {
@@ -116,7 +135,10 @@ func (r remote) nextInstants(ctx context.Context, from string, count int) error 
 	if len(list) == 0 && r.app.output == "table" {
 		r.app.say("no workflow there starts at a time of its own")
 	}
-	return r.app.printUpcoming(list)
+	if err := r.app.printUpcoming(list); err != nil {
+		return err
+	}
+	return r.brokenFiles(ctx)
 }
 
 // steerSchedule pauses or resumes triggers; done says so.

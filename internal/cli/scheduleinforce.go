@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
 	"youmiflow/internal/folder"
 	"youmiflow/workflows"
 )
@@ -31,7 +32,9 @@ func (a *app) inForce(ctx context.Context, project *project) (_ *timetable, err 
 	if err != nil {
 		return nil, err
 	}
+	var branch diagnostic.List
 	if slices.ContainsFunc(versions, func(v folder.Version) bool { return v.Commit != "" }) {
+		branch = folder.Failing(project.branchState())
 		project = a.followed(project)
 	}
 	catalogue, err := a.planCatalogue(project, true)
@@ -48,12 +51,16 @@ func (a *app) inForce(ctx context.Context, project *project) (_ *timetable, err 
 	}
 	slices.SortFunc(t.planned, func(a, b engine.Planned) int { return strings.Compare(a.Name, b.Name) })
 	_, t.problems = workflows.LoadFolder(project.config.Workflows, catalogue)
+	t.problems = append(t.problems, branch...)
 	return t, nil
 }
 
+// branchState is where a daemon that follows a branch keeps what it needs for that.
+func (p *project) branchState() string { return filepath.Join(p.dir, ".youmiflow", "git") }
+
 // followed is the project as of the commit that the daemon has in force. What is kept stays in this folder.
 func (a *app) followed(here *project) *project {
-	root := folder.InForce(filepath.Join(here.dir, ".youmiflow", "git"))
+	root := folder.InForce(here.branchState())
 	if root == "" {
 		return here
 	}

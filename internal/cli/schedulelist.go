@@ -11,6 +11,7 @@ import (
 
 	"youmiflow/engine"
 	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/folder"
 	"youmiflow/internal/web/result"
 	"youmiflow/workflows"
 )
@@ -21,7 +22,8 @@ func (a *app) scheduleList() *cobra.Command {
 		Short: "Every trigger: when it fires next, what came of it last, and whether it is paused",
 		Long: `Shows every trigger of the project's workflows: of those that its daemon has in force, else of those
 in the folder. A file with errors is named with its problems; the daemon goes on with the last
-version of it that was good. Exit code 3 when there is one.`,
+version of it that was good. So is a branch that the daemon cannot follow. Exit code 3 when there is
+one.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.elsewhere(c.Context(), func(ctx context.Context, r remote) error { return r.listSchedules(ctx) },
@@ -150,7 +152,7 @@ func (t *timetable) brokenNames() map[string]bool {
 	}
 	names := map[string]bool{}
 	for _, problem := range t.problems {
-		if problem.Severity == diagnostic.Error {
+		if problem.Severity == diagnostic.Error && problem.Code != folder.CodeBranch {
 			names[filepath.Base(stemOf(problem.File))] = true
 			if source, err := os.ReadFile(problem.File); err == nil && workflows.GivenName(source) != "" {
 				names[workflows.GivenName(source)] = true

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"youmiflow/engine"
+	"youmiflow/internal/diagnostic"
+	"youmiflow/internal/folder"
 	"youmiflow/internal/web/result"
 )
 
@@ -33,6 +36,7 @@ func (d *daemon) examine(ctx context.Context) ([]result.Finding, error) {
 	c.ready("engine", d.engineRunning(ctx), "look into the daemon's log, and start it again")
 	c.checkReloaded(d)
 	c.checkSnapshot(d)
+	c.checkFollowing(d)
 	c.checkLimits()
 	c.checkTakeovers(ctx, d.ledger, d.database)
 	c.checkChannelSettings()
@@ -62,10 +66,16 @@ func (c *checkup) checkReloaded(d *daemon) {
 // checkSnapshot looks for files of workflows that are broken now.
 func (c *checkup) checkSnapshot(d *daemon) {
 	var broken []string
-	all := d.folder.Snapshot().Workflows
+	snapshot := d.folder.Snapshot()
+	all := snapshot.Workflows
 	for _, one := range all {
 		if one.Broken {
 			broken = append(broken, one.File)
+		}
+	}
+	for _, problem := range snapshot.Problems { // the folder itself may be gone
+		if problem.Severity == diagnostic.Error && problem.Code != folder.CodeBranch && !slices.Contains(broken, problem.File) {
+			broken = append(broken, problem.File)
 		}
 	}
 	if len(broken) > 0 {
@@ -73,6 +83,37 @@ func (c *checkup) checkSnapshot(d *daemon) {
 		return
 	}
 	c.add("workflows", healthy, "", "%s", counted(len(all), "workflow"))
+}
+
+// checkFollowing looks whether the branch is followed, where one is.
+func (c *checkup) checkFollowing(d *daemon) {
+	switch following, follows := d.folder.Following(); {
+	case !follows:
+	case following.Error != "":
+		c.badBranch(following.URL, fmt.Sprintf("%s; commit %.12s stays in force", following.Error, following.Commit))
+	default:
+		c.add("branch", healthy, "", "%s: commit %.12s is in force", following.URL, following.Commit)
+	}
+}
+
+// badBranch says that a branch cannot be followed.
+func (c *checkup) badBranch(url, why string) {
+	c.add("branch", ill, "mend the repository, or what lets the daemon in (docs/git.md): it looks again by itself", "%s: %s", url, c.app.hide.Text(why))
+}
+
+// checkBranch looks whether the daemon that works here can follow its branch.
+func (c *checkup) checkBranch(ctx context.Context) {
+	t, err := c.app.inForce(ctx, c.project)
+	switch {
+	case err != nil:
+		c.add("branch", uneasy, "ask the daemon itself: youmiflow doctor --server URL", "what the daemon has in force cannot be read: %s", sentences(err))
+	case t != nil:
+		for _, problem := range t.problems {
+			if problem.Code == folder.CodeBranch {
+				c.badBranch(problem.File, problem.Message)
+			}
+		}
+	}
 }
 
 // checkHeld looks for accounts that are held.

@@ -168,6 +168,36 @@ func TestServeFollowsABranch(t *testing.T) {
 	require.Zero(t, again.wait(soon), again.err)
 }
 
+// That a branch cannot be followed is seen wherever people look, until it is followed again.
+func TestABranchThatCannotBeFollowedIsShown(t *testing.T) {
+	t.Setenv("API_TOKEN", apiToken)
+	source := repositoryAt{t, filepath.Join(t.TempDir(), "vip")}
+	require.NoError(t, os.Mkdir(source.dir, 0o755))
+	source.git("init", "-q", "-b", "main")
+	source.commit(map[string]string{"youmiflow.yaml": apiKeys, "workflows/vip.yaml": strings.ReplaceAll(everySecond, "* * * * * *", "@yearly"), "lists/vip.csv": "friend\nfirst\n"})
+	dir := t.TempDir()
+	daemon := serve(t, dir, "--sandbox", "--git", source.dir, "--every", "1s")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("YOUMIFLOW_TOKEN="+apiToken+"\n"), 0o600))
+	shows := func(broken bool) {
+		t.Helper()
+		for _, arguments := range [][]string{{"schedule", "list"}, {"schedule", "list", "--server", daemon.url}, {"schedule", "next"}, {"schedule", "next", "--server", daemon.url},
+			{"doctor", "--sandbox"}, {"doctor", "--server", daemon.url}} {
+			asked := invoke(t, append(arguments, "--project", dir, "--output", "json")...)
+			require.Equal(t, broken, asked.code == 3, "%v: %s%s", arguments, asked.out, asked.err)
+			require.Equal(t, broken, strings.Contains(asked.out+asked.err, "there is no repository"), "%v: %s%s", arguments, asked.out, asked.err)
+			require.NotContains(t, asked.out, `"broken"`, "the workflow is as it was, whatever the repository is called")
+		}
+	}
+	shows(false)
+	require.NoError(t, os.Rename(source.dir, source.dir+"-away"))
+	daemon.sees("stays in force")
+	shows(true)
+	require.NoError(t, os.Rename(source.dir+"-away", source.dir))
+	daemon.sees("followed again")
+	shows(false)
+	daemon.end()
+}
+
 func TestGitFlagsNeedARepository(t *testing.T) {
 	for arguments, says := range map[string]string{
 		"--ref main":                      "--ref goes with --git",

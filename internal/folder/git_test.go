@@ -229,6 +229,7 @@ func TestNothingThatGoesWrongChangesWhatRuns(t *testing.T) {
 			following, _ := f.Following()
 			require.Contains(t, following.Error, breaks.says)
 			require.Equal(t, first, following.Commit)
+			require.Equal(t, f.Problems(), folder.Failing(w.git.State), "others on the machine see it too")
 			number := f.Snapshot().Number
 			w.clock.advance(time.Minute)
 			f.Poll(t.Context())
@@ -242,6 +243,7 @@ func TestNothingThatGoesWrongChangesWhatRuns(t *testing.T) {
 
 			breaks.mends(o)
 			f.Poll(t.Context())
+			require.Empty(t, folder.Failing(w.git.State))
 			holds(t, f, "a", first, "one")
 			require.Empty(t, f.Problems())
 			following, _ = f.Following()

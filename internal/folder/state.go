@@ -25,10 +25,13 @@ func (b *Branch) succeed(ctx context.Context, commit string) {
 	next := *b.following.Load()
 	if next.Commit != commit {
 		next.Commit, next.ChangedAt = commit, now
-		b.note(commit)
 	}
 	next.CheckedAt, next.Error, next.FailingSince = now, "", time.Time{}
+	before := b.following.Load().Commit
 	b.observe(next)
+	if before != commit || b.failing != "" {
+		b.note(commit, "")
+	}
 	if b.failing != "" {
 		b.failing = ""
 		b.git.Logger.Info("the branch is followed again", "commit", commit)
@@ -54,8 +57,16 @@ func (b *Branch) fail(ctx context.Context, err error) {
 		return
 	}
 	b.failing = kind
-	b.folder.accept(ctx, b.folder.files, diagnostic.List{{File: b.repository.address.shown, Severity: diagnostic.Error, Code: "git", Message: fmt.Sprintf(
-		"%v; commit %.12s stays in force", err, next.Commit)}})
+	why := fmt.Sprintf("%v; commit %.12s stays in force", b.hide(err), next.Commit)
+	b.note(next.Commit, why)
+	b.folder.accept(ctx, b.folder.files, diagnostic.List{problemOf(b.repository.address.shown, why)})
+}
+
+// CodeBranch is the code of the problem that a branch cannot be followed.
+const CodeBranch = "git"
+
+func problemOf(url, why string) diagnostic.Diagnostic {
+	return diagnostic.Diagnostic{File: url, Severity: diagnostic.Error, Code: CodeBranch, Message: why}
 }
 
 func (b *Branch) observe(next Following) {
@@ -100,19 +111,21 @@ func (b *Branch) hide(err error) error {
 	return errors.New(hidden)
 }
 
-// current is the commit in force, as it is kept over a restart.
+// current is the commit in force, as it is kept over a restart and for those who ask beside the daemon.
 type current struct {
 	URL    string `json:"url"`
 	Ref    string `json:"ref"`
 	Path   string `json:"path"`
 	Commit string `json:"commit"`
+	// Error is why that is not the branch's newest; "" while it is.
+	Error string `json:"error,omitempty"`
 }
 
 func (b *Branch) currentFile() string { return filepath.Join(b.git.State, "current.json") }
 
-// note keeps the commit in force for the next start.
-func (b *Branch) note(commit string) {
-	text, err := json.Marshal(current{b.repository.address.shown, b.git.Ref, b.git.Path, commit})
+// note keeps the commit in force for the next start, and why it is not the newest.
+func (b *Branch) note(commit, why string) {
+	text, err := json.Marshal(current{b.repository.address.shown, b.git.Ref, b.git.Path, commit, why})
 	if err == nil {
 		temporary := b.currentFile() + ".new"
 		err = errors.Join(os.WriteFile(temporary, append(text, '\n'), 0o644), os.Rename(temporary, b.currentFile()))
@@ -122,12 +135,25 @@ func (b *Branch) note(commit string) {
 	}
 }
 
+// noted is what a daemon keeps under state; false when there is nothing.
+func noted(state string) (noted current, there bool) {
+	text, err := os.ReadFile(filepath.Join(state, "current.json"))
+	return noted, err == nil && json.Unmarshal(text, &noted) == nil && plumbing.IsHash(noted.Commit)
+}
+
+// Failing is the problem that a daemon has with its branch, as it keeps it under state; none while it is followed.
+func Failing(state string) diagnostic.List {
+	if noted, there := noted(state); there && noted.Error != "" {
+		return diagnostic.List{problemOf(noted.URL, noted.Error)}
+	}
+	return nil
+}
+
 // InForce is the project's folder of the commit that was in force last, as a daemon keeps it under state; "" when there is
 // none.
 func InForce(state string) string {
-	text, err := os.ReadFile(filepath.Join(state, "current.json"))
-	var noted current
-	if err != nil || json.Unmarshal(text, &noted) != nil || !plumbing.IsHash(noted.Commit) {
+	noted, there := noted(state)
+	if !there {
 		return ""
 	}
 	root := filepath.Join(Git{State: state}.treeDir(noted.Commit), filepath.FromSlash(noted.Path))
@@ -139,13 +165,8 @@ func InForce(state string) string {
 
 // last is the commit that was in force last; "" when there is none of this branch.
 func (b *Branch) last() string {
-	text, err := os.ReadFile(b.currentFile())
-	if err != nil {
-		return "" // the first start
-	}
-	var noted current
-	if json.Unmarshal(text, &noted) != nil ||
-		noted != (current{b.repository.address.shown, b.git.Ref, b.git.Path, noted.Commit}) || !plumbing.IsHash(noted.Commit) {
+	noted, there := noted(b.git.State) // not at the first start
+	if !there || noted != (current{b.repository.address.shown, b.git.Ref, b.git.Path, noted.Commit, noted.Error}) {
 		return ""
 	}
 	return noted.Commit

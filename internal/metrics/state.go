@@ -34,7 +34,7 @@ func (m *Metrics) Watch(source Source, sandbox bool, broken func() int, stale fu
 		takeovers: prometheus.NewDesc("youmiflow_takeovers", "Conversations that are taken over (held), may be (intended), or could not be handed back (stuck).", []string{"state"}, nil),
 		tripped:   prometheus.NewDesc("youmiflow_accounts_tripped", "Accounts that are held.", nil, nil),
 		waiting:   prometheus.NewDesc("youmiflow_events_waiting", "Events that wait, since their trigger has as many runs as it may have, by workflow.", []string{"workflow"}, nil),
-		files:     prometheus.NewDesc("youmiflow_workflows_broken", "Workflow files with errors.", nil, nil),
+		files:     prometheus.NewDesc("youmiflow_workflows_broken", "Workflow files with errors, and their folder or branch where that cannot be read or followed.", nil, nil),
 		outdated: prometheus.NewDesc("youmiflow_configuration_stale",
 			"1 while the configuration that was read last (SIGHUP) cannot be used, and the one before is in force: see what is wrong (youmiflow validate), mend it, and send SIGHUP again.", nil, nil),
 	})
