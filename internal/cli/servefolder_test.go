@@ -198,6 +198,25 @@ func TestABranchThatCannotBeFollowedIsShown(t *testing.T) {
 	daemon.end()
 }
 
+// A folder that is away stops nothing, and is seen.
+func TestAFolderThatIsAwayIsShown(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "workflows")
+	require.NoError(t, os.Mkdir(there, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(there, "daily.yaml"), []byte("triggers: [{ schedule: \"@daily\" }]\nsteps: [{ uses: log, with: { message: hi } }]\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "youmiflow.yaml"), []byte(apiKeys), 0o600))
+	daemon := serve(t, dir, "--sandbox")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("API_TOKEN="+apiToken+"\nYOUMIFLOW_TOKEN="+apiToken+"\n"), 0o600))
+	require.NoError(t, os.Rename(there, there+"-away"))
+	daemon.sees("no such file")
+	for _, command := range [][]string{{"doctor"}, {"schedule", "list"}} {
+		asked := invoke(t, append(command, "--project", dir, "--server", daemon.url)...)
+		require.Equal(t, 3, asked.code, "%v: %s%s", command, asked.out, asked.err)
+		require.Contains(t, asked.out+asked.err, "workflows", "%v", command)
+	}
+	daemon.end()
+}
+
 func TestGitFlagsNeedARepository(t *testing.T) {
 	for arguments, says := range map[string]string{
 		"--ref main":                      "--ref goes with --git",
