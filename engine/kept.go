@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"sort"
 	"sync"
 )
@@ -75,4 +78,43 @@ func (k *kept) holding() []string {
 func (r *result) clone() *result {
 	copied := *r
 	return &copied
+}
+
+// save commits an outcome together with the item's progress, without waiting for it: whatever the item does next is
+// appended behind it.
+func (s *scope) save(ctx context.Context, changes []Change) error {
+	s.kept.mu.Lock() // until it is appended: nobody's older progress may follow
+	defer s.kept.mu.Unlock()
+	change, err := s.written(StatusPending, "")
+	if err != nil {
+		return err
+	}
+	s.receipts = append(s.receipts, s.engine.Ledger.Append(ctx, Entry{Changes: append(changes, change)}))
+	s.kept.status = StatusPending
+	return nil
+}
+
+// move brings the item to a status, from the one that it has.
+func (s *scope) move(status Status, reason string) SetItem {
+	return SetItem{ID: s.item.ID, Run: s.item.Run, Step: s.item.Step, From: s.kept.status, To: status, Reason: reason}
+}
+
+// progress does so, and keeps what its steps gave.
+func (s *scope) progress(status Status, reason string) (SetItem, error) {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return s.written(status, reason)
+}
+
+func (s *scope) written(status Status, reason string) (SetItem, error) {
+	change := s.move(status, reason)
+	if len(s.kept.results) == 0 {
+		return change, nil
+	}
+	text, err := json.Marshal(s.kept.results)
+	if err != nil {
+		return change, fmt.Errorf("item %q: writing its progress: %w", s.item.Key, err)
+	}
+	change.Progress = text
+	return change, nil
 }

@@ -51,15 +51,16 @@ func (t *tracer) result() *result {
 }
 
 func (t *tracer) local(ctx context.Context, s *scope, _ *workflows.Step, action Action) (*result, error) {
-	return local(s.engine.clean(assume(ctx, action))), nil
+	return s.assume(ctx, action), nil
 }
 
 // assume performs a step that calls nobody, unless it says itself what a plan goes on with.
-func assume(ctx context.Context, action Action) Outcome {
-	if action.Assumed != nil {
-		return Outcome{State: Succeeded, Outputs: action.Assumed}
+func (s *scope) assume(ctx context.Context, action Action) *result {
+	outcome := Outcome{State: Succeeded, Outputs: action.Assumed}
+	if action.Assumed == nil {
+		outcome = action.Perform(ctx)
 	}
-	return action.Perform(ctx)
+	return local(s.engine.clean(outcome))
 }
 
 func (t *tracer) call(_ context.Context, s *scope, step *workflows.Step, action Action) (*result, error) {
