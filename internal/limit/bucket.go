@@ -169,17 +169,17 @@ func (b *bucket) commit(k int64, at place, priority int) taken {
 	return t
 }
 
-// release gives a slot back that was not told to anybody. It is lost, which is the safe side, where others have built
-// on it since.
+// release gives a slot back that was not told to anybody. Its place is lost, which is the safe side, where others have
+// built on it since; its share of an hour or a day is not, since that is only counted.
 func (b *bucket) release(t taken) {
+	for _, w := range b.windows {
+		w.putBack(t.at)
+	}
 	if t.changes != b.changes {
 		return
 	}
 	b.changes++
 	b.first = t.first
-	for _, w := range b.windows {
-		w.putBack(t.at)
-	}
 	if s := b.slices[t.slice]; s != nil {
 		s.putBack(t.undo)
 	}

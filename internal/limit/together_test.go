@@ -71,3 +71,30 @@ func TestCapsRestsAndDaysHoldBetweenProcessesAtOnce(t *testing.T) {
 	require.LessOrEqual(t, days[11], 40)
 	require.LessOrEqual(t, days[12], 60)
 }
+
+// A call that has to look for another instant gives its share of the day back, also where others have taken theirs since.
+func TestACallThatMovesLosesNothingOfTheDay(t *testing.T) {
+	l, _ := fixture(&workflows.Limit{Name: "account", GapMin: time.Second, GapMax: time.Second, Hourly: 3, Daily: 3})
+	var today []time.Time
+	take := func(call engine.LimitedCall) {
+		slot, err := l.Reserve(t.Context(), call, nil)
+		require.NoError(t, err)
+		if slot.At.Before(start.Add(time.Hour)) {
+			today = append(today, slot.At)
+		}
+	}
+	later, asked := start.Add(10*time.Minute), 0
+	take(engine.LimitedCall{Earliest: func(at time.Time) time.Time {
+		if asked++; asked < 2 {
+			return at
+		}
+		if asked == 2 { // it has a slot by now
+			take(engine.LimitedCall{})
+		}
+		return later
+	}})
+	take(engine.LimitedCall{})
+	take(engine.LimitedCall{})
+	require.Len(t, today, 3)
+	require.Contains(t, today, later)
+}
