@@ -62,6 +62,9 @@ func (s *session) apart() bool {
 	return there && rehearses != s.sandboxed
 }
 
+// rehearseElsewhere is what can be done in place of a rehearsal beside a daemon that works for real.
+const rehearseElsewhere = "Rehearse in a copy of the folder, or with the --project of another one; or stop the daemon first"
+
 // checkApart refuses what would wait for as long as the daemon lives that works on the ledger: a run, or a change of one. instead
 // is what can be done about a rehearsal.
 func (s *session) checkApart(instead string) error {

@@ -160,7 +160,7 @@ func (s *session) startBy(ctx context.Context, submission engine.Submission, add
 	if owner && !s.sandboxed && submission.Test == nil && submission.Workflow.Stops() && s.project.config.ReceivesEvents() {
 		s.app.say("stop_when: answers are noticed only while a daemon (`youmiflow serve`) receives them, and none works on this ledger")
 	}
-	if err := s.checkApart("Rehearse in a copy of the folder, or with the --project of another one; or stop the daemon first"); err != nil {
+	if err := s.checkApart(rehearseElsewhere); err != nil {
 		return err
 	}
 	submission.ID = engine.NewRunID(time.Now())

@@ -73,6 +73,9 @@ func (a *app) backfill(ctx context.Context, request backfillRequest) error {
 		return err
 	}
 	return a.onLedger(ctx, t.project, a.sandbox, func(ctx context.Context, s *session) error {
+		if err := s.checkApart(rehearseElsewhere); err != nil {
+			return err
+		}
 		open, had, err := s.engine.Backfill(ctx, planned, trigger, from, to, a.sandbox)
 		if refused := (*engine.BackfillError)(nil); errors.As(err, &refused) {
 			return usage("%s", refused.Reason)

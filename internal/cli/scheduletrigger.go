@@ -113,7 +113,7 @@ func (a *app) triggerNow(ctx context.Context, request triggerRequest) (err error
 	if !request.detach {
 		return s.startBy(ctx, submission, add)
 	}
-	if err := s.checkWorld(); err != nil {
+	if err := s.checkApart(rehearseElsewhere); err != nil {
 		return err
 	}
 	run, err := add(ctx, submission)
@@ -135,17 +135,6 @@ func checkDaemon(project *project) error {
 			project.hint("youmiflow serve"))
 	}
 	return nil
-}
-
-// checkWorld refuses to leave a run to a daemon that works in the other world, where it would wait for as long as that lives.
-func (s *session) checkWorld() error {
-	switch {
-	case !s.apart():
-		return nil
-	case s.sandboxed:
-		return usage("--detach: the daemon that works on this project works for real, and leaves rehearsals alone")
-	}
-	return usage("--detach: the daemon that works on this project rehearses, and leaves real runs alone: add --sandbox, or stop it first")
 }
 
 // triggering adds a run, and says what it waits for, or what keeps it from being started.

@@ -212,11 +212,11 @@ func (s *session) workFitting(ctx context.Context, lane engine.LaneKey) (*time.T
 
 // otherOwner says what it means for a run of this process that another one owns the ledger.
 func (s *session) otherOwner(ctx context.Context) string {
-	if s.apart() {
-		return map[bool]string{
-			true:  " for real, a daemon: this run in the sandbox waits until that is stopped",
-			false: " in the sandbox, a daemon: this run for real waits until that is stopped",
-		}[s.sandboxed]
+	switch {
+	case s.apart() && s.sandboxed:
+		return " for real, a daemon: this run in the sandbox waits until that is stopped"
+	case s.apart():
+		return " in the sandbox, a daemon: this run for real waits until that is stopped"
 	}
 	runs, err := s.ledger.Runs(ctx, engine.RunFilter{Statuses: []engine.Status{engine.StatusRunning}})
 	if err == nil {

@@ -156,7 +156,8 @@ func TestRunBesideADaemonOfTheOtherWorldIsRefused(t *testing.T) {
 			daemon := serve(t, c.dir, world.daemon...)
 
 			for _, command := range [][]string{run, append([]string{"schedule", "trigger", "asks"}, world.other...),
-				append([]string{"schedule", "trigger", "asks", "--detach"}, world.other...), {"runs", "resume", "last"}, {"runs", "cancel", "last"}} {
+				append([]string{"schedule", "trigger", "asks", "--detach"}, world.other...),
+				append([]string{"schedule", "backfill", "asks", "--from", "2025-01-01", "--to", "2026-02-01", "--yes"}, world.other...), {"runs", "resume", "last"}, {"runs", "cancel", "last"}} {
 				refused := c.begin(command...)
 				require.Equal(t, 2, refused.wait(orderly), "%s: %s", command, refused.err)
 				require.Contains(t, refused.err.String(), "the daemon that works on this project", command)
