@@ -22,7 +22,7 @@ func openCheckout(ctx context.Context, dir string, paths ...string) *checkout {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	ask := func(arguments ...string) (string, bool) {
-		command := exec.CommandContext(ctx, "git", arguments...)
+		command := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks"}, arguments...)...) // nobody else's git waits for this
 		command.Dir = dir
 		text, err := command.Output()
 		return string(text), err == nil
@@ -51,8 +51,8 @@ func openCheckout(ctx context.Context, dir string, paths ...string) *checkout {
 
 // commitOf is the commit whose text a workflow and those that it calls have, "" where they are not all as in it.
 func (c *checkout) commitOf(workflow *workflows.Workflow) string {
-	for _, file := range filesOf(workflow) {
-		if c.changed[plainPath(file)] {
+	for _, one := range workflow.Reach() {
+		if c.changed[plainPath(one.File)] {
 			return ""
 		}
 	}
@@ -61,16 +61,11 @@ func (c *checkout) commitOf(workflow *workflows.Workflow) string {
 
 // commitOf asks git about a workflow.
 func commitOf(ctx context.Context, workflow *workflows.Workflow) string {
-	return openCheckout(ctx, filepath.Dir(workflow.File), filesOf(workflow)...).commitOf(workflow)
-}
-
-// filesOf are the files of a workflow and of those that it calls.
-func filesOf(workflow *workflows.Workflow) []string {
-	files := []string{workflow.File}
-	for _, called := range workflow.Calls {
-		files = append(files, filesOf(called)...)
+	var files []string
+	for _, one := range workflow.Reach() {
+		files = append(files, one.File)
 	}
-	return files
+	return openCheckout(ctx, filepath.Dir(workflow.File), files...).commitOf(workflow)
 }
 
 // plainPath is an absolute path without links, as far as it is there.
