@@ -254,5 +254,10 @@ func (p *Project) Tokens() ([]Token, error) {
 	return tokens, nil
 }
 
+// Expand replaces each ${NAME} of a text by its variable, as in a setting; by nothing where it is not set.
+func (p *Project) Expand(text string) string {
+	return setting{text: text}.expand(p.lookup, &problems{})
+}
+
 // Variable looks up an environment variable, or what .env beside youmiflow.yaml says of it.
 func (p *Project) Variable(name string) (string, bool) { return p.lookup(name) }

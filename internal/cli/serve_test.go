@@ -199,10 +199,10 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 	n, told = stale()
 	require.Equal(t, []any{1, true}, []any{n, told}, "until it is mended, and read again")
 
-	for _, empty := range []string{"", "# being written\n"} {
+	for i, empty := range []string{"", "# being written\n"} {
 		c.write("youmiflow.yaml", empty)
 		require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
-		daemon.sees("has no settings any more")
+		require.Eventually(t, func() bool { return strings.Count(daemon.err.String(), "has no settings any more") == i+1 }, soon, 10*time.Millisecond)
 	}
 	require.NoError(t, os.Remove(filepath.Join(c.dir, "youmiflow.yaml")))
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))

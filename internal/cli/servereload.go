@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -164,7 +163,7 @@ func settings(project *workflows.Project) map[string]any {
 		return flat // it has been read before: this cannot be
 	}
 	for name, value := range all {
-		value = filled(value, project.Variable)
+		value = filled(value, project)
 		inner, ok := value.(map[string]any)
 		if name != "server" || !ok {
 			flat[name] = value
@@ -177,23 +176,18 @@ func settings(project *workflows.Project) map[string]any {
 	return flat
 }
 
-var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-
 // filled is a value with its variables looked up, to be compared and not to be shown.
-func filled(value any, lookup workflows.Lookup) any {
+func filled(value any, project *workflows.Project) any {
 	switch value := value.(type) {
 	case string:
-		return variable.ReplaceAllStringFunc(value, func(name string) string {
-			text, _ := lookup(name[len("${") : len(name)-len("}")])
-			return text
-		})
+		return project.Expand(value)
 	case map[string]any:
 		for key, inner := range value {
-			value[key] = filled(inner, lookup)
+			value[key] = filled(inner, project)
 		}
 	case []any:
 		for i, inner := range value {
-			value[i] = filled(inner, lookup)
+			value[i] = filled(inner, project)
 		}
 	}
 	return value
