@@ -223,8 +223,8 @@ func TestServeReadsItsConfigurationAgain(t *testing.T) {
 		status, _ := daemon.ask(http.MethodGet, "/api/v1/version", nil)
 		return status == http.StatusForbidden
 	}, soon, 10*time.Millisecond)
-	require.Zero(t, daemon.counted("youmiflow_configuration_stale", ""))
 	daemon.sees("settings that guarded accounts and customers are gone")
+	require.Zero(t, daemon.counted("youmiflow_configuration_stale", ""))
 	require.Contains(t, daemon.err.String(), "settings=limits")
 	daemon.end()
 }

@@ -208,7 +208,7 @@ func TestAFolderThatIsAwayIsShown(t *testing.T) {
 	daemon := serve(t, dir, "--sandbox")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("API_TOKEN="+apiToken+"\nYOUMIFLOW_TOKEN="+apiToken+"\n"), 0o600))
 	require.NoError(t, os.Rename(there, there+"-away"))
-	daemon.sees("no such file")
+	daemon.sees("code=unreadable")
 	for _, command := range [][]string{{"doctor"}, {"schedule", "list"}} {
 		asked := invoke(t, append(command, "--project", dir, "--server", daemon.url)...)
 		require.Equal(t, 3, asked.code, "%v: %s%s", command, asked.out, asked.err)

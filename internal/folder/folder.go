@@ -222,9 +222,9 @@ func (f *Folder) accept(ctx context.Context, files []*file, problems diagnostic.
 		next.sources[e.path] = e.source
 	}
 	next.Problems.Sort()
-	f.report(ctx, before, next)
 	f.keep(ctx)
 	f.publish(next)
+	f.report(ctx, before, next) // what the log says is in force is so by now
 }
 
 func (f *Folder) origin() origin {

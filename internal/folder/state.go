@@ -34,8 +34,8 @@ func (b *Branch) succeed(ctx context.Context, commit string) {
 	}
 	if b.failing != "" {
 		b.failing = ""
-		b.git.Logger.Info("the branch is followed again", "commit", commit)
 		b.folder.accept(ctx, b.folder.files, nil)
+		b.git.Logger.Info("the branch is followed again", "commit", commit)
 	}
 }
 
