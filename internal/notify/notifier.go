@@ -224,16 +224,16 @@ func (n *Notifier) heard(l *line, err error) {
 	switch {
 	case err != nil:
 		l.health = failing
+		n.config.Health(l.name, err)
 		if before != failing {
 			n.config.Logger.Warn("a channel does not deliver; until it does, people are not told through it", "channel", l.name, "error", err)
 		}
-		n.config.Health(l.name, err)
 	case before != well:
 		l.health = well
+		n.config.Health(l.name, nil)
 		if before == failing {
 			n.config.Logger.Info("a channel delivers again", "channel", l.name)
 		}
-		n.config.Health(l.name, nil)
 	}
 }
 
