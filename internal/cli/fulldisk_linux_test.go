@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"bytes"
+	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -141,4 +143,83 @@ func TestADaemonOnADiskThatFills(t *testing.T) {
 	}
 	require.NoError(t, daemon.command.Process.Signal(syscall.SIGTERM))
 	daemon.wait(30 * time.Second)
+}
+
+// enlarge gives a disk more room, so many KB in all.
+func enlarge(t *testing.T, folder string, kilobytes int) {
+	t.Helper()
+	require.NoError(t, syscall.Mount("tmpfs", folder, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%dk", kilobytes)))
+}
+
+// longList gives a project a workflow over a list of so many people, of whom only the last gets a message.
+func longList(t *testing.T, dir string, people int) {
+	t.Helper()
+	var rows strings.Builder
+	rows.WriteString("account,friend,note\n")
+	for i := range people {
+		fmt.Fprintf(&rows, "%d,f%d,%040d\n", i%4, i, i)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "long.csv"), []byte(rows.String()), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "long.yaml"), fmt.Appendf(nil, `steps:
+  - { id: list, uses: audience.file, with: { path: long.csv } }
+  - foreach: { in: "${{ steps.list.rows }}", as: who, key: who.friend, where: who.friend == "f%d" }
+    steps:
+      - { uses: message.send, with: { account: "${{ who.account }}", friend: "${{ who.friend }}", text: hello } }
+`, people-1), 0o600))
+}
+
+// A list that does not fit on the disk is waited with in the middle, and read to its end once there is room.
+func TestALongListOnADiskThatFills(t *testing.T) {
+	t.Parallel()
+	dir, folder, platform := onSmallDisk(t)
+	const people = 200_000
+	longList(t, dir, people)
+	enlarge(t, folder, 8<<10) // which makes it smaller
+	p := begin(t, dir, "run", "long.yaml", "--output", "json")
+	p.sees("the ledger cannot be written for now; trying again until it can")
+	require.Zero(t, platform.Stats().Deliveries)
+	enlarge(t, folder, 512<<10)
+	require.Zero(t, p.wait(2*time.Minute), p.err)
+	var run runJSON
+	require.NoError(t, json.Unmarshal([]byte(p.out.String()), &run))
+	require.Equal(t, []int{people, 1, people - 1}, []int{run.Counts.Total, run.Counts.Succeeded, run.Counts.Skipped})
+	require.EqualValues(t, 1, platform.Stats().Deliveries)
+	require.Equal(t, 1, strings.Count(p.err.String(), "cannot be written for now"), "it is said once")
+	require.Equal(t, "ok", asks(t, folder, "PRAGMA integrity_check"))
+}
+
+// asks has SQLite answer about the ledger on a disk.
+func asks(t *testing.T, folder, query string) (answer string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(folder, "ledger.db"))
+	require.NoError(t, err)
+	require.NoError(t, db.QueryRow(query).Scan(&answer))
+	require.NoError(t, db.Close())
+	return answer
+}
+
+// Old runs are forgotten once there is room for that: to forget takes some.
+func TestOldRunsOnADiskThatFills(t *testing.T) {
+	t.Parallel()
+	dir, folder, _ := onSmallDisk(t)
+	longList(t, dir, 5000)
+	for range 2 { // the one with the newest rows is kept
+		p := begin(t, dir, "run", "long.yaml", "--quiet")
+		require.Zero(t, p.wait(soon), p.err)
+	}
+	require.NotEmpty(t, asks(t, folder, "UPDATE run SET finished_at = 1 RETURNING id"))
+	settings, err := os.ReadFile(filepath.Join(dir, "youmiflow.yaml"))
+	require.NoError(t, err)
+	daemon := serve(t, dir)
+	stuff(t, folder)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "youmiflow.yaml"), append(settings, "retention: { runs: 1d }\n"...), 0o600))
+	require.NoError(t, daemon.command.Process.Signal(syscall.SIGHUP))
+	daemon.sees("the ledger cannot be written for now; trying again until it can")
+	require.NotContains(t, daemon.err.String(), "old runs forgotten")
+	room(t, folder)
+	daemon.sees("old runs forgotten")
+	daemon.end()
+	require.NotContains(t, daemon.err.String(), "could not be forgotten")
+	require.Equal(t, "1", asks(t, folder, "SELECT count(*) FROM run"))
+	require.Equal(t, "ok", asks(t, folder, "PRAGMA integrity_check"))
 }
